@@ -1,0 +1,57 @@
+"""The answerer contract: a question in, sentences with their sources (or a refusal) out."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage an answer rests on."""
+
+    n: int
+    """The number that sentences refer to, from 1."""
+    title: str
+    locator: str
+    """Where in the document, for a human: a heading path, an article number."""
+    quote: str
+    """Verbatim from the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence to be shown and said."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The honest no, in the host's own manner."""
+
+    text: str
+    reason: Literal["not_covered", "not_allowed", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an answer needs to know about the room and the one who asks."""
+
+    language: str
+    """BCP 47 primary tag the answer is given in: "zh", "en"."""
+    host: str
+    """The host's name."""
+    persona: str
+    """Who the host is and how they speak, in the room author's words."""
+    refusal: str
+    """What the host says when the documents do not cover the question."""
+
+
+class Answerer(Protocol):
+    def answer(self, question: str, context: Context) -> AsyncIterator[Sentence | Refusal]:
+        """Answer sentence by sentence; a refusal is the only item. Closing the iterator cancels.
+
+        Raises :class:`knowledge.errors.LLMError` when no language model answers.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""How the host is *on air*: rooms, hearing, stage, encoders, viewers, pages and the command line."""

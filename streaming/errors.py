@@ -1,0 +1,36 @@
+"""
+EverhostError
+├── RoomFileError       a room file is wrong; names the line's key and what is allowed there
+├── ModelError          a model is missing, corrupt or cannot be fetched
+├── EngineError         an engine (recognizer, language model, voice) failed; ``retryable``
+├── StageError          the stage failed
+└── AddressInUseError   the port is taken
+"""
+
+
+class EverhostError(Exception):
+    """Says what is wrong and what the person can do about it."""
+
+    retryable = False
+
+
+class RoomFileError(EverhostError):
+    pass
+
+
+class ModelError(EverhostError):
+    pass
+
+
+class EngineError(EverhostError):
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class StageError(EverhostError):
+    retryable = True
+
+
+class AddressInUseError(EverhostError):
+    pass
