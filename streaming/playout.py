@@ -1,0 +1,139 @@
+"""Speech on its way to the air: chunks in, 1000 samples a tick out, and what was said when.
+
+Sans-I/O. Chunks of one utterance follow one another without a gap; if the next is not there yet, silence is
+played and the utterance goes on when it comes.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from avatar.speech import SpeechChunk
+
+Pcm = npt.NDArray[np.float32]
+
+FADE = SAMPLES_PER_TICK // 2
+"""Samples over which speech is faded out when it is hushed: 10 ms, short enough to be a stop, long enough not to click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    utterance: str
+    tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A clause and the ticks [start, end) in which it is heard."""
+
+    utterance: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    utterance: str
+    tick: int
+    hushed: bool
+    """Stopped before its end."""
+
+
+Event = Started | Captioned | Ended
+
+
+@dataclass(slots=True)
+class _Piece:
+    utterance: str
+    chunk: SpeechChunk | None
+    """None marks the utterance's end."""
+    at: int = 0
+    """Samples already played."""
+
+
+class Playout:
+    def __init__(self) -> None:
+        self._pieces: deque[_Piece] = deque()
+        self._speaking: str | None = None
+        self._tail: Pcm | None = None
+        self.started: list[tuple[SpeechChunk, int]] = []
+        """Chunks that began in the last :meth:`take`, with the absolute sample they begin at: for the lips."""
+
+    @property
+    def speaking(self) -> str | None:
+        """The utterance on air."""
+        return self._speaking
+
+    def add(self, utterance: str, chunk: SpeechChunk) -> None:
+        """Queue a chunk, which must be at 48 kHz."""
+        if chunk.rate != SAMPLE_RATE:
+            raise ValueError(f"playout takes {SAMPLE_RATE} Hz, not {chunk.rate}")
+        self._pieces.append(_Piece(utterance, chunk))
+
+    def finish(self, utterance: str) -> None:
+        """No more chunks of this utterance will come."""
+        self._pieces.append(_Piece(utterance, None))
+
+    def hush(self, tick: int) -> list[Event]:
+        """Drop everything queued; what is heard fades within 10 ms."""
+        events: list[Event] = []
+        if self._pieces and (first := self._pieces[0]).chunk is not None and first.at:
+            rest = first.chunk.pcm[first.at : first.at + FADE]
+            self._tail = rest * np.linspace(1, 0, len(rest), dtype=np.float32)
+        waiting = dict.fromkeys(p.utterance for p in self._pieces)
+        if self._speaking is not None:
+            waiting[self._speaking] = None
+        self._pieces.clear()
+        self._speaking = None
+        events += [Ended(name, tick, hushed=True) for name in waiting]
+        return events
+
+    def take(self, tick: int, out: Pcm) -> list[Event]:
+        """Fill ``out`` (1000,) float32 with the samples of ``tick``; return what began and ended in it."""
+        out[:] = 0
+        self.started.clear()
+        events: list[Event] = []
+        filled = 0
+        if self._tail is not None:
+            out[: len(self._tail)] = self._tail
+            filled, self._tail = len(self._tail), None
+        while filled < len(out) and self._pieces:
+            piece = self._pieces[0]
+            if piece.chunk is None:
+                self._pieces.popleft()
+                events.append(Ended(piece.utterance, tick, hushed=False))
+                self._speaking = None
+                continue
+            if piece.at == 0:
+                begin = tick * SAMPLES_PER_TICK + filled
+                if self._speaking != piece.utterance:
+                    self._speaking = piece.utterance
+                    events.append(Started(piece.utterance, tick))
+                self.started.append((piece.chunk, begin))
+                end = -(-(begin + len(piece.chunk.pcm)) // SAMPLES_PER_TICK)
+                events.append(Captioned(piece.utterance, piece.chunk.text, tick, end))
+            n = min(len(out) - filled, len(piece.chunk.pcm) - piece.at)
+            out[filled : filled + n] = piece.chunk.pcm[piece.at : piece.at + n]
+            filled += n
+            piece.at += n
+            if piece.at >= len(piece.chunk.pcm):
+                self._pieces.popleft()
+        return events
+
+
+def at_48k(chunk: SpeechChunk) -> SpeechChunk:
+    """The same chunk at the house's sample rate."""
+    if chunk.rate == SAMPLE_RATE:
+        return chunk
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
+
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(chunk.pcm[None], np.float32), format="flt", layout="mono")
+    frame.sample_rate = chunk.rate
+    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    parts = [f.to_ndarray()[0] for f in (*resampler.resample(frame), *resampler.resample(None))]
+    return replace(chunk, pcm=np.concatenate(parts) if parts else np.zeros(0, np.float32), rate=SAMPLE_RATE)

@@ -1,0 +1,278 @@
+"""The stage of one room: walks the ticks, draws, encodes once, and hands out packets. A process of its own.
+
+What happens to tick n, in order: its sound is taken from the playout and encoded; the face for it is drawn and
+queued for the video encoder, which runs in a thread beside the drawing of the next; ``depth`` ticks later sound
+and picture of n leave together, so that neither is early against the other.
+"""
+
+import logging
+import os
+import pickle
+import queue
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from avatar.actor import Actor
+from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.hosts import load_host
+from avatar.life import Attention
+from avatar.picture import Picture
+from avatar.speech import SpeechChunk
+from streaming import label, playout
+from streaming.encoders import H264Encoder, OpusEncoder
+from streaming.pacer import Pacer
+from streaming.packets import Packet
+
+log = logging.getLogger(__name__)
+
+OUTBOX = 4 * TICKS_PER_SECOND
+"""Messages that may wait for a gateway that does not read; then packets are dropped and a key frame made."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    host: str
+    width: int = 1920
+    height: int = 1080
+    seed: int = 0
+    first_tick: int = 0
+    depth: int = 4
+    """Ticks between a tick's time and its release: what a key frame may take (50 ms) without being late."""
+    preset: str = "superfast"
+
+
+# What the gateway tells the stage.
+@dataclass(frozen=True, slots=True)
+class Say:
+    utterance: str
+    chunk: SpeechChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    mode: Attention
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    pass
+
+
+Command = Say | Finish | Hush | Attend | KeyFrame
+
+
+# What the stage tells the gateway, beside packets and the playout's events.
+@dataclass(frozen=True, slots=True)
+class Ready:
+    mouth_box: tuple[int, int, int, int]
+    """x0, y0, x1, y1 in pixels at rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Counters since the start, once a second."""
+
+    tick: int
+    skipped: int
+    resynced: int
+    dropped: int
+    draw_ms: float
+    """Mean over the last second."""
+    encode_ms: float
+    cpu_s: float
+    """Processor seconds this process has used."""
+
+
+Told = Packet | playout.Event | Ready | Report
+
+
+class Stage:
+    """Everything but the process: told commands, tells packets."""
+
+    def __init__(self, config: StageConfig, tell: Callable[[Told], bool]) -> None:
+        self._config = config
+        self._tell = tell
+        self._renderer = load_host(config.host, config.width, config.height)
+        self._actor = Actor(config.seed)
+        self._playout = playout.Playout()
+        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._video = H264Encoder(config.width, config.height, preset=config.preset)
+        self._audio = OpusEncoder(config.first_tick * SAMPLES_PER_TICK)
+        self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
+        for _ in range(config.depth + 1):
+            picture = Picture(config.width, config.height)
+            self._renderer.prepare(picture)
+            label.stamp(picture)
+            self._free.put(picture)
+        self._drawn: queue.SimpleQueue[tuple[int, Picture, bool] | None] = queue.SimpleQueue()
+        self._encoded: deque[Packet] = deque()
+        self._sounds: deque[Packet] = deque()
+        self._pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
+        self._key_wanted = True
+        self._dropped = 0
+        self._draw_s = self._encode_s = 0.0
+        self._pictures = 0
+        tell(Ready(self._renderer.mouth_box))
+
+    def command(self, command: Command | None) -> None:
+        """Queue a command, from any thread; None ends :meth:`run`."""
+        self._commands.put(command)
+
+    def run(self) -> None:
+        pacer = Pacer(time.monotonic(), self._config.first_tick)
+        encoder = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
+        encoder.start()
+        try:
+            while self._obey(pacer.tick):
+                if (wait := pacer.wait(time.monotonic())) > 0:
+                    time.sleep(wait)
+                wanted = pacer.begin(time.monotonic())
+                self._release(pacer.tick)
+                self._sound(pacer.tick)
+                if wanted and not self._draw(pacer.tick):
+                    pacer.skipped += 1
+                pacer.advance()
+                if pacer.tick % TICKS_PER_SECOND == 0:
+                    self._report(pacer)
+        finally:
+            self._drawn.put(None)
+            encoder.join(1)
+
+    def _obey(self, tick: int) -> bool:
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                return True
+            match command:
+                case None:
+                    return False
+                case Say(utterance, chunk):
+                    self._playout.add(utterance, chunk)
+                case Finish(utterance):
+                    self._playout.finish(utterance)
+                case Hush():
+                    for event in self._playout.hush(tick):
+                        self._tell(event)
+                    self._actor.hush(tick * SAMPLES_PER_TICK)
+                case Attend(mode):
+                    self._actor.attend(mode)
+                case KeyFrame():
+                    self._key_wanted = True
+
+    def _sound(self, tick: int) -> None:
+        for event in self._playout.take(tick, self._pcm):
+            self._tell(event)
+        for chunk, start in self._playout.started:
+            self._actor.say(chunk, start)
+        self._sounds.extend(self._audio.encode(self._pcm))
+
+    def _draw(self, tick: int) -> bool:
+        """Draw the face of ``tick``; False when the encoder is so far behind that no picture is free."""
+        try:
+            picture = self._free.get_nowait()
+        except queue.Empty:
+            return False
+        begin = time.perf_counter()
+        self._renderer.draw(self._actor.frame(tick), picture)
+        self._draw_s += time.perf_counter() - begin
+        key, self._key_wanted = self._key_wanted, False
+        self._drawn.put((tick, picture, key))
+        return True
+
+    def _encode_all(self) -> None:
+        while (drawn := self._drawn.get()) is not None:
+            tick, picture, key = drawn
+            begin = time.perf_counter()
+            self._encoded.append(self._video.encode(picture, tick, key=key))
+            self._encode_s += time.perf_counter() - begin
+            self._pictures += 1
+            self._free.put(picture)
+
+    def _release(self, tick: int) -> None:
+        """Send what is due: everything up to ``depth`` ticks ago."""
+        due = (tick - self._config.depth) * SAMPLES_PER_TICK
+        for waiting in (self._sounds, self._encoded):
+            while waiting and waiting[0].pts <= due:
+                if not self._tell(waiting.popleft()):
+                    self._dropped += 1
+                    self._key_wanted = True
+
+    def _report(self, pacer: Pacer) -> None:
+        n = max(1, self._pictures)
+        self._tell(
+            Report(
+                pacer.tick,
+                pacer.skipped,
+                pacer.resynced,
+                self._dropped,
+                1e3 * self._draw_s / n,
+                1e3 * self._encode_s / n,
+                time.process_time(),
+            )
+        )
+        self._draw_s = self._encode_s = 0.0
+        self._pictures = 0
+
+
+# The process around it: length-prefixed pickles over the socket inherited from the gateway.
+_LENGTH = struct.Struct("!I")
+
+
+def _read(sock: socket.socket, stage: Stage) -> None:
+    stream = sock.makefile("rb")
+    while len(head := stream.read(_LENGTH.size)) == _LENGTH.size:
+        stage.command(pickle.loads(stream.read(_LENGTH.unpack(head)[0])))  # noqa: S301 (our own gateway wrote it)
+    stage.command(None)
+
+
+def _write(sock: socket.socket, outbox: "queue.Queue[Told]") -> None:
+    while True:
+        body = pickle.dumps(outbox.get(), protocol=5)
+        try:
+            sock.sendall(_LENGTH.pack(len(body)) + body)
+        except OSError:
+            return
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    head = sock.recv(_LENGTH.size, socket.MSG_WAITALL)
+    config = pickle.loads(sock.recv(_LENGTH.unpack(head)[0], socket.MSG_WAITALL))  # noqa: S301
+    outbox: queue.Queue[Told] = queue.Queue(OUTBOX)
+
+    def tell(told: Told) -> bool:
+        try:
+            outbox.put_nowait(told)
+        except queue.Full:
+            return False
+        return True
+
+    threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True).start()
+    stage = Stage(config, tell)
+    threading.Thread(target=_read, args=(sock, stage), name="reader", daemon=True).start()
+    stage.run()
+    os._exit(0)  # the encoder thread may still hold a picture; nothing here outlives the process
+
+
+if __name__ == "__main__":
+    main()

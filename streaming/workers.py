@@ -1,0 +1,414 @@
+"""Supervised worker processes: each model engine lives in one of its own, shared by all rooms.
+
+An engine is any class whose constructor loads its model and whose methods return a value or an iterator. It is named
+by an :class:`EngineSpec`, never imported here: its libraries, its memory and its crashes stay in the worker.
+
+What the supervisor promises:
+
+- a crash or a hang fails the request that was running (``EngineError``, retryable) and the engine is started again;
+  requests that were waiting stay in line and never notice;
+- an exception raised by the engine's method fails that request alone;
+- an engine whose constructor raised is *failed*, with the constructor's own words, until :meth:`Worker.start` is
+  called again;
+- a worker never outlives its parent, and :meth:`Worker.close` leaves no task, process or descriptor behind.
+"""
+
+import asyncio
+import bisect
+import itertools
+import logging
+import os
+import pickle
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from streaming.errors import EngineError
+from streaming.worker_frames import HEADER, Frame, Kind, encode
+
+_QUEUE_LIMIT = 16
+"""Requests in line; when full the new one is refused, so that its asker hears it at once."""
+_ITEMS_AHEAD = 256
+"""Items of one stream that may wait for their reader; when full the engine waits (and with it everybody in line)."""
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 30.0  # seconds
+_DEATHS_BEFORE_FAILED = 3
+"""Deaths in a row while loading after which those in line are told; the engine is still tried again."""
+
+_SINGLE_THREAD = {
+    # Spinning BLAS and OpenMP threads would take the cores the stages need.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What a worker runs and how long it may take. Times are seconds."""
+
+    name: str
+    """How the engine is called in messages and logs: "voice zh"."""
+    factory: str
+    """``module:callable`` that makes the engine: "avatar.voice.kokoro:Kokoro"."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """The factory's arguments; anything that pickles."""
+    nice: int = 5
+    load_timeout: float = 120
+    idle_timeout: float = 30
+    """A request that makes no progress (no item, no result) for so long is taken for a hang."""
+
+
+@dataclass(eq=False)
+class _Request:
+    id: int
+    priority: int
+    frame: bytes
+    replies: asyncio.Queue[Frame | EngineError] = field(default_factory=lambda: asyncio.Queue(_ITEMS_AHEAD))
+    abandoned: bool = False
+
+    async def put(self, reply: Frame | EngineError) -> None:
+        if not self.abandoned:
+            await self.replies.put(reply)
+
+    def abandon(self) -> None:
+        self.abandoned = True
+        while not self.replies.empty():  # lets a supervisor that waits for room go on
+            self.replies.get_nowait()
+
+
+class _Died(Exception):
+    """The process is gone, or was killed for not answering."""
+
+
+class _Child:
+    """One life of the engine's process."""
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        process: Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._spec = spec
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._last_words: deque[str] = deque(maxlen=8)
+        self._log = asyncio.create_task(self._forward_log(), name=f"log of {spec.name}")
+        self._exit = asyncio.create_task(process.wait(), name=f"exit of {spec.name}")
+
+    @classmethod
+    async def spawn(cls, spec: EngineSpec) -> "_Child":
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "streaming.worker_main", str(theirs.fileno()), str(os.getpid())),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=PIPE,
+                    stderr=STDOUT,
+                    pass_fds=(theirs.fileno(),),
+                    env={**os.environ, **_SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+            except BaseException:
+                ours.close()
+                raise
+        reader, writer = await asyncio.open_connection(sock=ours)
+        return cls(spec, process, reader, writer)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exited(self) -> "asyncio.Task[int]":
+        return self._exit
+
+    async def load(self) -> None:
+        """Make the engine. Raises :class:`EngineError` with its constructor's message, or :class:`_Died`."""
+        self.write(encode(Kind.LOAD, 0, (self._spec.factory, dict(self._spec.kwargs), self._spec.nice)))
+        frame = await self.read(self._spec.load_timeout)
+        if frame.kind is Kind.FAILED:
+            message, retryable = frame.value()
+            raise EngineError(f"The engine “{self._spec.name}” could not be loaded: {message}", retryable=retryable)
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def read(self, timeout: float) -> Frame:
+        try:
+            async with asyncio.timeout(timeout):
+                kind, request, length = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+                return Frame(Kind(kind), request, await self._reader.readexactly(length))
+        except TimeoutError:
+            raise _Died(f"gave no sign of life for {timeout:g} s and was stopped") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            # The socket closes with the process; a process that closed it alone is of no more use.
+            self._kill()
+            await self._log
+            raise _Died(f"died ({_describe_exit(await asyncio.shield(self._exit))}){self._quote_log()}") from None
+
+    async def close(self) -> None:
+        self._kill()
+        await self._exit
+        await self._log
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except ConnectionError:
+            pass
+
+    def _kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+    def _quote_log(self) -> str:
+        return f"; it last said: {' | '.join(self._last_words)}" if self._last_words else ""
+
+    async def _forward_log(self) -> None:
+        log = logging.getLogger(f"everhost.engine.{self._spec.name.replace('.', '_')}")
+        assert self._process.stdout is not None  # noqa: S101 (it was asked for)
+        rest = b""
+        while data := await self._process.stdout.read(8192):
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > 8192:  # a progress bar without line ends
+                lines, rest = [*lines, rest], b""
+            for line in filter(None, (line.decode(errors="replace").strip() for line in lines)):
+                self._last_words.append(line[:300])
+                log.debug("%s", line)
+
+
+class Worker:
+    """An engine in a supervised process of its own.
+
+    Requests are served one at a time, by priority (lower first), then in the order they came. Not thread-safe: all
+    use is from the event loop that started it.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec = spec
+        self.restarts = 0
+        """How often the process had to be started again."""
+        self._state = "stopped"
+        self._failure: EngineError | None = EngineError(f"The engine “{spec.name}” has not been started.")
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._line: list[_Request] = []
+        self._arrived = asyncio.Event()
+        self._running: _Request | None = None
+        self._ids = itertools.count(1)
+        self._child: _Child | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> str:
+        """ "starting", "ready", "restarting", "stopped", or "failed: " and why."""
+        return self._state
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, while there is one."""
+        return self._child.pid if self._child else None
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line, without the one being served."""
+        return len(self._line)
+
+    async def start(self) -> None:
+        """Begin to load the engine, or begin again after it failed. Does not wait: see :meth:`ready`."""
+        if self._state.startswith("failed") and self._supervisor is not None:
+            await self.close()
+        if self._supervisor is None:
+            self._enter("starting")
+            self._supervisor = asyncio.create_task(self._supervise(), name=f"supervisor of {self.spec.name}")
+
+    async def ready(self) -> None:
+        """Wait until the engine can serve. Raises :class:`EngineError` when it failed or was closed."""
+        await self._settled.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def call(self, method: str, *args: Any, priority: int = 0, **kwargs: Any) -> Any:
+        """Run ``engine.method(*args, **kwargs)`` and return its result.
+
+        Raises :class:`EngineError`: the engine's own exception, a crash, a hang, or a full queue. Cancelling stops the
+        waiting; an engine in the middle of a call finishes it first.
+        """
+        request = self._ask(Kind.CALL, method, args, kwargs, priority)
+        try:
+            return self._value(await request.replies.get())
+        finally:
+            self._forget(request)
+
+    async def stream(self, method: str, *args: Any, priority: int = 0, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        """Run ``engine.method(*args, **kwargs)`` and yield its items as they are made.
+
+        Closing the iterator (``aclose``) cancels: the engine's generator is closed before its next item. Errors as
+        for :meth:`call`.
+        """
+        request = self._ask(Kind.STREAM, method, args, kwargs, priority)
+        try:
+            while True:
+                reply = await request.replies.get()
+                value = self._value(reply)
+                if isinstance(reply, Frame) and reply.kind is Kind.DONE:
+                    return
+                yield value
+        finally:
+            self._forget(request)
+
+    async def close(self) -> None:
+        """Stop the process at once; whoever still waits is told. The worker can be started again."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
+            await asyncio.gather(supervisor, return_exceptions=True)
+        error = EngineError(f"The engine “{self.spec.name}” was stopped.")
+        self._enter("stopped", error)
+        await self._fail_line(error)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # The askers' side
+
+    def _ask(self, kind: Kind, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], priority: int) -> _Request:
+        if self._failure is not None:
+            raise self._failure
+        if len(self._line) >= _QUEUE_LIMIT:
+            raise EngineError(f"The engine “{self.spec.name}” has {_QUEUE_LIMIT} requests in line. Try again shortly.")
+        number = next(self._ids)
+        try:
+            frame = encode(kind, number, (method, args, kwargs))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise EngineError(f"{self.spec.name}: the arguments cannot travel: {error}", retryable=False) from error
+        request = _Request(number, priority, frame)
+        bisect.insort(self._line, request, key=lambda waiting: (waiting.priority, waiting.id))
+        self._arrived.set()
+        return request
+
+    def _value(self, reply: Frame | EngineError) -> Any:
+        if isinstance(reply, EngineError):
+            raise reply
+        value = reply.value()
+        if reply.kind is Kind.FAILED:
+            message, retryable = value
+            raise EngineError(f"{self.spec.name}: {message}", retryable=retryable)
+        return value
+
+    def _forget(self, request: _Request) -> None:
+        if request in self._line:
+            self._line.remove(request)
+        elif request is self._running and self._child is not None:
+            self._child.write(encode(Kind.CANCEL, request.id))
+        request.abandon()
+
+    # The supervisor's side
+
+    async def _supervise(self) -> None:
+        deaths = 0
+        while True:
+            try:
+                await self._load()
+                deaths = 0
+                await self._serve()
+            except EngineError as error:  # its constructor raised; trying the same again would raise the same
+                await self._fail(error)
+                return
+            except (_Died, OSError) as error:  # OSError: no memory or no process to be had
+                deaths += 1
+                self.restarts += 1
+                logging.getLogger("everhost.engine").warning("The engine “%s” %s.", self.spec.name, error)
+                if deaths >= _DEATHS_BEFORE_FAILED:
+                    await self._fail(EngineError(f"The engine “{self.spec.name}” cannot be kept alive: it {error}"))
+                elif self._failure is None:
+                    self._enter("restarting")
+            finally:
+                child, self._child = self._child, None
+                if child is not None:
+                    await child.close()
+            await asyncio.sleep(min(_BACKOFF_FIRST * 2**deaths, _BACKOFF_MOST))
+
+    async def _load(self) -> None:
+        self._child = await _Child.spawn(self.spec)
+        await self._child.load()
+        self._enter("ready")
+
+    async def _serve(self) -> None:
+        child = self._child
+        assert child is not None  # noqa: S101 (made by _load)
+        while True:
+            self._running = await self._next(child)
+            try:
+                await self._run(child, self._running)
+            except _Died as error:
+                await self._running.put(EngineError(f"The engine “{self.spec.name}” {error}. It is being restarted."))
+                raise
+            except asyncio.CancelledError:
+                self._line.insert(0, self._running)  # close() tells it, like the others in line
+                raise
+            finally:
+                self._running = None
+
+    async def _next(self, child: _Child) -> _Request:
+        while not self._line:
+            self._arrived.clear()
+            arrived = asyncio.create_task(self._arrived.wait())
+            try:
+                await asyncio.wait({arrived, child.exited}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                arrived.cancel()
+            if child.exited.done():
+                raise _Died(f"died while idle ({_describe_exit(child.exited.result())})")
+        return self._line.pop(0)
+
+    async def _run(self, child: _Child, request: _Request) -> None:
+        child.write(request.frame)
+        while True:
+            frame = await child.read(self.spec.idle_timeout)
+            await request.put(frame)
+            if frame.kind in (Kind.DONE, Kind.FAILED):
+                return
+
+    async def _fail(self, error: EngineError) -> None:
+        self._enter(f"failed: {error}", error)
+        await self._fail_line(error)
+
+    async def _fail_line(self, error: EngineError) -> None:
+        line, self._line = self._line, []
+        for request in line:
+            await request.put(error)
+
+    def _enter(self, state: str, failure: EngineError | None = None) -> None:
+        self._state = state
+        self._failure = failure
+        if failure is not None or state == "ready":
+            self._settled.set()
+        else:
+            self._settled.clear()
+
+
+def _describe_exit(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    name = signal.Signals(-code).name
+    return f"{name}, often a lack of memory" if -code == signal.SIGKILL else name
