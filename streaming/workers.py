@@ -15,6 +15,7 @@ What the supervisor promises:
 
 import asyncio
 import bisect
+import contextlib
 import itertools
 import logging
 import os
@@ -22,7 +23,7 @@ import pickle
 import signal
 import socket
 import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from typing import Any, Self
 
 from streaming.errors import EngineError
 from streaming.worker_frames import HEADER, Frame, Kind, encode
+
+_log = logging.getLogger("everhost.engine")
 
 _QUEUE_LIMIT = 16
 """Requests in line; when full the new one is refused, so that its asker hears it at once."""
@@ -74,17 +77,31 @@ class _Request:
     id: int
     priority: int
     frame: bytes
-    replies: asyncio.Queue[Frame | EngineError] = field(default_factory=lambda: asyncio.Queue(_ITEMS_AHEAD))
-    abandoned: bool = False
+    _replies: asyncio.Queue[Frame | EngineError] = field(default_factory=asyncio.Queue)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ITEMS_AHEAD))
+    _abandoned: bool = False
 
-    async def put(self, reply: Frame | EngineError) -> None:
-        if not self.abandoned:
-            await self.replies.put(reply)
+    async def put(self, reply: Frame) -> None:
+        """Hand a reply to the asker, waiting while too many lie unread."""
+        await self._room.acquire()
+        if self._abandoned:
+            self._room.release()
+        else:
+            self._replies.put_nowait(reply)
+
+    def fail(self, error: EngineError) -> None:
+        self._replies.put_nowait(error)
+
+    async def get(self) -> Frame:
+        reply = await self._replies.get()
+        if isinstance(reply, EngineError):
+            raise reply
+        self._room.release()
+        return reply
 
     def abandon(self) -> None:
-        self.abandoned = True
-        while not self.replies.empty():  # lets a supervisor that waits for room go on
-            self.replies.get_nowait()
+        self._abandoned = True
+        self._room.release()  # lets a supervisor that waits for room go on
 
 
 class _Died(Exception):
@@ -113,19 +130,19 @@ class _Child:
     async def spawn(cls, spec: EngineSpec) -> "_Child":
         ours, theirs = socket.socketpair()
         with theirs:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
             try:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.worker_main", str(theirs.fileno()), str(os.getpid())),
-                    stdin=asyncio.subprocess.DEVNULL,
+                    stdin=DEVNULL,
                     stdout=PIPE,
                     stderr=STDOUT,
                     pass_fds=(theirs.fileno(),),
                     env={**os.environ, **_SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             except BaseException:
-                ours.close()
+                writer.close()
                 raise
-        reader, writer = await asyncio.open_connection(sock=ours)
         return cls(spec, process, reader, writer)
 
     @property
@@ -147,38 +164,39 @@ class _Child:
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 
-    async def read(self, timeout: float) -> Frame:
+    async def read(self, within: float) -> Frame:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 kind, request, length = HEADER.unpack(await self._reader.readexactly(HEADER.size))
                 return Frame(Kind(kind), request, await self._reader.readexactly(length))
         except TimeoutError:
-            raise _Died(f"gave no sign of life for {timeout:g} s and was stopped") from None
+            raise _Died(f"gave no sign of life for {within:g} s and was stopped") from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            # The socket closes with the process; a process that closed it alone is of no more use.
+            # The socket closes a moment before its process ends. (Killing it now would lose its exit status.)
+            await asyncio.wait({self._exit}, timeout=1)
             self._kill()
-            await self._log
-            raise _Died(f"died ({_describe_exit(await asyncio.shield(self._exit))}){self._quote_log()}") from None
+            raise _Died(f"died ({_describe_exit(await asyncio.shield(self._exit))})") from None
 
     async def close(self) -> None:
+        """Kill the process and leave nothing of it behind."""
         self._kill()
         await self._exit
-        await self._log
+        await asyncio.wait({self._log}, timeout=1)  # longer only if something the engine started keeps its output open
+        self._log.cancel()
         self._writer.close()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        except ConnectionError:
-            pass
+
+    @property
+    def last_words(self) -> str:
+        return " | ".join(self._last_words)
 
     def _kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
 
-    def _quote_log(self) -> str:
-        return f"; it last said: {' | '.join(self._last_words)}" if self._last_words else ""
-
     async def _forward_log(self) -> None:
-        log = logging.getLogger(f"everhost.engine.{self._spec.name.replace('.', '_')}")
+        log = _log.getChild(self._spec.name.replace(".", "_"))
         assert self._process.stdout is not None  # noqa: S101 (it was asked for)
         rest = b""
         while data := await self._process.stdout.read(8192):
@@ -229,17 +247,14 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to load the engine, or begin again after it failed. Does not wait: see :meth:`ready`."""
-        if self._state.startswith("failed") and self._supervisor is not None:
-            await self.close()
-        if self._supervisor is None:
+        if self._supervisor is None or self._supervisor.done():
             self._enter("starting")
             self._supervisor = asyncio.create_task(self._supervise(), name=f"supervisor of {self.spec.name}")
 
     async def ready(self) -> None:
         """Wait until the engine can serve. Raises :class:`EngineError` when it failed or was closed."""
         await self._settled.wait()
-        if self._failure is not None:
-            raise self._failure
+        self._check()
 
     async def call(self, method: str, *args: Any, priority: int = 0, **kwargs: Any) -> Any:
         """Run ``engine.method(*args, **kwargs)`` and return its result.
@@ -249,7 +264,7 @@ class Worker:
         """
         request = self._ask(Kind.CALL, method, args, kwargs, priority)
         try:
-            return self._value(await request.replies.get())
+            return self._value(await request.get())
         finally:
             self._forget(request)
 
@@ -262,9 +277,9 @@ class Worker:
         request = self._ask(Kind.STREAM, method, args, kwargs, priority)
         try:
             while True:
-                reply = await request.replies.get()
+                reply = await request.get()
                 value = self._value(reply)
-                if isinstance(reply, Frame) and reply.kind is Kind.DONE:
+                if reply.kind is Kind.DONE:
                     return
                 yield value
         finally:
@@ -278,7 +293,7 @@ class Worker:
             await asyncio.gather(supervisor, return_exceptions=True)
         error = EngineError(f"The engine “{self.spec.name}” was stopped.")
         self._enter("stopped", error)
-        await self._fail_line(error)
+        self._fail_line(error)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -292,8 +307,7 @@ class Worker:
     # The askers' side
 
     def _ask(self, kind: Kind, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], priority: int) -> _Request:
-        if self._failure is not None:
-            raise self._failure
+        self._check()
         if len(self._line) >= _QUEUE_LIMIT:
             raise EngineError(f"The engine “{self.spec.name}” has {_QUEUE_LIMIT} requests in line. Try again shortly.")
         number = next(self._ids)
@@ -306,9 +320,11 @@ class Worker:
         self._arrived.set()
         return request
 
-    def _value(self, reply: Frame | EngineError) -> Any:
-        if isinstance(reply, EngineError):
-            raise reply
+    def _check(self) -> None:
+        if self._failure is not None:  # a fresh one each time: a raised exception collects tracebacks
+            raise EngineError(str(self._failure), retryable=self._failure.retryable)
+
+    def _value(self, reply: Frame) -> Any:
         value = reply.value()
         if reply.kind is Kind.FAILED:
             message, retryable = value
@@ -325,28 +341,42 @@ class Worker:
     # The supervisor's side
 
     async def _supervise(self) -> None:
-        deaths = 0
-        while True:
-            try:
-                await self._load()
-                deaths = 0
-                await self._serve()
-            except EngineError as error:  # its constructor raised; trying the same again would raise the same
-                await self._fail(error)
-                return
-            except (_Died, OSError) as error:  # OSError: no memory or no process to be had
-                deaths += 1
-                self.restarts += 1
-                logging.getLogger("everhost.engine").warning("The engine “%s” %s.", self.spec.name, error)
-                if deaths >= _DEATHS_BEFORE_FAILED:
-                    await self._fail(EngineError(f"The engine “{self.spec.name}” cannot be kept alive: it {error}"))
-                elif self._failure is None:
-                    self._enter("restarting")
-            finally:
-                child, self._child = self._child, None
-                if child is not None:
-                    await child.close()
-            await asyncio.sleep(min(_BACKOFF_FIRST * 2**deaths, _BACKOFF_MOST))
+        try:
+            deaths = 0
+            while True:
+                deaths = await self._live(deaths)
+                await asyncio.sleep(min(_BACKOFF_FIRST * 2**deaths, _BACKOFF_MOST))
+        except EngineError as error:  # its constructor raised; trying the same again would raise the same
+            self._fail(error)
+        except Exception as error:
+            _log.exception("The supervisor of “%s” broke.", self.spec.name)
+            self._fail(EngineError(f"The supervisor of “{self.spec.name}” broke: {error!r}", retryable=False))
+
+    async def _live(self, deaths: int) -> int:
+        """One life of the process, ended by its death; returns how many lives in a row ended before they were ready."""
+        try:
+            await self._load()
+            deaths = 0
+            await self._serve()
+        except (_Died, OSError) as error:  # OSError: no memory or no process to be had
+            deaths += 1
+            self.restarts += 1
+            last_words = await self._bury()
+            _log.warning("The engine “%s” %s. Its last words: %s", self.spec.name, error, last_words)
+            if deaths >= _DEATHS_BEFORE_FAILED:
+                self._fail(EngineError(f"The engine “{self.spec.name}” cannot be kept alive: it {error}."))
+            elif self._failure is None:
+                self._enter("restarting")
+        finally:
+            await self._bury()
+        return deaths
+
+    async def _bury(self) -> str:
+        child, self._child = self._child, None
+        if child is None:
+            return ""
+        await child.close()
+        return child.last_words
 
     async def _load(self) -> None:
         self._child = await _Child.spawn(self.spec)
@@ -361,7 +391,7 @@ class Worker:
             try:
                 await self._run(child, self._running)
             except _Died as error:
-                await self._running.put(EngineError(f"The engine “{self.spec.name}” {error}. It is being restarted."))
+                self._running.fail(EngineError(f"The engine “{self.spec.name}” {error}. It is being restarted."))
                 raise
             except asyncio.CancelledError:
                 self._line.insert(0, self._running)  # close() tells it, like the others in line
@@ -370,15 +400,15 @@ class Worker:
                 self._running = None
 
     async def _next(self, child: _Child) -> _Request:
-        while not self._line:
+        while not (self._line or child.exited.done()):
             self._arrived.clear()
             arrived = asyncio.create_task(self._arrived.wait())
             try:
                 await asyncio.wait({arrived, child.exited}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 arrived.cancel()
-            if child.exited.done():
-                raise _Died(f"died while idle ({_describe_exit(child.exited.result())})")
+        if child.exited.done():
+            raise _Died(f"died while idle ({_describe_exit(child.exited.result())})")
         return self._line.pop(0)
 
     async def _run(self, child: _Child, request: _Request) -> None:
@@ -389,14 +419,14 @@ class Worker:
             if frame.kind in (Kind.DONE, Kind.FAILED):
                 return
 
-    async def _fail(self, error: EngineError) -> None:
+    def _fail(self, error: EngineError) -> None:
         self._enter(f"failed: {error}", error)
-        await self._fail_line(error)
+        self._fail_line(error)
 
-    async def _fail_line(self, error: EngineError) -> None:
+    def _fail_line(self, error: EngineError) -> None:
         line, self._line = self._line, []
         for request in line:
-            await request.put(error)
+            request.fail(error)
 
     def _enter(self, state: str, failure: EngineError | None = None) -> None:
         self._state = state
