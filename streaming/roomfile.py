@@ -1,0 +1,147 @@
+"""The room file: one YAML file a room, parsed once into frozen objects; everything inside sees only these."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from streaming.errors import RoomFileError
+
+Language = Literal["zh", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+
+
+def _both(value: Any) -> Any:
+    """One text for all languages, or one each."""
+    return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+Text = Annotated[dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]], BeforeValidator(_both)]
+"""What is shown or said, a language each; a plain string stands for all."""
+
+
+class Host(_Part):
+    name: Text
+    pack: str = "lin"
+    """A host that comes with everhost, or the path of a pack file."""
+    persona: Text
+    """Who the host is and how they speak."""
+    greeting: Text
+    refusal: Text
+    """Said when the documents do not cover a question."""
+
+
+class Llm(_Part):
+    """Which language model writes the answers. Without ``base_url``, the embedded one."""
+
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    """An OpenAI-compatible server: "https://api.deepseek.com/v1"."""
+    model: str = "qwen2.5-coder-1.5b"
+    api_key_env: str | None = None
+    """The environment variable that holds the key; the key itself never stands in a file."""
+
+
+class Voice(_Part):
+    engine: str
+    """An installed back-end: kokoro (Mandarin, English in between) or hibari (English)."""
+    voice: str | None = None
+    """Which of the engine's voices; its default otherwise."""
+    options: dict[str, str | float | bool] = Field(default_factory=dict)
+    """Further arguments of the engine."""
+
+
+class Hearing(_Part):
+    model: str = "whisper-base"
+
+
+class Limits(_Part):
+    questions: int = Field(default=50, ge=1, le=10_000)
+    """Questions that may wait in the room."""
+    per_viewer: int = Field(default=3, ge=1)
+    """Questions one viewer may have waiting."""
+    characters: int = Field(default=500, ge=10, le=4000)
+    expire_s: float = Field(default=300, gt=0)
+    """A question not begun for so long is told so and dropped."""
+
+
+class RoomFile(_Part):
+    """A room. Paths in it are relative to the file."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """The room's name in addresses; by default the file's name."""
+    title: Text
+    language: Language = "zh"
+    """The room's first language: what the host speaks unasked."""
+    host: Host
+    documents: Path
+    """Folder of Markdown the host answers from."""
+    disclaimer: Text | None = None
+    suggestions: dict[Language, list[str]] = Field(default_factory=dict)
+    """Questions offered on the page."""
+    llm: Llm = Llm()
+    voices: dict[Language, Voice] = Field(
+        default_factory=lambda: {"zh": Voice(engine="kokoro", voice="zf_xiaobei"), "en": Voice(engine="hibari")}
+    )
+    hearing: Hearing = Hearing()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _speaks_its_language(self) -> "RoomFile":
+        if self.language not in self.voices:
+            raise ValueError(f"the room speaks {self.language} but 'voices' has no voice for it")
+        for language, voice in self.voices.items():
+            if voice.engine == "hibari" and language != "en":
+                raise ValueError(f"voices.{language}: hibari speaks English only; use kokoro")
+        return self
+
+
+def load(path: Path) -> RoomFile:
+    """Read a room file. Raises :class:`RoomFileError`, which names every mistake and what would be right."""
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise RoomFileError(f"there is no room file {path}; 'everhost new NAME --docs FOLDER' makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RoomFileError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise RoomFileError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise RoomFileError(f"{path} must be a mapping with at least title, host and documents")
+    data.setdefault("id", path.stem.lower().replace("_", "-"))
+    try:
+        room = RoomFile.model_validate(data)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in map(_explain, error.errors()))
+        raise RoomFileError(f"{path} has {error.error_count()} mistake(s):\n{lines}") from None
+    documents = (path.parent / room.documents).resolve()
+    if not documents.is_dir():
+        raise RoomFileError(f"{path}: documents: there is no folder {documents}")
+    return room.model_copy(update={"documents": documents})
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(error["loc"][:-1])
+        close = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"allowed here: {', '.join(sorted(known))}"
+        return f"{where}: unknown key; {hint}"
+    return f"{where or 'room'}: {error['msg']}"
+
+
+def _fields_at(location: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = RoomFile
+    for part in location:
+        if part == "voices":
+            return list(Voice.model_fields)
+        field = model.model_fields.get(str(part))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            continue
+        model = field.annotation
+    return list(model.model_fields)

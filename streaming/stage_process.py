@@ -1,0 +1,132 @@
+"""A room's stage as the gateway sees it: a process that is started, told things, heard, and started again."""
+
+import asyncio
+import logging
+import os
+import pickle
+import socket
+import struct
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from avatar.clock import TICKS_PER_SECOND
+from streaming.errors import StageError
+from streaming.packets import Packet
+from streaming.stage import Command, Ready, StageConfig, Told
+
+log = logging.getLogger(__name__)
+
+_LENGTH = struct.Struct("!I")
+RESTART_PAUSE_S: Final = 0.2
+GIVE_UP_AFTER: Final = 5
+"""Starts in a row that never came to :class:`~streaming.stage.Ready`."""
+START_TIMEOUT_S: Final = 90
+SILENCE_S: Final = 5
+"""A stage speaks 98 times a second; silent for so long it hangs."""
+
+
+class StageProcess:
+    """Runs one stage and keeps it running.
+
+    ``hear`` is called in the event loop with everything the stage tells; ``lost`` when a stage died, before the next
+    is started, since what it was saying is gone.
+    """
+
+    def __init__(self, config: StageConfig, hear: Callable[[Told], None], lost: Callable[[], None]) -> None:
+        self._config = config
+        self._hear = hear
+        self._lost = lost
+        self._writer: asyncio.StreamWriter | None = None
+        self._process: Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._tick = config.first_tick
+        self._seen = time.monotonic()
+        self.restarts = 0
+        self.error: str | None = None
+        """Why it is not on air."""
+        self.ready: Ready | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._supervise(), name="stage supervisor")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def tell(self, command: Command) -> None:
+        """Send a command; lost when no stage is running, as what is said on a stage dies with it."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(_frame(command))
+
+    async def _supervise(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._live()
+            except (StageError, OSError) as error:
+                failures = 1 if self.ready else failures + 1
+                self.error = str(error)
+                log.warning("the stage %s", error)
+            self.restarts += 1
+            was_ready, self.ready = self.ready, None
+            if was_ready:
+                self._lost()
+            if failures >= GIVE_UP_AFTER:
+                log.error("the stage cannot be started: %s", self.error)
+                await asyncio.sleep(30)
+            await asyncio.sleep(RESTART_PAUSE_S * failures)
+
+    async def _live(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "streaming.stage", str(theirs.fileno())),
+                stdin=DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=environment,
+            )
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
+        try:
+            self._writer.write(_frame(replace(self._config, first_tick=self._next_tick())))
+            while True:
+                timeout = SILENCE_S if self.ready else START_TIMEOUT_S
+                async with asyncio.timeout(timeout):
+                    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+                    told: Told = pickle.loads(await reader.readexactly(length))  # noqa: S301 (our own stage wrote it)
+                if isinstance(told, Ready):
+                    self.ready, self.error = told, None
+                elif isinstance(told, Packet) and told.kind == "video":
+                    self._tick, self._seen = told.pts // 1000, time.monotonic()
+                self._hear(told)
+        except TimeoutError:
+            raise StageError("hung and is being restarted") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise StageError("died and is being restarted") from None
+        finally:
+            self._writer.close()
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+
+    def _next_tick(self) -> int:
+        """Where a new stage goes on, so that the timeline has a hole rather than a repeat."""
+        if self._tick == self._config.first_tick:
+            return self._tick
+        return self._tick + int((time.monotonic() - self._seen) * TICKS_PER_SECOND) + self._config.depth + 1
+
+
+def _frame(value: object) -> bytes:
+    body = pickle.dumps(value, protocol=5)
+    return _LENGTH.pack(len(body)) + body

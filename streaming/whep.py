@@ -1,0 +1,231 @@
+"""Viewers over WebRTC: WHEP in, ready-made packets out, and the viewer's microphone if they offer one.
+
+Pinned down in tests/streaming/test_whep.py, since they rest on aiortc's inside: encoded packets pass through
+``recv`` unencoded; picture-loss reports reach the room through ``_send_keyframe``; the answer says level 4.2.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiortc.codecs
+import aiortc.rtcrtpsender
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpCodecCapability,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+from av.audio.frame import AudioFrame
+
+from avatar.clock import SAMPLES_PER_TICK
+from streaming.encoders import H264_PROFILE_LEVEL_ID
+from streaming.errors import EverhostError
+from streaming.fanout import Fanout, Subscription
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S: Final = 20
+RTP_HISTORY: Final = 1024
+"""Packets kept for retransmission: more than a second of 3 Mbit/s; aiortc's 128 are less than one key frame."""
+
+
+class OfferError(EverhostError):
+    """The offer cannot be answered; says what a player has to offer."""
+
+
+def _prepare_aiortc() -> None:
+    for codec in aiortc.codecs.CODECS["video"]:
+        if codec.mimeType == "video/H264" and str(codec.parameters["profile-level-id"]).startswith("42e0"):
+            codec.parameters["profile-level-id"] = H264_PROFILE_LEVEL_ID
+    setattr(aiortc.rtcrtpsender, "RTP_HISTORY_SIZE", RTP_HISTORY)  # noqa: B010 (not declared as assignable)
+
+
+_prepare_aiortc()
+_H264: Final = [
+    codec
+    for codec in aiortc.codecs.get_capabilities("video").codecs
+    if codec.parameters.get("profile-level-id") == H264_PROFILE_LEVEL_ID
+]
+_RTX: Final = [RTCRtpCodecCapability(mimeType="video/rtx", clockRate=90000)]
+
+
+class _RoomTrack(MediaStreamTrack):
+    def __init__(self, kind: str, subscription: Subscription) -> None:
+        self.kind = kind
+        super().__init__()
+        self._subscription = subscription
+        self.last_pts: int | None = None
+
+    async def recv(self) -> av.Packet:  # type: ignore[override]  # aiortc takes packets too and sends them as they are
+        packet = await self._subscription.get(self.kind)
+        self.last_pts = packet.pts
+        return packet
+
+
+@dataclass(slots=True)
+class Viewer:
+    """One peer connection."""
+
+    id: str
+    viewer: str
+    """Who watches: the id the room greeted them with, or one made up for plain players."""
+    connection: RTCPeerConnection
+    subscription: Subscription
+    video: _RoomTrack
+    sender: RTCRtpSender
+    tasks: set["asyncio.Task[None]"]
+
+    def clock(self) -> tuple[int, int] | None:
+        """An RTP timestamp this viewer was sent and the tick it stands for; None before the first picture."""
+        rtp = getattr(self.sender, "_RTCRtpSender__rtp_timestamp", 0)
+        if self.video.last_pts is None or not rtp:
+            return None
+        return rtp, self.video.last_pts // SAMPLES_PER_TICK
+
+
+class Whep:
+    """All peer connections of one room.
+
+    ``heard`` is called with (viewer, frame) for each piece of microphone sound; ``joined`` once per connection when
+    the clock of its pictures is known.
+    """
+
+    def __init__(
+        self,
+        fanout: Fanout,
+        heard: Callable[[str, AudioFrame], None],
+        joined: Callable[[Viewer], Awaitable[None]],
+        ice_servers: Sequence[RTCIceServer] = (),
+    ) -> None:
+        self._fanout = fanout
+        self._heard = heard
+        self._joined = joined
+        # An empty list, not None: None makes aiortc ask a public STUN server and wait for it.
+        self._configuration = RTCConfiguration(iceServers=list(ice_servers))
+        self._viewers: dict[str, Viewer] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    async def answer(self, offer: str, viewer: str) -> tuple[str, str]:
+        """Answer an SDP offer: (the connection's id, the SDP answer). Raises :class:`OfferError`."""
+        connection = RTCPeerConnection(self._configuration)
+        subscription = Subscription(self._fanout.want_key)
+        try:
+            seat = await self._negotiate(connection, offer, viewer, subscription)
+        except BaseException:
+            await connection.close()
+            raise
+        self._viewers[seat.id] = seat
+        self._watch(seat)
+        return seat.id, connection.localDescription.sdp
+
+    async def _negotiate(
+        self, connection: RTCPeerConnection, offer: str, viewer: str, subscription: Subscription
+    ) -> Viewer:
+        # The transceivers come first and carry their codec preferences, or aiortc would answer with VP8.
+        video = _RoomTrack("video", subscription)
+        transceiver = connection.addTransceiver(video, direction="sendonly")
+        transceiver.setCodecPreferences(_H264 + _RTX)
+        connection.addTransceiver(_RoomTrack("audio", subscription), direction="sendrecv")
+        tasks: set[asyncio.Task[None]] = set()
+        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, transceiver.sender, tasks)
+
+        @connection.on("track")
+        def on_track(track: MediaStreamTrack) -> None:
+            if track.kind == "audio":
+                self._keep(tasks, self._listen(track, seat.viewer))
+
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            if "m=video" not in offer:
+                raise OfferError("the offer has no video section; offer video to receive and, for sound, audio")
+            answer = await connection.createAnswer()
+            await connection.setLocalDescription(answer)
+        except OfferError:
+            raise
+        except Exception as error:  # aiortc raises whatever its parser stumbles over
+            raise OfferError(f"the SDP offer cannot be understood or met: {error or type(error).__name__}") from error
+        if not _answers_h264(connection.localDescription.sdp):
+            raise OfferError("this room sends H.264 (constrained baseline), which the offer does not take")
+        return seat
+
+    def _watch(self, seat: Viewer) -> None:
+        # Reports of lost pictures do not reach the application for ready-made packets, except here.
+        setattr(seat.sender, "_send_keyframe", self._fanout.want_key)  # noqa: B010
+        connected = asyncio.Event()
+
+        @seat.connection.on("connectionstatechange")
+        async def on_change() -> None:
+            state = seat.connection.connectionState
+            if state == "connected":
+                connected.set()
+            elif state in ("failed", "closed"):
+                self._keep(self._closing, self.close(seat.id))
+
+        self._keep(seat.tasks, self._begin(seat, connected))
+
+    async def _begin(self, seat: Viewer, connected: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await connected.wait()
+        except TimeoutError:
+            log.info("viewer %s offered but never connected", seat.viewer)
+            self._keep(self._closing, self.close(seat.id))
+            return
+        self._fanout.add(seat.subscription)
+        while seat.clock() is None:
+            await asyncio.sleep(0.05)
+        await self._joined(seat)
+
+    async def _listen(self, track: MediaStreamTrack, viewer: str) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, AudioFrame):
+                    self._heard(viewer, frame)
+
+    async def close(self, connection_id: str) -> bool:
+        """End one connection; False when there is none of this id."""
+        seat = self._viewers.pop(connection_id, None)
+        if seat is None:
+            return False
+        self._fanout.unsubscribe(seat.subscription)
+        await seat.connection.close()
+        mine = asyncio.current_task()
+        others = [task for task in seat.tasks if task is not mine]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        return True
+
+    async def close_all(self) -> None:
+        await asyncio.gather(*(self.close(name) for name in list(self._viewers)))
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    async def stats(self) -> list[dict[str, Any]]:
+        return [
+            {"viewer": seat.viewer, "state": seat.connection.connectionState, "dropped": seat.subscription.dropped}
+            for seat in self._viewers.values()
+        ]
+
+    def _keep(self, tasks: set["asyncio.Task[None]"], work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+def _answers_h264(sdp: str) -> bool:
+    section = sdp.partition("m=video")[2].partition("m=audio")[0]
+    return "H264/90000" in section and not section.startswith(" 0 ")
