@@ -1,0 +1,189 @@
+/** What was asked and answered in the room: the room's messages in, exchanges out. Knows no document. */
+
+const LIMIT = 100;
+
+/**
+ * One question and what became of it.
+ *
+ * `phase`: "sending", "waiting" (in the queue), "answering", "done", or how it ended otherwise: "rejected",
+ * "skipped", "expired", "held", "failed". `speaking` is apart: the host may still be saying what is fully written.
+ */
+class Exchange {
+  constructor({ id = null, clientId = null, own = false, name = "", question = "", phase = "waiting" }) {
+    this.key = id ?? clientId;
+    this.id = id;
+    this.clientId = clientId;
+    this.own = own;
+    this.name = name;
+    this.question = question;
+    this.phase = phase;
+    this.position = null;
+    this.sentences = [];
+    this.citations = [];
+    this.refused = false;
+    this.speaking = false;
+    this.stopping = false;
+    this.code = null;
+    this.reason = null;
+  }
+
+  /** The host can be stopped: it is making or saying this answer. */
+  get stoppable() {
+    return this.own && this.id !== null && (this.speaking || this.phase === "answering");
+  }
+}
+
+/** Events: `change` (detail: the exchange), `remove` (detail: the exchange), `notice` (detail: text). */
+export class Conversation extends EventTarget {
+  #exchanges = [];
+
+  get exchanges() {
+    return [...this.#exchanges];
+  }
+
+  /** This viewer asks; `clientId` names the question until the room has given it an id. */
+  ask(clientId, { question, name = "" }) {
+    this.#add(new Exchange({ clientId, own: true, name, question, phase: "sending" }));
+  }
+
+  /** It could not even be sent, or the connection broke before the room took it. */
+  fail(clientId) {
+    const exchange = this.#own(clientId);
+    if (exchange) this.#change(exchange, { phase: "failed" });
+  }
+
+  interrupting(id) {
+    const exchange = this.#find(id);
+    if (exchange) this.#change(exchange, { stopping: true });
+  }
+
+  /** Forget everything, as a kiosk does for its next visitor. */
+  clear() {
+    for (const exchange of this.#exchanges.splice(0)) this.#emit("remove", exchange);
+  }
+
+  /** The room greets, maybe after a lost connection: what was said meanwhile, and what can no longer be true. */
+  welcome(recent) {
+    for (const exchange of this.#exchanges) {
+      if (exchange.phase === "sending") this.#change(exchange, { phase: "failed" });
+      else if (exchange.speaking) this.#change(exchange, { speaking: false });
+    }
+    for (const { id, question, text, citations = [], name = "", refused = false } of recent) {
+      const exchange = this.#find(id) ?? this.#add(new Exchange({ id, question, name }));
+      this.#change(exchange, { phase: "done", sentences: [text], citations, refused });
+    }
+  }
+
+  /** Take one message; true when it was about the conversation. */
+  receive(message) {
+    const take = HANDLERS[message.type];
+    if (!take) return false;
+    take.call(this, message);
+    return true;
+  }
+
+  question({ id, text, name }) {
+    const exchange = this.#find(id);
+    if (exchange) this.#change(exchange, { question: text });
+    else this.#add(new Exchange({ id, question: text, name: name ?? "" }));
+  }
+
+  accepted({ id, question, position }) {
+    const exchange = this.#own(id);
+    if (!exchange) return;
+    const early = question === undefined ? null : this.#find(question);
+    if (early && early !== exchange) {
+      // The room told everybody before it told the asker: two views of one question become one.
+      this.#remove(early);
+      exchange.sentences = early.sentences;
+      exchange.speaking = early.speaking;
+    }
+    const phase = exchange.sentences.length ? "answering" : "waiting";
+    this.#change(exchange, { id: question ?? id, position: position ?? null, phase });
+  }
+
+  rejected({ id, code, reason }) {
+    const exchange = this.#own(id) ?? this.#find(id);
+    if (exchange) this.#change(exchange, { phase: "rejected", code, reason });
+  }
+
+  delta({ id, text }) {
+    const exchange = this.#find(id) ?? this.#add(new Exchange({ id }));
+    exchange.sentences.push(text);
+    this.#change(exchange, { phase: "answering" });
+  }
+
+  done({ id, text, citations = [], refused = false }) {
+    const exchange = this.#find(id) ?? this.#add(new Exchange({ id }));
+    if (text !== undefined && joined(exchange.sentences) !== text) exchange.sentences = [text];
+    this.#change(exchange, { phase: "done", citations, refused });
+  }
+
+  speech({ type, id }) {
+    const exchange = this.#find(id);
+    if (exchange) this.#change(exchange, { speaking: type === "speech.started", stopping: false });
+  }
+
+  dropped({ type, id, code, reason }) {
+    const exchange = this.#find(id);
+    if (exchange) this.#change(exchange, { phase: type, speaking: false, code: code ?? null, reason: reason ?? null });
+  }
+
+  notice({ text }) {
+    this.#emit("notice", text);
+  }
+
+  #find(id) {
+    return this.#exchanges.find((exchange) => exchange.id === id) ?? null;
+  }
+
+  #own(clientId) {
+    return this.#exchanges.find((exchange) => exchange.own && exchange.clientId === clientId) ?? null;
+  }
+
+  #add(exchange) {
+    this.#exchanges.push(exchange);
+    if (this.#exchanges.length > LIMIT) this.#remove(this.#exchanges[0]);
+    this.#emit("change", exchange);
+    return exchange;
+  }
+
+  #remove(exchange) {
+    this.#exchanges = this.#exchanges.filter((other) => other !== exchange);
+    this.#emit("remove", exchange);
+  }
+
+  #change(exchange, values) {
+    Object.assign(exchange, values);
+    this.#emit("change", exchange);
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+const HANDLERS = {
+  question: Conversation.prototype.question,
+  accepted: Conversation.prototype.accepted,
+  rejected: Conversation.prototype.rejected,
+  "answer.delta": Conversation.prototype.delta,
+  "answer.done": Conversation.prototype.done,
+  "speech.started": Conversation.prototype.speech,
+  "speech.ended": Conversation.prototype.speech,
+  skipped: Conversation.prototype.dropped,
+  expired: Conversation.prototype.dropped,
+  held: Conversation.prototype.dropped,
+  notice: Conversation.prototype.notice,
+};
+
+/** Sentences as one text: Latin script wants a space between them, Chinese none. */
+export function joined(sentences) {
+  return sentences.reduce((text, sentence) => text + gap(text, sentence) + sentence, "");
+}
+
+/** What stands between two sentences. */
+export function gap(before, after) {
+  if (!before || /\s$/.test(before) || /^\s/.test(after)) return "";
+  return /[\u0021-\u024f\u2018-\u201d]$/.test(before) && /^[\u0021-\u024f\u2018-\u201d]/.test(after) ? " " : "";
+}

@@ -1,0 +1,336 @@
+/** Every word of the pages, in Chinese and in English. */
+
+import { memory } from "./dom.js";
+
+export const STRINGS = {
+  zh: {
+    "language.other": "English",
+    "language.switch": "Switch to English",
+    "skip": "跳到对话",
+    "air.on": "直播中",
+    "air.off": "未连接",
+    "air.connecting": "连接中",
+
+    "host.idle": "在线",
+    "host.listening": "正在聆听",
+    "host.thinking": "正在思考",
+    "host.speaking": "正在讲话",
+
+    "picture.label": "主播画面",
+    "picture.unmute": "点此开启声音",
+    "picture.play": "点此播放",
+    "picture.mute": "静音",
+    "picture.sound": "开启声音",
+    "picture.captions.on": "显示字幕",
+    "picture.captions.off": "隐藏字幕",
+    "picture.fullscreen": "全屏",
+    "picture.window": "退出全屏",
+
+    "link.connecting": "正在接通画面…",
+    "link.retry": "{seconds} 秒后自动重试",
+    "link.messages": "消息连接已断开:{why}",
+    "why.connection_lost": "连接中断了。",
+    "why.server_gone": "暂时联系不上服务器,它可能正在重启。",
+    "why.room_not_found": "没有找到这个直播间,请核对链接。",
+    "why.room_full": "观看人数已满,正在排队。",
+    "why.not_on_air": "主播尚未开播,请稍候。",
+    "why.refused": "服务器没有接受画面请求。",
+    "why.bad_answer": "服务器的应答无法使用。",
+    "why.ice_failed": "网络无法传输音视频,可能被防火墙拦截。",
+    "why.no_frames": "画面中断了。",
+    "why.offline": "您的设备没有联网。",
+    "why.no_h264": "此浏览器不能播放 H.264 视频。请换用 Chrome、Edge、Safari,或在 Firefox 中启用 OpenH264;文字问答仍可使用。",
+    "why.no_webrtc": "此浏览器不支持 WebRTC,看不到画面;文字问答仍可使用。",
+
+    "status.title": "主播正在准备",
+    "status.hint": "模型还在下载,就绪后即可提问。",
+    "status.done": "已就绪 {done},共 {total}",
+    "status.error": "下载失败:{error}",
+    "status.starting": "即将开始",
+
+    "suggest.title": "可以这样问",
+    "log.label": "对话",
+    "log.title": "问与答",
+    "log.empty": "还没有人提问。",
+    "log.empty.hint": "打字,或按住话筒直接说。",
+    "log.newer": "有新内容",
+    "ask.label": "您的问题",
+    "ask.placeholder": "想问什么?",
+    "ask.send": "发送",
+    "ask.name": "称呼(可不填)",
+    "ask.count": "{count} / {limit}",
+    "ask.hint": "Enter 发送,Shift + Enter 换行",
+
+    "talk.hold": "按住说话",
+    "talk.asking": "请在浏览器弹窗中允许使用话筒。",
+    "talk.ready": "话筒已就绪,请按住说话。",
+    "talk.listening": "正在听,松开结束",
+    "talk.recognising": "正在识别…",
+    "talk.understood": "听到的是:“{text}”",
+    "talk.failed.insecure": "话筒只能在 HTTPS 或 localhost 页面中使用。请改用 https:// 地址打开,或打字提问。",
+    "talk.failed.denied": "话筒权限被拒绝。请在地址栏的网站设置中允许话筒,然后再按一次。",
+    "talk.failed.missing": "没有找到话筒。请接上话筒,或打字提问。",
+    "talk.failed.busy": "话筒打不开,可能正被其他程序占用。",
+    "talk.failed.no_link": "画面还没有接通,暂时听不到您。请稍候再试,或打字提问。",
+    "talk.failed.timeout": "没有等到识别结果,请再说一次。",
+    "talk.failed.nothing_heard": "没有听清,请靠近一点再说一次。",
+
+    "entry.you": "您",
+    "entry.guest": "观众",
+    "entry.sending": "正在发送…",
+    "entry.next": "马上回答",
+    "entry.waiting": "前面还有 {count} 个问题",
+    "entry.queued": "等待回答",
+    "entry.answering": "正在组织回答…",
+    "entry.speaking": "正在讲",
+    "entry.refused": "资料中没有依据,未作回答",
+    "entry.stop": "停",
+    "entry.stop.label": "让主播停下这个回答",
+    "entry.retry": "再问一次",
+    "entry.failed": "没有送达。",
+    "entry.skipped": "这个问题被跳过了。",
+    "entry.expired": "等待太久,这个问题已过期。",
+    "entry.held": "这个问题正在等待人工审核。",
+    "entry.sources": "依据",
+    "entry.source": "依据 {n}:{title}",
+
+    "rejected.empty": "问题是空的。",
+    "rejected.too_long": "问题太长了,请精简到 500 字以内。",
+    "rejected.rate_limited": "提问太快了,请稍等片刻。",
+    "rejected.queue_full": "排队的问题太多了,请稍后再问。",
+    "rejected.duplicate": "这个问题刚刚问过,正在处理。",
+    "rejected.not_ready": "主播还在准备,暂时不能回答。",
+    "rejected.not_allowed": "这个问题不能在直播间回答。",
+    "rejected.nothing_heard": "没有听清,请再说一次。",
+    "rejected.other": "这个问题没有被接受。",
+    "trouble.other": "出了点问题,请再试一次。",
+
+    "rooms.title": "直播间",
+    "rooms.lead": "数字人主播全天在线,欢迎提问。",
+    "rooms.enter": "进入直播间",
+    "rooms.kiosk": "一体机模式",
+    "rooms.none": "还没有直播间在线。",
+    "rooms.none.hint": "用 everhost serve ROOM.yaml 开播一个。",
+    "rooms.failed": "读不到直播间列表,稍后自动重试。",
+    "rooms.state.ready": "直播中",
+    "rooms.state.degraded": "准备中",
+    "rooms.state.other": "{state}",
+    "rooms.host": "主播:{host}",
+    "rooms.console": "控制台",
+
+    "console.title": "控制台",
+    "console.lead": "当前为只读状态页。节目单、问题队列、审核与插话的操作将在后续版本提供。",
+    "console.health": "服务状态",
+    "console.rooms": "直播间",
+    "console.ok": "运行正常",
+    "console.degraded": "部分功能未就绪",
+    "console.gone": "联系不上服务器",
+    "console.updated": "更新于 {time}",
+    "console.raw": "/healthz 原文",
+    "console.column.room": "直播间",
+    "console.column.host": "主播",
+    "console.column.state": "状态",
+    "console.metrics": "Prometheus 指标",
+
+    "kiosk.touch": "触摸屏幕,开始提问",
+    "kiosk.hold": "按住说话",
+    "kiosk.release": "松开结束",
+    "kiosk.stop": "停止回答",
+    "kiosk.again": "重新开始",
+    "kiosk.greeting": "您好,想了解什么?",
+    "noscript": "此页面需要启用 JavaScript。",
+  },
+  en: {
+    "language.other": "中文",
+    "language.switch": "切换到中文",
+    "skip": "Skip to the conversation",
+    "air.on": "On air",
+    "air.off": "Offline",
+    "air.connecting": "Connecting",
+
+    "host.idle": "Here",
+    "host.listening": "Listening",
+    "host.thinking": "Thinking",
+    "host.speaking": "Speaking",
+
+    "picture.label": "The host",
+    "picture.unmute": "Turn on sound",
+    "picture.play": "Play",
+    "picture.mute": "Mute",
+    "picture.sound": "Turn on sound",
+    "picture.captions.on": "Show captions",
+    "picture.captions.off": "Hide captions",
+    "picture.fullscreen": "Full screen",
+    "picture.window": "Leave full screen",
+
+    "link.connecting": "Connecting to the picture…",
+    "link.retry": "Trying again in {seconds} s",
+    "link.messages": "Messages are cut off: {why}",
+    "why.connection_lost": "The connection was lost.",
+    "why.server_gone": "The server cannot be reached. It may be restarting.",
+    "why.room_not_found": "There is no such room. Please check the address.",
+    "why.room_full": "The room is full. Waiting for a place.",
+    "why.not_on_air": "The host is not on air yet.",
+    "why.refused": "The server did not take the request for the picture.",
+    "why.bad_answer": "The server's reply could not be used.",
+    "why.ice_failed": "Sound and picture cannot get through this network. A firewall may be in the way.",
+    "why.no_frames": "The picture stopped.",
+    "why.offline": "Your device is offline.",
+    "why.no_h264": "This browser cannot play H.264 video. Please use Chrome, Edge or Safari, or enable OpenH264 in Firefox. Typed questions still work.",
+    "why.no_webrtc": "This browser has no WebRTC, so there is no picture. Typed questions still work.",
+
+    "status.title": "The host is getting ready",
+    "status.hint": "Models are still arriving. You can ask as soon as they are here.",
+    "status.done": "{done} of {total}",
+    "status.error": "Download failed: {error}",
+    "status.starting": "About to start",
+
+    "suggest.title": "You could ask",
+    "log.label": "Conversation",
+    "log.title": "Questions and answers",
+    "log.empty": "Nobody has asked yet.",
+    "log.empty.hint": "Type, or hold the microphone and speak.",
+    "log.newer": "New below",
+    "ask.label": "Your question",
+    "ask.placeholder": "What would you like to know?",
+    "ask.send": "Send",
+    "ask.name": "Name (optional)",
+    "ask.count": "{count} / {limit}",
+    "ask.hint": "Enter sends, Shift + Enter starts a new line",
+
+    "talk.hold": "Hold to talk",
+    "talk.asking": "Please allow the microphone in the browser's question.",
+    "talk.ready": "The microphone is ready. Hold the button and speak.",
+    "talk.listening": "Listening. Let go when you are done.",
+    "talk.recognising": "Recognising…",
+    "talk.understood": "Understood: “{text}”",
+    "talk.failed.insecure": "The microphone works on HTTPS or localhost pages only. Open this page with https://, or type your question.",
+    "talk.failed.denied": "The microphone was not allowed. Allow it in the site settings of the address bar, then press again.",
+    "talk.failed.missing": "No microphone was found. Plug one in, or type your question.",
+    "talk.failed.busy": "The microphone could not be opened. Another program may be using it.",
+    "talk.failed.no_link": "The picture is not connected yet, so the host cannot hear you. Try again shortly, or type.",
+    "talk.failed.timeout": "No recognition came back. Please say it again.",
+    "talk.failed.nothing_heard": "Nothing was understood. Please come closer and say it again.",
+
+    "entry.you": "You",
+    "entry.guest": "Viewer",
+    "entry.sending": "Sending…",
+    "entry.next": "Up next",
+    "entry.waiting": "{count} ahead of you",
+    "entry.queued": "Waiting",
+    "entry.answering": "Preparing the answer…",
+    "entry.speaking": "Speaking",
+    "entry.refused": "Not covered by the sources, so not answered",
+    "entry.stop": "Stop",
+    "entry.stop.label": "Stop the host in this answer",
+    "entry.retry": "Ask again",
+    "entry.failed": "This was not delivered.",
+    "entry.skipped": "This question was skipped.",
+    "entry.expired": "This question waited too long and has expired.",
+    "entry.held": "This question is waiting for a moderator.",
+    "entry.sources": "Sources",
+    "entry.source": "Source {n}: {title}",
+
+    "rejected.empty": "The question is empty.",
+    "rejected.too_long": "The question is too long. Please keep it within 500 characters.",
+    "rejected.rate_limited": "That was quick. Please wait a moment before the next question.",
+    "rejected.queue_full": "Too many questions are waiting. Please try again later.",
+    "rejected.duplicate": "This was asked just now and is being dealt with.",
+    "rejected.not_ready": "The host is still getting ready and cannot answer yet.",
+    "rejected.not_allowed": "This question cannot be answered in the room.",
+    "rejected.nothing_heard": "Nothing was understood. Please say it again.",
+    "rejected.other": "This question was not accepted.",
+    "trouble.other": "Something went wrong. Please try again.",
+
+    "rooms.title": "Rooms",
+    "rooms.lead": "A digital host is on air around the clock. Come in and ask.",
+    "rooms.enter": "Enter the room",
+    "rooms.kiosk": "Kiosk mode",
+    "rooms.none": "No room is on air yet.",
+    "rooms.none.hint": "Start one with everhost serve ROOM.yaml.",
+    "rooms.failed": "The list of rooms cannot be read. Trying again shortly.",
+    "rooms.state.ready": "On air",
+    "rooms.state.degraded": "Getting ready",
+    "rooms.state.other": "{state}",
+    "rooms.host": "Host: {host}",
+    "rooms.console": "Console",
+
+    "console.title": "Console",
+    "console.lead": "For now this page only shows how things are. Running the programme, the question queue, moderation and speaking in will come in later versions.",
+    "console.health": "Service",
+    "console.rooms": "Rooms",
+    "console.ok": "Running well",
+    "console.degraded": "Some parts are not ready",
+    "console.gone": "The server cannot be reached",
+    "console.updated": "Updated {time}",
+    "console.raw": "/healthz as sent",
+    "console.column.room": "Room",
+    "console.column.host": "Host",
+    "console.column.state": "State",
+    "console.metrics": "Prometheus metrics",
+
+    "kiosk.touch": "Touch the screen to begin",
+    "kiosk.hold": "Hold to talk",
+    "kiosk.release": "Let go when done",
+    "kiosk.stop": "Stop the answer",
+    "kiosk.again": "Start over",
+    "kiosk.greeting": "Hello. What would you like to know?",
+    "noscript": "This page needs JavaScript.",
+  },
+};
+
+const TAGS = { zh: "zh-Hans", en: "en" };
+
+/** Event `change`: the viewer switched the language. */
+class Language extends EventTarget {
+  current = chosen() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+
+  get other() {
+    return this.current === "zh" ? "en" : "zh";
+  }
+
+  /** Switch to the other language and remember it. */
+  toggle() {
+    this.current = this.other;
+    memory.set("language", this.current);
+    translate();
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function chosen() {
+  const remembered = memory.get("language");
+  return remembered in STRINGS ? remembered : null;
+}
+
+export const language = new Language();
+
+/** The words for `key`, with `{name}` filled from `values`. */
+export function t(key, values = {}) {
+  const words = STRINGS[language.current][key];
+  if (words === undefined) throw new Error(`no words for ${key}`);
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** The words for `prefix.name` where there are any, else those for `prefix.other` or `otherwise`. */
+export function known(prefix, name, otherwise = null) {
+  if (`${prefix}.${name}` in STRINGS[language.current]) return t(`${prefix}.${name}`);
+  return otherwise || t(`${prefix}.other`);
+}
+
+/** The viewer's language out of what the room says in several; plain text stays as it is. */
+export function pick(words) {
+  if (words === null || typeof words !== "object" || Array.isArray(words)) return words ?? "";
+  return words[language.current] ?? words[language.other] ?? Object.values(words)[0] ?? "";
+}
+
+/** Put the words into the page: `data-i18n` is an element's text, `data-i18n-NAME` its attribute NAME. */
+export function translate(root = document) {
+  document.documentElement.lang = TAGS[language.current];
+  for (const holder of root.querySelectorAll("[data-i18n]")) holder.textContent = t(holder.dataset.i18n);
+  for (const name of ["aria-label", "placeholder", "title"]) {
+    for (const holder of root.querySelectorAll(`[data-i18n-${name}]`)) {
+      holder.setAttribute(name, t(holder.getAttribute(`data-i18n-${name}`)));
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/** A visit to a room: its messages, its picture, its clock, held together by the viewer's id. */
+
+import { CaptionOverlay } from "./captions.js";
+import { MediaClock } from "./clock.js";
+import { Conversation } from "./conversation.js";
+import { Player } from "./player.js";
+import { Signalling } from "./signalling.js";
+
+/**
+ * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
+ * `link` (the connection or the picture changed), `trouble` (detail: {code, message}), `recognised` and `partial`
+ * (detail: {id, text}), `refused` (detail: {id, code, reason}).
+ */
+export class Session extends EventTarget {
+  #asked = 0;
+  #iceServers = [];
+
+  /** `room`: the id as it stands in the address; `video`, `line`: where picture and captions go. */
+  constructor({ room, video, line }) {
+    super();
+    this.room = room;
+    this.viewer = null;
+    this.host = "idle";
+    this.status = null;
+    this.clock = new MediaClock();
+    this.captions = new CaptionOverlay(video, line, this.clock);
+    this.conversation = new Conversation();
+    this.player = new Player(video);
+    this.signalling = new Signalling(room);
+    this.link = { signalling: this.signalling, player: this.player, signal: idle(), picture: idle() };
+
+    this.signalling.addEventListener("message", (event) => this.#receive(event.detail));
+    this.signalling.addEventListener("state", (event) => this.#linked("signal", event.detail));
+    this.player.addEventListener("state", (event) => this.#linked("picture", event.detail));
+    this.player.addEventListener("joining", () => this.clock.reset());
+    addEventListener("pagehide", () => this.stop());
+    // A page taken back from the browser's cache has lost both connections.
+    addEventListener("pageshow", (event) => event.persisted && this.start());
+  }
+
+  start() {
+    this.signalling.start();
+  }
+
+  stop() {
+    this.viewer = null;
+    this.player.stop();
+    this.signalling.stop();
+  }
+
+  /** Ask the room. `language` null: the room finds out. */
+  ask(question, { name = "", language = null } = {}) {
+    const id = `c${++this.#asked}`;
+    this.conversation.ask(id, { question, name });
+    const message = { type: "ask", id, text: question, language };
+    if (name) message.name = name;
+    if (!this.signalling.send(message)) this.conversation.fail(id);
+  }
+
+  /** Stop the host in this answer. */
+  interrupt(id) {
+    if (this.signalling.send({ type: "interrupt", id })) this.conversation.interrupting(id);
+  }
+
+  #receive(message) {
+    if (this.conversation.receive(message)) this.#afterConversation(message);
+    else this.#handlers[message.type]?.(message);
+  }
+
+  #afterConversation({ type, id, code, reason }) {
+    if (type === "rejected") this.#emit("refused", { id, code, reason });
+    if (type === "skipped" || type === "speech.ended") this.captions.drop(id);
+  }
+
+  #handlers = {
+    welcome: (message) => this.#welcome(message),
+    status: (message) => this.#setStatus(message),
+    clock: ({ rtp, tick }) => this.clock.anchor(rtp, tick, performance.now()),
+    caption: (message) => this.captions.add(message),
+    host: ({ state }) => {
+      this.host = state;
+      this.#emit("host", state);
+    },
+    "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
+    "asr.final": ({ id, text }) => {
+      // The room goes on to ask this question for the viewer, under the same id.
+      if (text) this.conversation.ask(id, { question: text });
+      this.#emit("recognised", { id, text });
+    },
+    error: ({ code, message }) => this.#emit("trouble", { code, message }),
+  };
+
+  #welcome(message) {
+    this.#iceServers = message.ice_servers ?? [];
+    this.conversation.welcome(message.recent ?? []);
+    this.#emit("welcome", message);
+    if (message.status) this.#setStatus(message.status);
+    if (this.viewer === message.viewer && this.player.state !== "idle") return;
+    // Picture, microphone and messages belong to one viewer: a new id takes a new session.
+    this.viewer = message.viewer;
+    this.player.start(`/rooms/${this.room}/whep?viewer=${encodeURIComponent(this.viewer)}`, this.#iceServers);
+  }
+
+  #setStatus({ state, missing = [] }) {
+    this.status = { state, missing };
+    this.#emit("status", this.status);
+  }
+
+  #linked(which, detail) {
+    this.link[which] = detail;
+    this.#emit("link", this.link);
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function idle() {
+  return { state: "idle", reason: null, retryMs: 0 };
+}
+
+/** The room this page is about, as it stands in the address. */
+export function roomOf(pathname) {
+  return pathname.match(/^\/rooms\/([^/]+)/)?.[1] ?? "";
+}
