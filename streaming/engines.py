@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Final
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from avatar.speech import SpeechChunk
 from streaming.errors import EngineError, EverhostError, RoomFileError
-from streaming.models import Store
+from streaming.models.catalogue import find
+from streaming.models.store import Store
 from streaming.roomfile import Language, RoomFile, Voice
 from streaming.workers import EngineSpec, Worker
 
@@ -103,12 +104,13 @@ class Engines:
         """Begin to fetch and load, the small first: a voice speaks before the language model has arrived."""
 
         async def bring_all() -> None:
-            needs = sorted(self._needs.values(), key=lambda need: self._store.size(need.model) if need.model else 0)
+            needs = sorted(self._needs.values(), key=lambda need: find(need.model).bytes if need.model else 0)
             loading: list[asyncio.Task[None]] = []
             try:
                 for need in needs:
                     if await self._fetch(need):
-                        loading.append(asyncio.create_task(self._load(need), name=f"load {need.name}"))
+                        task = asyncio.create_task(self._load(need), name=f"load {need.name}")
+                        loading.append(task)
                 await asyncio.gather(*loading)
             finally:
                 for task in loading:
@@ -184,6 +186,13 @@ class Engines:
             raise EngineError(f"{name}: {why}")
         return need.worker
 
+    async def restart(self, name: str) -> None:
+        """Kill an engine that hangs outside any request, and load it again."""
+        need = self._needs.get(name)
+        if need is not None and need.worker is not None:
+            await need.worker.close()
+            await need.worker.start()
+
     # What the rest of the house asks of them
 
     def speak(self, voice: Voice, text: str, language: Language) -> AsyncGenerator[SpeechChunk, None]:
@@ -204,7 +213,7 @@ class WorkerEmbedder:
         vector: npt.NDArray[np.float32] = await self._engines.worker(EMBEDDING).call("query", text, priority=-1)
         return vector
 
-    async def passages(self, texts: list[str]) -> npt.NDArray[np.float32]:
+    async def passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         vectors: npt.NDArray[np.float32] = await self._engines.worker(EMBEDDING).call("passages", list(texts))
         return vectors
 

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
 
@@ -29,13 +29,13 @@ class Subscription:
 
     def __init__(self, want_key: Callable[[], None]) -> None:
         self._want_key = want_key
-        self._waiting: dict[str, deque[av.Packet]] = {"video": deque(), "audio": deque()}
+        self._waiting: dict[str, deque[av.Packet[Any]]] = {"video": deque(), "audio": deque()}
         self._arrived = {"video": asyncio.Event(), "audio": asyncio.Event()}
         self._synchronized = False
         self.dropped = 0
         """Pictures this viewer was not sent because they did not take them in time."""
 
-    def put(self, kind: str, packet: av.Packet, key: bool) -> None:
+    def put(self, kind: str, packet: "av.Packet[Any]", key: bool) -> None:
         queue = self._waiting[kind]
         if kind == "video":
             if len(queue) >= QUEUE:
@@ -52,7 +52,7 @@ class Subscription:
         queue.append(packet)
         self._arrived[kind].set()
 
-    async def get(self, kind: str) -> av.Packet:
+    async def get(self, kind: str) -> "av.Packet[Any]":
         queue, arrived = self._waiting[kind], self._arrived[kind]
         while not queue:
             arrived.clear()

@@ -24,10 +24,12 @@ def _label(scale: float) -> tuple[Floats, Floats]:
     """Luma (limited range) and opacity of the label, each (h, w) float32 with even sides."""
     png = np.frombuffer(files("streaming").joinpath("assets/label.png").read_bytes(), np.uint8)
     bgra = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    if bgra is None:
+        raise ValueError("assets/label.png is damaged; install everhost again")
     h, w = (round(side * scale / 2) * 2 for side in bgra.shape[:2])
     bgra = cv2.resize(bgra, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32)
-    luma = 16 + 219 / 255 * (bgra[..., :3] @ np.array([0.0722, 0.7152, 0.2126], np.float32))
-    return luma, bgra[..., 3] / 255
+    grey = bgra[..., :3] @ np.array([0.0722, 0.7152, 0.2126], np.float32)
+    return (16 + 219 / 255 * grey).astype(np.float32), (bgra[..., 3] / 255).astype(np.float32)
 
 
 def stamp(picture: Picture) -> None:

@@ -16,7 +16,7 @@ from avatar.speech import SpeechChunk
 Pcm = npt.NDArray[np.float32]
 
 FADE = SAMPLES_PER_TICK // 2
-"""Samples over which speech is faded out when it is hushed: 10 ms, short enough to be a stop, long enough not to click."""
+"""Samples over which hushed speech is faded out: 10 ms, short enough to be a stop, long enough not to click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Playout:
     def speaking(self) -> str | None:
         """The utterance on air."""
         return self._speaking
+
+    @property
+    def ready_seconds(self) -> float:
+        """Speech not yet played."""
+        return sum(len(p.chunk.pcm) - p.at for p in self._pieces if p.chunk is not None) / SAMPLE_RATE
 
     def add(self, utterance: str, chunk: SpeechChunk) -> None:
         """Queue a chunk, which must be at 48 kHz."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from avatar.life import Attention
+
 from streaming import protocol as say
 from streaming.roomfile import Language, RoomFile
 

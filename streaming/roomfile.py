@@ -56,6 +56,10 @@ class Voice(_Part):
     """Further arguments of the engine."""
 
 
+def _default_voices() -> dict[Language, Voice]:
+    return {"zh": Voice(engine="kokoro", voice="zf_xiaobei"), "en": Voice(engine="hibari")}
+
+
 class Hearing(_Part):
     model: str = "whisper-base"
 
@@ -85,9 +89,7 @@ class RoomFile(_Part):
     suggestions: dict[Language, list[str]] = Field(default_factory=dict)
     """Questions offered on the page."""
     llm: Llm = Llm()
-    voices: dict[Language, Voice] = Field(
-        default_factory=lambda: {"zh": Voice(engine="kokoro", voice="zf_xiaobei"), "en": Voice(engine="hibari")}
-    )
+    voices: dict[Language, Voice] = Field(default_factory=_default_voices)
     hearing: Hearing = Hearing()
     limits: Limits = Limits()
 

@@ -19,11 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
 from avatar.actor import Actor
-from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.life import Attention
+
+from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import label, playout
@@ -240,7 +240,10 @@ _LENGTH = struct.Struct("!I")
 def _read(sock: socket.socket, stage: Stage) -> None:
     stream = sock.makefile("rb")
     while len(head := stream.read(_LENGTH.size)) == _LENGTH.size:
-        stage.command(pickle.loads(stream.read(_LENGTH.unpack(head)[0])))  # noqa: S301 (our own gateway wrote it)
+        command: Command = pickle.loads(stream.read(_LENGTH.unpack(head)[0]))  # noqa: S301 (our own gateway wrote it)
+        if isinstance(command, Say):  # here, not between two ticks
+            command = Say(command.utterance, playout.at_48k(command.chunk))
+        stage.command(command)
     stage.command(None)
 
 

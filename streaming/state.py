@@ -53,7 +53,8 @@ class State:
         citations = [{"n": c.n, "title": c.title, "locator": c.locator, "quote": c.quote} for c in question.citations]
         ended = (outcome, spoken_text(question), json.dumps(citations, ensure_ascii=False), time.time(), question.id)
         await self._run(
-            "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ? WHERE id = ? AND outcome IS NULL",
+            "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ?"
+            " WHERE id = ? AND outcome IS NULL",
             ended,
         )
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,11 +64,28 @@ class _RoomTrack(MediaStreamTrack):
         self.kind = kind
         super().__init__()
         self._subscription = subscription
-        self.last_pts: int | None = None
 
-    async def recv(self) -> av.Packet:  # type: ignore[override]  # aiortc takes packets too and sends them as they are
-        packet = await self._subscription.get(self.kind)
-        self.last_pts = packet.pts
+    async def recv(self) -> "av.Packet[Any]":  # aiortc takes packets too and sends them as they are
+        return await self._subscription.get(self.kind)
+
+
+class _VideoTrack(_RoomTrack):
+    """Also finds out which RTP timestamp stands for which tick: aiortc starts them at a random number."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__("video", subscription)
+        self.sender: RTCRtpSender | None = None
+        self.clock: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        """(RTP timestamp, tick) of the first picture sent."""
+        self._last_pts: int | None = None
+
+    async def recv(self) -> "av.Packet[Any]":
+        if self._last_pts is not None and not self.clock.done():
+            # The picture before has just been sent, so the sender's timestamp is that picture's.
+            rtp: int = getattr(self.sender, "_RTCRtpSender__rtp_timestamp")  # noqa: B009 (private to aiortc)
+            self.clock.set_result((rtp, self._last_pts // SAMPLES_PER_TICK))
+        packet = await super().recv()
+        self._last_pts = packet.pts
         return packet
 
 
@@ -81,30 +98,22 @@ class Viewer:
     """Who watches: the id the room greeted them with, or one made up for plain players."""
     connection: RTCPeerConnection
     subscription: Subscription
-    video: _RoomTrack
-    sender: RTCRtpSender
+    video: _VideoTrack
     tasks: set["asyncio.Task[None]"]
-
-    def clock(self) -> tuple[int, int] | None:
-        """An RTP timestamp this viewer was sent and the tick it stands for; None before the first picture."""
-        rtp = getattr(self.sender, "_RTCRtpSender__rtp_timestamp", 0)
-        if self.video.last_pts is None or not rtp:
-            return None
-        return rtp, self.video.last_pts // SAMPLES_PER_TICK
 
 
 class Whep:
     """All peer connections of one room.
 
-    ``heard`` is called with (viewer, frame) for each piece of microphone sound; ``joined`` once per connection when
-    the clock of its pictures is known.
+    ``heard`` is called with (viewer, frame) for each piece of microphone sound; ``joined`` once per connection with
+    (viewer, RTP timestamp, tick) of its first picture.
     """
 
     def __init__(
         self,
         fanout: Fanout,
         heard: Callable[[str, AudioFrame], None],
-        joined: Callable[[Viewer], Awaitable[None]],
+        joined: Callable[[str, int, int], None],
         ice_servers: Sequence[RTCIceServer] = (),
     ) -> None:
         self._fanout = fanout
@@ -134,13 +143,18 @@ class Whep:
     async def _negotiate(
         self, connection: RTCPeerConnection, offer: str, viewer: str, subscription: Subscription
     ) -> Viewer:
+        if "m=video" not in offer:
+            raise OfferError("the SDP offer has no video section; offer video to receive and, for sound, audio")
+        if "H264/90000" not in offer:
+            raise OfferError("this room sends H.264 (constrained baseline), which the SDP offer does not take")
         # The transceivers come first and carry their codec preferences, or aiortc would answer with VP8.
-        video = _RoomTrack("video", subscription)
+        video = _VideoTrack(subscription)
         transceiver = connection.addTransceiver(video, direction="sendonly")
         transceiver.setCodecPreferences(_H264 + _RTX)
         connection.addTransceiver(_RoomTrack("audio", subscription), direction="sendrecv")
+        video.sender = transceiver.sender
         tasks: set[asyncio.Task[None]] = set()
-        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, transceiver.sender, tasks)
+        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, tasks)
 
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -149,21 +163,15 @@ class Whep:
 
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            if "m=video" not in offer:
-                raise OfferError("the offer has no video section; offer video to receive and, for sound, audio")
             answer = await connection.createAnswer()
             await connection.setLocalDescription(answer)
-        except OfferError:
-            raise
         except Exception as error:  # aiortc raises whatever its parser stumbles over
             raise OfferError(f"the SDP offer cannot be understood or met: {error or type(error).__name__}") from error
-        if not _answers_h264(connection.localDescription.sdp):
-            raise OfferError("this room sends H.264 (constrained baseline), which the offer does not take")
         return seat
 
     def _watch(self, seat: Viewer) -> None:
         # Reports of lost pictures do not reach the application for ready-made packets, except here.
-        setattr(seat.sender, "_send_keyframe", self._fanout.want_key)  # noqa: B010
+        setattr(seat.video.sender, "_send_keyframe", self._fanout.want_key)  # noqa: B010
         connected = asyncio.Event()
 
         @seat.connection.on("connectionstatechange")
@@ -185,9 +193,7 @@ class Whep:
             self._keep(self._closing, self.close(seat.id))
             return
         self._fanout.add(seat.subscription)
-        while seat.clock() is None:
-            await asyncio.sleep(0.05)
-        await self._joined(seat)
+        self._joined(seat.viewer, *await seat.video.clock)
 
     async def _listen(self, track: MediaStreamTrack, viewer: str) -> None:
         with contextlib.suppress(MediaStreamError):
@@ -224,8 +230,3 @@ class Whep:
         task = asyncio.ensure_future(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-
-
-def _answers_h264(sdp: str) -> bool:
-    section = sdp.partition("m=video")[2].partition("m=audio")[0]
-    return "H264/90000" in section and not section.startswith(" 0 ")

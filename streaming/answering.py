@@ -1,0 +1,69 @@
+"""What joins a room to its knowledge: the index of its documents, and a language model wherever it runs."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from knowledge.answerer import CitedAnswerer, open_knowledge
+from knowledge.errors import LLMError
+from knowledge.llm import ChatModel, Message, OpenAIChat
+from streaming.engines import LLM, Engines, WorkerEmbedder
+from streaming.errors import EngineError, RoomFileError
+from streaming.roomfile import Llm, RoomFile
+
+
+class EmbeddedChat:
+    """The embedded language model: llama.cpp's own server in a worker process, spoken to like any other."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._pid: int | None = None
+        self._chat: OpenAIChat | None = None
+
+    async def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0, stop: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
+        chat = await self._connect()
+        try:
+            async for text in chat.stream(messages, max_tokens=max_tokens, temperature=temperature, stop=stop):
+                yield text
+        except LLMError as error:
+            if error.retryable:  # it hangs or is gone: the next question finds a fresh one
+                await self._engines.restart(LLM)
+            raise
+
+    async def aclose(self) -> None:
+        if self._chat is not None:
+            await self._chat.aclose()
+
+    async def _connect(self) -> OpenAIChat:
+        try:
+            worker = self._engines.worker(LLM)
+            if self._chat is None or worker.pid != self._pid:
+                await self.aclose()
+                base_url, api_key = await worker.call("endpoint")
+                self._pid = worker.pid
+                self._chat = OpenAIChat(base_url, "embedded", api_key=api_key, retries=0)
+        except EngineError as error:
+            raise LLMError(str(error), retryable=False) from error
+        return self._chat
+
+
+def chat_model(llm: Llm, engines: Engines) -> ChatModel:
+    """The model a room names. Raises :class:`RoomFileError` when its key is not in the environment."""
+    if llm.base_url is None:
+        return EmbeddedChat(engines)
+    key = None
+    if llm.api_key_env is not None and not (key := os.environ.get(llm.api_key_env)):
+        raise RoomFileError(f"llm.api_key_env names {llm.api_key_env}, which is not set; export it and start again")
+    return OpenAIChat(llm.base_url, llm.model, api_key=key)
+
+
+async def open_room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> CitedAnswerer:
+    """Open a room's index under ``folder``, taking in what changed in its documents."""
+    return await open_knowledge(
+        settings.documents,
+        folder / f"{settings.id}.index.sqlite",
+        WorkerEmbedder(engines),
+        chat_model(settings.llm, engines),
+    )

@@ -1,0 +1,145 @@
+"""The ``everhost`` command. Each verb reads its arguments here and does its work elsewhere."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from avatar.errors import AvatarError
+from knowledge.errors import KnowledgeError
+from streaming.errors import EverhostError
+
+DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors that a person can mend are printed without a traceback."""
+    parsed = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if parsed.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    for chatty in ("httpx", "aioice", "aiortc", "faster_whisper", "jieba", "numba"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        code: int = parsed.run(parsed)
+    except (EverhostError, AvatarError, KnowledgeError) as error:
+        print(f"everhost: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("everhost", description="The open host for rooms that never close.")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what every part does")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of your own to look for models in before anything is fetched",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="put rooms on air")
+    serve.add_argument("rooms", nargs="*", type=Path, default=[DEFAULT_ROOM], metavar="ROOM.yaml")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=8080)
+    serve.add_argument("--data", type=Path, default=Path("var"), help="folder for state and indexes (default: var)")
+    serve.set_defaults(run=_serve)
+
+    render = commands.add_parser("render", help="make a clip of a host saying a text")
+    render.add_argument("--text", required=True)
+    render.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4")
+    render.add_argument("--language", choices=["zh", "en"], help="default: by the text")
+    render.add_argument("--avatar", default="lin", help="a host's name or a pack file")
+    render.add_argument("--voice", help="one of the engine's voices")
+    render.add_argument("--seed", type=int, default=0, help="another seed blinks and sways at other times")
+    render.set_defaults(run=_render)
+
+    ask = commands.add_parser("ask", help="answer a question from a room's documents, in the terminal")
+    ask.add_argument("room", type=Path, metavar="ROOM.yaml")
+    ask.add_argument("question", nargs="?")
+    ask.add_argument("--questions", type=Path, metavar="FILE", help="many, one a line")
+    ask.add_argument("--json", action="store_true", help="one JSON object a question")
+    ask.add_argument("--data", type=Path, default=Path("var"))
+    ask.set_defaults(run=_ask)
+
+    new = commands.add_parser("new", help="make a room from a folder of documents")
+    new.add_argument("name", help="lower-case letters, digits and '-'")
+    new.add_argument("--docs", type=Path, required=True, metavar="FOLDER", help="folder of Markdown")
+    new.add_argument("--language", choices=["zh", "en"], default="zh")
+    new.set_defaults(run=_new)
+
+    avatar = commands.add_parser("avatar", help="list hosts, or show one").add_subparsers(metavar="VERB", required=True)
+    avatar.add_parser("list", help="hosts that come with everhost").set_defaults(run=_avatar_list)
+    show = avatar.add_parser("show", help="a contact sheet of a host as PNG")
+    show.add_argument("name")
+    show.add_argument("-o", "--out", type=Path, default=None, metavar="OUT.png")
+    show.set_defaults(run=_avatar_show)
+
+    doctor = commands.add_parser("doctor", help="what is installed, what is missing and how to get it")
+    doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from streaming.serve import serve
+
+    return serve(arguments.rooms, arguments.host, arguments.port, arguments.data, arguments.models)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from streaming.terminal import render
+
+    return render(
+        arguments.text,
+        arguments.out,
+        language=arguments.language,
+        host=arguments.avatar,
+        voice=arguments.voice,
+        seed=arguments.seed,
+        models=arguments.models,
+    )
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    from streaming.terminal import ask, read_questions
+
+    if (arguments.question is None) == (arguments.questions is None):
+        raise EverhostError("give a question, or a file of them with --questions")
+    questions = read_questions(arguments.questions) if arguments.questions else [arguments.question]
+    return asyncio.run(ask(arguments.room, questions, arguments.data, arguments.models, as_json=arguments.json))
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from streaming.newroom import create
+
+    path = create(arguments.name, arguments.docs, arguments.language)
+    print(f"{path} is ready; look it over, then: everhost serve {path}")  # noqa: T201
+    return 0
+
+
+def _avatar_list(_: argparse.Namespace) -> int:
+    from avatar.hosts import HOSTS
+
+    for name in HOSTS:
+        print(name)  # noqa: T201
+    return 0
+
+
+def _avatar_show(arguments: argparse.Namespace) -> int:
+    from streaming.terminal import contact_sheet
+
+    return contact_sheet(arguments.name, arguments.out or Path(f"{arguments.name}.png"))
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from streaming.doctor import run
+
+    return run(arguments.models, fetch=arguments.fetch)

@@ -1,0 +1,280 @@
+"""The gateway: HTTP, WebSocket and WHEP for all rooms, on FastAPI."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+
+from knowledge.answerer import CitedAnswerer
+from streaming import metrics
+from streaming import protocol as say
+from streaming.answering import open_room_answerer
+from streaming.engines import Engines
+from streaming.errors import EverhostError
+from streaming.models.store import Store
+from streaming.on_air import OnAir, Seat
+from streaming.roomfile import RoomFile
+from streaming.state import State
+from streaming.whep import OfferError
+
+log = logging.getLogger(__name__)
+
+PAGES: Final = Path(str(files("streaming").joinpath("pages")))
+STATUS_S: Final = 1.0
+MAX_OFFER: Final = 65_536
+"""Bytes of an SDP offer; Chromium's largest are about 8 KiB."""
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' data:;"
+        " frame-ancestors 'self'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@dataclass(slots=True)
+class House:
+    """All that one gateway runs."""
+
+    rooms: dict[str, OnAir]
+    engines: Engines
+    state: State
+    folder: Path
+    """Where indexes and state are kept."""
+    _answerers: list[CitedAnswerer] = field(default_factory=list)
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path) -> "House":
+        engines = Engines(store, settings)
+        state = State(folder / "state.sqlite")
+        house = cls({}, engines, state, folder)
+        house.rooms = {one.id: OnAir(one, engines, state, house.status) for one in settings}
+        return house
+
+    async def start(self) -> None:
+        for on_air in self.rooms.values():
+            await on_air.start()
+        self.engines.start()
+        self._tasks = [asyncio.create_task(self._announce(), name="status")]
+        self._tasks += [asyncio.create_task(self._learn(on_air), name="learn") for on_air in self.rooms.values()]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(on_air.close() for on_air in self.rooms.values()))
+        for answerer in self._answerers:
+            await answerer.aclose()
+        await self.engines.close()
+        self.state.close()
+
+    def status(self) -> dict[str, Any]:
+        """What is missing, as pages and /healthz show it."""
+        missing = [
+            {"name": need.name, "what": need.what, "done": need.done, "total": need.total, "error": need.error}
+            for need in self.engines.missing
+        ]
+        return {"state": "degraded" if missing else "ready", "missing": missing}
+
+    async def _announce(self) -> None:
+        last = None
+        while True:
+            status = self.status()
+            if status != last:
+                last = status
+                text = say.dumps({"type": "status", "to": "room", **status})
+                for on_air in self.rooms.values():
+                    on_air.broadcast(text)
+            await asyncio.sleep(STATUS_S)
+
+    async def _learn(self, on_air: OnAir) -> None:
+        try:
+            answerer = await open_room_answerer(on_air.settings, self.engines, self.folder)
+        except Exception:
+            log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
+            return
+        self._answerers.append(answerer)
+        on_air.knows(answerer)
+
+
+def create_app(house: House) -> FastAPI:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            await house.start()
+            yield
+        finally:
+            await house.close()
+
+    app = FastAPI(title="everhost", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.mount("/static", StaticFiles(directory=PAGES / "static"), name="static")
+
+    @app.middleware("http")
+    async def secure(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+    @app.exception_handler(EverhostError)
+    async def explain(_: Request, error: EverhostError) -> JSONResponse:
+        return JSONResponse({"code": type(error).__name__, "message": str(error)}, 400)
+
+    def find(room: str) -> OnAir:
+        if (on_air := house.rooms.get(room)) is None:
+            raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.rooms)}")
+        return on_air
+
+    _add_pages(app, find)
+    _add_operations(app, house)
+    _add_viewers(app, find)
+    return app
+
+
+def _add_pages(app: FastAPI, find: Any) -> None:
+    @app.get("/", include_in_schema=False)
+    async def index() -> FileResponse:
+        return FileResponse(PAGES / "index.html")
+
+    @app.get("/console", include_in_schema=False)
+    async def console() -> FileResponse:
+        return FileResponse(PAGES / "console.html")
+
+    @app.get("/rooms/{room}", include_in_schema=False)
+    async def room_page(room: str) -> FileResponse:
+        # The page itself says kindly that there is no such room.
+        return FileResponse(PAGES / "room.html", status_code=_exists(find, room))
+
+    @app.get("/rooms/{room}/kiosk", include_in_schema=False)
+    async def kiosk_page(room: str) -> FileResponse:
+        return FileResponse(PAGES / "kiosk.html", status_code=_exists(find, room))
+
+
+def _exists(find: Any, room: str) -> int:
+    try:
+        find(room)
+    except HTTPException as error:
+        return error.status_code
+    return 200
+
+
+def _add_operations(app: FastAPI, house: House) -> None:
+    @app.get("/healthz")
+    async def health() -> dict[str, Any]:
+        status = house.status()
+        rooms = []
+        for on_air in house.rooms.values():
+            running = on_air.stage.ready is not None
+            if not running:
+                status["state"] = "degraded"
+            rooms.append(
+                {
+                    "id": on_air.settings.id,
+                    "on_air": running,
+                    "error": on_air.stage.error,
+                    "viewers": on_air.viewers,
+                    "waiting": on_air.core.waiting,
+                    "stage_restarts": on_air.stage.restarts,
+                }
+            )
+        return {"status": status["state"], "missing": status["missing"], "rooms": rooms}
+
+    @app.get("/metrics")
+    async def show_metrics() -> PlainTextResponse:
+        return PlainTextResponse(metrics.render(house.rooms.values()), media_type=metrics.CONTENT_TYPE)
+
+    @app.get("/api/rooms")
+    async def rooms() -> list[dict[str, Any]]:
+        return [
+            {
+                "id": on_air.settings.id,
+                "title": on_air.settings.title,
+                "host": on_air.settings.host.name,
+                "state": on_air.core.state,
+            }
+            for on_air in house.rooms.values()
+        ]
+
+
+def _add_viewers(app: FastAPI, find: Any) -> None:
+    @app.post("/rooms/{room}/whep", status_code=201)
+    async def whep(room: str, request: Request, viewer: str | None = None) -> Response:
+        on_air: OnAir = find(room)
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/sdp":
+            raise HTTPException(415, "send the SDP offer as Content-Type: application/sdp")
+        body = await _body(request)
+        try:
+            offer = body.decode()
+        except UnicodeDecodeError:
+            raise OfferError("the SDP offer is not text") from None
+        connection, answer = await on_air.whep.answer(offer, viewer or secrets.token_urlsafe(12))
+        headers = {"Location": f"/rooms/{room}/whep/{connection}"}
+        return Response(answer, 201, headers, media_type="application/sdp")
+
+    @app.delete("/rooms/{room}/whep/{connection}")
+    async def end_whep(room: str, connection: str) -> Response:
+        if not await find(room).whep.close(connection):
+            raise HTTPException(404, "there is no such connection; it has ended already")
+        return Response(status_code=200)
+
+    @app.websocket("/rooms/{room}/ws")
+    async def websocket(socket: WebSocket, room: str) -> None:
+        await socket.accept()
+        try:
+            on_air: OnAir = find(room)
+        except HTTPException as error:
+            await socket.send_text(say.encode(say.Error("no_room", error.detail), "viewer"))
+            await socket.close(4404, "no such room")
+            return
+        await _seat(socket, on_air)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_OFFER:
+            raise HTTPException(413, f"an SDP offer may have {MAX_OFFER} bytes at most")
+    return bytes(body)
+
+
+async def _seat(socket: WebSocket, on_air: OnAir) -> None:
+    seat = on_air.greet()
+    try:
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(_send_all(socket, seat))
+            await _receive_all(socket, on_air, seat)
+            sending.cancel()
+    except* (WebSocketDisconnect, RuntimeError, ConnectionError):
+        pass  # gone while being written to
+    finally:
+        on_air.leave(seat)
+
+
+async def _receive_all(socket: WebSocket, on_air: OnAir, seat: Seat) -> None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        if text is None:
+            error = say.Error("not_text", "messages are JSON text; sound goes over WebRTC")
+            seat.put(say.encode(error, "viewer"))
+            continue
+        on_air.receive(seat, text)
+
+
+async def _send_all(socket: WebSocket, seat: Seat) -> None:
+    while not seat.overflowed.is_set():
+        await socket.send_text(await seat.outbox.get())
+    await socket.close(1013, "you did not take your messages; come back")

@@ -1,0 +1,34 @@
+"""``everhost new``: a room file for any folder of documents."""
+
+import os
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from streaming import roomfile
+from streaming.errors import RoomFileError
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+def create(name: str, documents: Path, language: str, folder: Path | None = None) -> Path:
+    """Write ``rooms/NAME.yaml`` (or into ``folder``) and return its path. Raises :class:`RoomFileError`."""
+    if not _NAME.match(name):
+        raise RoomFileError(f"'{name}' cannot name a room; use lower-case letters, digits and '-'")
+    if not documents.is_dir():
+        raise RoomFileError(f"there is no folder {documents}; name a folder of Markdown files")
+    if not any(documents.rglob("*.md")):
+        raise RoomFileError(f"{documents} has no Markdown (*.md) file to answer from")
+    folder = folder or Path("rooms")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.yaml"
+    template = Template(files("streaming").joinpath("assets/room.yaml").read_text("utf-8"))
+    text = template.substitute(name=name, language=language, documents=os.path.relpath(documents, folder))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise RoomFileError(f"{path} exists already; choose another name or remove it first") from None
+    roomfile.load(path)
+    return path

@@ -1,0 +1,99 @@
+"""``everhost serve``: the gateway's process, with bars for what still arrives."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from streaming import roomfile
+from streaming.engines import Engines
+from streaming.errors import AddressInUseError, RoomFileError
+from streaming.gateway import House, create_app
+from streaming.models.store import Store
+
+log = logging.getLogger(__name__)
+
+MAX_WEBSOCKET_MESSAGE = 1 << 22
+"""Above what the protocol allows, so that a long message is answered with a reason instead of a closed socket."""
+
+
+def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path | None) -> int:
+    settings = [roomfile.load(path) for path in rooms]
+    if len({one.id for one in settings}) < len(settings):
+        raise RoomFileError("two of these rooms have the same id; give one another 'id' in its file")
+    listener = _listen(host, port)
+    store = Store.from_environment(folder=models)
+    house = House.open(settings, store, data)
+    config = uvicorn.Config(
+        create_app(house),
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        timeout_graceful_shutdown=3,
+    )
+    server = uvicorn.Server(config)
+    address = listener.getsockname()
+    log.info("http://%s:%d/", "localhost" if address[0] in ("127.0.0.1", "0.0.0.0") else address[0], address[1])  # noqa: S104
+
+    async def run() -> None:
+        bars = asyncio.create_task(show_progress(house.engines))
+        try:
+            await server.serve([listener])
+        finally:
+            bars.cancel()
+            await asyncio.gather(bars, return_exceptions=True)
+
+    with logging_redirect_tqdm() if sys.stderr.isatty() else contextlib.nullcontext():
+        asyncio.run(run())
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise AddressInUseError(
+                f"port {port} on {host} is taken by another program; choose another: --port {port + 1}"
+                f" (make run PORT={port + 1})"
+            ) from None
+        raise AddressInUseError(f"cannot listen on {host}:{port}: {error}; choose another --host or --port") from None
+    return listener
+
+
+async def show_progress(engines: Engines) -> None:
+    """A bar for each model that is being fetched; in a log file, a line every tenth."""
+    bars: dict[str, tqdm[Any]] = {}
+    logged: dict[str, int] = {}
+    try:
+        while True:
+            for need in engines.missing:
+                if not need.total or need.done == need.total:
+                    continue
+                if sys.stderr.isatty():
+                    bar = bars.get(need.name) or tqdm(total=need.total, desc=need.name, unit="B", unit_scale=True)
+                    bars[need.name] = bar
+                    bar.update(need.done - bar.n)
+                elif (tenth := 10 * need.done // need.total) > logged.get(need.name, 0):
+                    logged[need.name] = tenth
+                    log.info("%s: %d %% of %.0f MB", need.name, 10 * tenth, need.total / 1e6)
+            for name in [name for name in bars if name not in {need.name for need in engines.missing}]:
+                bars.pop(name).close()
+            await asyncio.sleep(0.5)
+    finally:
+        for bar in bars.values():
+            bar.close()

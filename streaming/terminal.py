@@ -1,0 +1,185 @@
+"""What ``everhost`` does in a terminal without going on air: ask, render, show a host."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from avatar.hosts import load_host
+from tqdm import tqdm
+
+from avatar.clock import TICKS_PER_SECOND
+from avatar.face import ARKIT, FaceFrame
+from avatar.picture import Picture
+from avatar.speech import SpeechChunk
+from avatar.voice import VoiceEngine
+from knowledge.answer import Context, Refusal
+from streaming import clip, roomfile
+from streaming.answering import open_room_answerer
+from streaming.engines import Engines
+from streaming.errors import EverhostError
+from streaming.models.store import Store
+from streaming.room import language_of
+from streaming.serve import show_progress
+
+
+def read_questions(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EverhostError(f"the questions in {path} cannot be read: {error}") from error
+    questions = [line.strip() for line in lines if line.strip()]
+    if not questions:
+        raise EverhostError(f"{path} has no question in it; write one a line")
+    return questions
+
+
+async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | None, *, as_json: bool) -> int:
+    settings = roomfile.load(room)
+    engines = Engines(
+        Store.from_environment(folder=models), [settings.model_copy(update={"voices": {}})], hearing=False
+    )
+    progress = asyncio.create_task(show_progress(engines))
+    try:
+        engines.start()
+        await engines.settled()
+        if failed := [need.error for need in engines.missing if need.error]:
+            raise EverhostError("; ".join(failed))
+        answerer = await open_room_answerer(settings, engines, data)
+        try:
+            for question in questions:
+                await _ask_one(answerer, settings, question, as_json)
+        finally:
+            await answerer.aclose()
+    finally:
+        progress.cancel()
+        await asyncio.gather(progress, return_exceptions=True)
+        await engines.close()
+    return 0
+
+
+async def _ask_one(answerer: Any, settings: roomfile.RoomFile, question: str, as_json: bool) -> None:
+    language = language_of(question, settings.language)
+    host = settings.host
+    context = Context(
+        language=language, host=host.name[language], persona=host.persona[language], refusal=host.refusal[language]
+    )
+    started = time.monotonic()
+    first = None
+    sentences, citations, refused = [], {}, None
+    if not as_json:
+        print(f"\n? {question}")  # noqa: T201
+    items: AsyncIterator[Any] = answerer.answer(question, context)
+    async for item in items:
+        first = first or time.monotonic() - started
+        sentences.append(item.text)
+        if isinstance(item, Refusal):
+            refused = item.reason
+        else:
+            citations.update({citation.n: citation for citation in item.citations})
+        if not as_json:
+            print(f"  {item.text}", flush=True)  # noqa: T201
+    sources = [
+        {"n": c.n, "title": c.title, "locator": c.locator, "quote": c.quote} for _, c in sorted(citations.items())
+    ]
+    if as_json:
+        answer = {
+            "question": question,
+            "language": language,
+            "text": ("" if language == "zh" else " ").join(sentences),
+            "citations": sources,
+            "refused": refused,
+            "first_sentence_s": round(first or 0, 3),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201
+        return
+    for source in sources:
+        print(f"  [{source['n']}] {source['title']} · {source['locator']}: {source['quote']}")  # noqa: T201
+
+
+def render(
+    text: str,
+    out: Path,
+    *,
+    language: str | None,
+    host: str,
+    voice: str | None,
+    seed: int,
+    models: Path | None,
+) -> int:
+    if not any(character.isalnum() for character in text):
+        raise EverhostError("there is nothing to say in --text")
+    language = language or language_of(text, "zh")
+    engine = _load_voice(language, voice, Store.from_environment(folder=models))
+    with tqdm(unit="tick", desc=out.name, disable=None) as bar:
+
+        def progress(tick: int, spoken: float) -> None:
+            bar.total = max(tick, int(spoken * TICKS_PER_SECOND) + 2 * clip.LEAD_TICKS)
+            bar.update()
+
+        ticks = clip.render(
+            _only_chunks(engine.synthesize(text, language=language)), host, out, seed=seed, progress=progress
+        )
+    print(f"{out}: {ticks / TICKS_PER_SECOND:.1f} s")  # noqa: T201
+    return 0
+
+
+def _only_chunks(chunks: Iterator[SpeechChunk]) -> Iterator[SpeechChunk]:
+    first = next(chunks, None)
+    if first is None:
+        raise EverhostError("the voice found nothing to say in this text")
+    yield first
+    yield from chunks
+
+
+def _load_voice(language: str, voice: str | None, store: Store) -> VoiceEngine:
+    if language == "en" and voice is None:
+        from avatar.voice.hibari import Hibari
+
+        return Hibari()
+    from avatar.voice.kokoro import Kokoro
+
+    with tqdm(unit="B", unit_scale=True, desc="voice", disable=None) as bar:
+
+        def progress(_: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        folder = asyncio.run(store.ensure("kokoro", progress=progress))
+    model = next(folder.glob("*.onnx"))
+    return Kokoro(model=model, vocabulary=folder / "vocab.json", voice=voice or "zf_xiaobei")
+
+
+def contact_sheet(name: str, out: Path) -> int:
+    """Neutral and each of the 52 shapes, as a PNG."""
+    import cv2
+    import numpy as np
+
+    if out.suffix.lower() != ".png":
+        raise EverhostError(f"{out}: contact sheets are PNG; give a name that ends in .png")
+    renderer = load_host(name)
+    picture = Picture(renderer.width, renderer.height)
+    renderer.prepare(picture)
+    cells = []
+    for shape in (None, *ARKIT):
+        frame = FaceFrame()
+        if shape is not None:
+            frame[shape] = 1.0
+        renderer.draw(frame, picture)
+        bgr = cv2.cvtColor(picture.data, cv2.COLOR_YUV2BGR_I420)
+        side = renderer.height
+        left = (renderer.width - side) // 2
+        cell = cv2.resize(bgr[:, left : left + side], (270, 270), interpolation=cv2.INTER_AREA)
+        cv2.putText(cell, shape or "neutral", (6, 262), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        cells.append(cell)
+    columns = 9
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    if not cv2.imwrite(str(out), np.vstack(rows)):
+        raise EverhostError(f"{out} cannot be written; choose another folder")
+    print(out, file=sys.stdout)  # noqa: T201
+    return 0

@@ -1,0 +1,152 @@
+"""WHEP against a real aiortc player; what the module rests on inside aiortc is pinned here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RtpPacket
+from av.video.frame import VideoFrame
+
+from avatar.clock import SECONDS_PER_TICK
+from avatar.picture import Picture
+from streaming.encoders import H264Encoder, OpusEncoder
+from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
+from streaming.whep import OfferError, Whep
+
+WIDTH, HEIGHT = 320, 180
+
+
+class Source:
+    """A room's encoders, without a host: pictures that say their tick in their brightness."""
+
+    def __init__(self) -> None:
+        self.fanout = Fanout(self.want_key)
+        self.key_asked = 0
+        self._key = True
+        self._picture = Picture(WIDTH, HEIGHT)
+        self._picture.data[:] = 128
+        self._video = H264Encoder(WIDTH, HEIGHT)
+        self._audio = OpusEncoder()
+
+    def want_key(self) -> None:
+        self.key_asked += 1
+        self._key = True
+
+    async def run(self) -> None:
+        tick = 0
+        while True:
+            self._picture.y[:] = 60 + tick % 100
+            key, self._key = self._key, False
+            self.fanout.send(self._video.encode(self._picture, tick, key=key))
+            for packet in self._audio.encode(np.zeros(1000, np.float32)):
+                self.fanout.send(packet)
+            tick += 1
+            await asyncio.sleep(SECONDS_PER_TICK / 2)
+
+
+@asynccontextmanager
+async def on_air() -> AsyncIterator[tuple[Source, Whep, list[tuple[str, int, int]]]]:
+    source = Source()
+    joined: list[tuple[str, int, int]] = []
+    whep = Whep(source.fanout, lambda viewer, frame: None, lambda *clock: joined.append(clock))
+    running = asyncio.create_task(source.run())
+    try:
+        yield source, whep, joined
+    finally:
+        await whep.close_all()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def player(whep: Whep, viewer: str = "v1") -> AsyncIterator[tuple[RTCPeerConnection, MediaStreamTrack, str]]:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        connection.addTransceiver("video", direction="recvonly")
+        connection.addTransceiver("audio", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        name, answer = await whep.answer(connection.localDescription.sdp, viewer)
+        await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        tracks = {receiver.track.kind: receiver.track for receiver in connection.getReceivers()}
+        yield connection, tracks["video"], name
+    finally:
+        await connection.close()
+
+
+async def test_a_player_gets_the_rooms_pictures_unencoded() -> None:
+    async with on_air() as (_, whep, joined), player(whep) as (connection, video, _):
+        assert "profile-level-id=42e02a" in connection.remoteDescription.sdp
+        (receiver,) = (r for r in connection.getReceivers() if r.track.kind == "video")
+        timestamps: list[int] = []
+        handle = receiver._handle_rtp_packet
+
+        async def spy(packet: RtpPacket, arrival_time_ms: int) -> None:
+            timestamps.append(packet.timestamp)
+            await handle(packet, arrival_time_ms)
+
+        receiver._handle_rtp_packet = spy
+        frames = [await video.recv() for _ in range(20)]
+        for frame in frames:
+            assert isinstance(frame, VideoFrame)
+            assert (frame.width, frame.height) == (WIDTH, HEIGHT)
+        ((viewer, rtp, tick),) = joined
+        assert viewer == "v1"
+        # The picture's brightness is its tick: the clock the viewer is told must agree with what they see.
+        seen = frames[0]
+        assert isinstance(seen, VideoFrame)
+        there = tick + (timestamps[0] - rtp) // 1875
+        assert abs(float(seen.to_ndarray()[:HEIGHT].mean()) - (60 + there % 100)) < 1
+
+
+async def test_a_lost_picture_asks_the_encoder_for_a_key_frame_once_for_all() -> None:
+    async with on_air() as (source, whep, _), player(whep) as (connection, video, _):
+        await video.recv()
+        await asyncio.sleep(SECONDS_PER_TICK * KEY_DEBOUNCE_TICKS)
+        before = source.key_asked
+        (receiver,) = (r for r in connection.getReceivers() if r.track.kind == "video")
+        for _ in range(10):
+            await receiver._send_rtcp_pli(next(iter(receiver._RTCRtpReceiver__remote_streams)))
+        await asyncio.sleep(0.2)
+        assert source.key_asked - before in (1, 2)
+
+
+async def test_a_viewer_who_leaves_is_forgotten() -> None:
+    async with on_air() as (source, whep, _):
+        async with player(whep) as (_, video, name):
+            await video.recv()
+            assert len(source.fanout) == 1
+            assert await whep.close(name)
+            assert len(source.fanout) == 0
+            assert not await whep.close(name)
+        assert len(whep) == 0
+
+
+@pytest.mark.parametrize(
+    ("offer", "message"),
+    [
+        ("", "video"),
+        ("v=0\r\nnonsense", "no video"),
+        ("\x00\xff" * 50, "no video"),
+    ],
+)
+async def test_a_broken_offer_is_refused_and_disturbs_nobody(offer: str, message: str) -> None:
+    async with on_air() as (_, whep, _), player(whep) as (_, video, _):
+        await video.recv()
+        with pytest.raises(OfferError, match=message):
+            await whep.answer(offer, "v2")
+        await video.recv()
+        assert len(whep) == 1
+
+
+async def test_a_player_without_h264_is_told_so() -> None:
+    async with on_air() as (_, whep, _):
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTransceiver("video", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        offer = connection.localDescription.sdp.replace("H264/90000", "AV1/90000")
+        with pytest.raises(OfferError, match=r"H\.264"):
+            await whep.answer(offer, "v1")
+        await connection.close()
