@@ -1,7 +1,7 @@
 """What joins a room to its knowledge: the index of its documents, and a language model wherever it runs."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from knowledge.answerer import CitedAnswerer, open_knowledge
@@ -22,7 +22,7 @@ class EmbeddedChat:
 
     async def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0, stop: Sequence[str] = ()
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         chat = await self._connect()
         try:
             async for text in chat.stream(messages, max_tokens=max_tokens, temperature=temperature, stop=stop):

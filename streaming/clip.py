@@ -12,10 +12,11 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
-from avatar.actor import Actor
 from avatar.hosts import load_host
 
+from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import label
@@ -84,7 +85,7 @@ def _write(
     label.stamp(picture)
     pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
     known, left = 0.0, LEAD_TICKS
-    actor.attend("speaking")
+    actor.attend(Attention.SPEAKING)
     with _Mp4(path, width, height) as file:
         for tick in range(1 << 30):
             if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:

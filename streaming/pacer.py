@@ -1,13 +1,14 @@
 """When each tick is due. Sans-I/O: it is told the time and says how long to sleep and what to do when late."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from avatar.clock import SECONDS_PER_TICK
+from avatar.clock import SECONDS_PER_TICK, TICKS_PER_SECOND
 
-LATE_S = 1.5 * SECONDS_PER_TICK
+LATE_S: Final = 1.5 * SECONDS_PER_TICK
 """Behind by more than this, a tick goes without a picture so that the next may be in time."""
 
-LOST_S = 1.0
+LOST_S: Final = 1.0
 """Behind by more than this, the machine was suspended or starved: go on from here instead of racing to catch up."""
 
 
@@ -15,22 +16,29 @@ LOST_S = 1.0
 class Pacer:
     """Walks the ticks of one stage against a monotonic clock in seconds."""
 
-    start: float
-    """When tick :attr:`tick` is due."""
-    tick: int = 0
+    origin: float
+    """When :attr:`first` was due. Dues are counted from here, not added up, so that days leave no rounding."""
+    first: int = 0
+    tick: int = field(init=False)
     skipped: int = field(default=0, init=False)
     """Ticks without a picture so far."""
     resynced: int = field(default=0, init=False)
 
+    def __post_init__(self) -> None:
+        self.tick = self.first
+
+    def due(self) -> float:
+        return self.origin + (self.tick - self.first) / TICKS_PER_SECOND
+
     def wait(self, now: float) -> float:
         """Seconds until the present tick is due; 0 when it is."""
-        return max(0.0, self.start - now)
+        return max(0.0, self.due() - now)
 
     def begin(self, now: float) -> bool:
         """Begin the present tick: whether its picture should be drawn. Its sound always is."""
-        late = now - self.start
+        late = now - self.due()
         if late > LOST_S:
-            self.start = now
+            self.origin, self.first = now, self.tick
             self.resynced += 1
             return True
         if late > LATE_S:
@@ -40,4 +48,3 @@ class Pacer:
 
     def advance(self) -> None:
         self.tick += 1
-        self.start += SECONDS_PER_TICK

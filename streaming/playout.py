@@ -6,6 +6,7 @@ played and the utterance goes on when it comes.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from avatar.speech import SpeechChunk
 
 Pcm = npt.NDArray[np.float32]
 
-FADE = SAMPLES_PER_TICK // 2
+FADE: Final = SAMPLES_PER_TICK // 2
 """Samples over which hushed speech is faded out: 10 ms, short enough to be a stop, long enough not to click."""
 
 

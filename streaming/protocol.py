@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from avatar.life import Attention
 from streaming.roomfile import Language
 
 MAX_MESSAGE: Final = 16_384
@@ -172,7 +173,7 @@ class Caption(Message):
 @dataclass(frozen=True, slots=True)
 class HostState(Message):
     type = "host"
-    state: Literal["idle", "listening", "thinking", "speaking"]
+    state: Attention
 
 
 @dataclass(frozen=True, slots=True)

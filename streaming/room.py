@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from avatar.life import Attention
-
 from streaming import protocol as say
 from streaming.roomfile import Language, RoomFile
 
@@ -110,14 +109,14 @@ class Room:
         self._moved_at = now
         """When the current answer last made progress."""
         self._talking: set[str] = set()
-        self._state: Literal["idle", "listening", "thinking", "speaking"] = "idle"
+        self._state = Attention.IDLE
         self._speaking = False
         self._greeted_at: float | None = None
         self._remarks = itertools.count(1)
         self.recent: deque[Question] = deque(maxlen=REMEMBERED)
 
     @property
-    def state(self) -> Literal["idle", "listening", "thinking", "speaking"]:
+    def state(self) -> Attention:
         return self._state
 
     @property
@@ -317,13 +316,13 @@ class Room:
 
     def _show(self) -> list[Action]:
         """Let the face and the pages show what the host is doing, when it changed."""
-        state: Literal["idle", "listening", "thinking", "speaking"] = "idle"
+        state = Attention.IDLE
         if self._speaking:
-            state = "speaking"
+            state = Attention.SPEAKING
         elif self._talking:
-            state = "listening"
+            state = Attention.LISTENING
         elif self._current:
-            state = "thinking"
+            state = Attention.THINKING
         if state == self._state:
             return []
         self._state = state

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from avatar.speech import SpeechChunk
+from streaming.playout import Captioned, Ended, Event, Playout, Started, at_48k
+
+
+def chunk(samples: int, value: float = 0.5, rate: int = SAMPLE_RATE) -> SpeechChunk:
+    return SpeechChunk(np.full(samples, value, np.float32), rate, "text")
+
+
+def play(playout: Playout, ticks: range) -> tuple[np.ndarray, list[Event]]:
+    out, events, pcm = np.zeros(SAMPLES_PER_TICK, np.float32), [], []
+    for tick in ticks:
+        events += playout.take(tick, out)
+        pcm.append(out.copy())
+    return np.concatenate(pcm), events
+
+
+def test_silence_when_nobody_speaks() -> None:
+    pcm, events = play(Playout(), range(3))
+    assert not pcm.any()
+    assert events == []
+
+
+def test_chunks_follow_one_another_without_a_gap() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(1500))
+    playout.add("q1", chunk(700, 0.25))
+    playout.finish("q1")
+    pcm, events = play(playout, range(10, 14))
+    assert np.count_nonzero(pcm) == 2200
+    assert pcm[1499] == 0.5
+    assert pcm[1500] == 0.25
+    assert events == [
+        Started("q1", 10),
+        Captioned("q1", "text", 10, 12),
+        Captioned("q1", "text", 11, 13),
+        Ended("q1", 12, hushed=False),
+    ]
+
+
+def test_the_lips_are_told_the_very_sample() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(1500))
+    playout.add("q1", chunk(100, 0.25))
+    out = np.zeros(SAMPLES_PER_TICK, np.float32)
+    playout.take(7, out)
+    assert [start for _, start in playout.started] == [7000]
+    playout.take(8, out)
+    assert [start for _, start in playout.started] == [8500]
+
+
+def test_an_utterance_waits_for_its_next_chunk() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(500))
+    _, events = play(playout, range(3))
+    assert not any(isinstance(event, Ended) for event in events)
+    playout.add("q1", chunk(500))
+    playout.finish("q1")
+    _, events = play(playout, range(3, 5))
+    assert events == [Captioned("q1", "text", 3, 4), Ended("q1", 3, hushed=False)]
+
+
+def test_hush_fades_within_ten_milliseconds_and_drops_all() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(48_000))
+    playout.add("q2", chunk(48_000))
+    play(playout, range(5))
+    assert playout.hush(5) == [Ended("q1", 5, hushed=True), Ended("q2", 5, hushed=True)]
+    pcm, events = play(playout, range(5, 8))
+    assert np.count_nonzero(pcm) <= SAMPLES_PER_TICK // 2
+    assert np.abs(np.diff(pcm)).max() < 0.01  # no click
+    assert events == []
+
+
+def test_an_utterance_nothing_was_said_of_still_ends() -> None:
+    playout = Playout()
+    playout.finish("q1")
+    _, events = play(playout, range(1))
+    assert events == [Ended("q1", 0, hushed=False)]
+
+
+def test_speech_of_another_rate_is_brought_to_the_houses() -> None:
+    t = np.arange(24_000) / 24_000
+    tone = SpeechChunk(np.sin(2 * np.pi * 440 * t).astype(np.float32), 24_000, "a")
+    there = at_48k(tone)
+    assert there.rate == SAMPLE_RATE
+    assert abs(len(there.pcm) - 48_000) <= 64
+    spectrum = np.abs(np.fft.rfft(there.pcm[4000:44_000]))
+    assert abs(np.argmax(spectrum) * 48_000 / 40_000 - 440) < 2
+    with pytest.raises(ValueError, match="48000 Hz"):
+        Playout().add("q1", tone)

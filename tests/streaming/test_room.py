@@ -1,0 +1,229 @@
+"""The room core: events and a clock in, actions out. No socket, no thread, no sleep."""
+
+from typing import TypeVar
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar.life import Attention
+from streaming import protocol as say
+from streaming import room as r
+from streaming.room import Room
+from tests.streaming.settings import room_file
+
+T = TypeVar("T")
+
+
+def make(**limits: object) -> Room:
+    return Room(room_file(limits=limits), 0.0)
+
+
+def ask(text: str = "试用期最长多久？", id: str = "c1") -> say.Ask:  # noqa: A002
+    return say.Ask(type="ask", id=id, text=text)
+
+
+def only(kind: type[T], actions: list[r.Action]) -> list[T]:
+    return [action for action in actions if isinstance(action, kind)]
+
+
+def told(kind: type[T], actions: list[r.Action], viewer: str | None = None) -> list[T]:
+    messages = [a.message for a in actions if isinstance(a, r.Tell) and a.viewer == viewer]
+    return [message for message in messages if isinstance(message, kind)]
+
+
+def answer_all(room: Room, question: r.Question, now: float) -> list[r.Action]:
+    cited = [say.Cited(1, "Law", "Art. 19", "quote")]
+    actions = room.sentence(question.id, "第一句。", cited, now)
+    actions += room.sentence(question.id, "第二句。", cited, now)
+    actions += room.answered(question.id, refused=False, now=now)
+    actions += room.speech_started(question.id, now)
+    return actions + room.speech_ended(question.id, now + 3)
+
+
+def test_a_question_goes_its_whole_way() -> None:
+    room = make()
+    actions = room.asked("v1", ask(), 1.0)
+    (accepted,) = told(say.Accepted, actions, "v1")
+    assert (accepted.id, accepted.position) == ("c1", 1)
+    (start,) = only(r.Answer, actions)
+    assert room.state == "thinking"
+    actions = answer_all(room, start.question, 2.0)
+    assert [s.text for s in only(r.Speak, actions)] == ["第一句。", "第二句。"]
+    assert only(r.FinishSpeaking, actions) == [r.FinishSpeaking(start.question.id)]
+    (done,) = told(say.AnswerDone, actions, "v1")
+    assert (done.id, done.text, len(done.citations)) == ("c1", "第一句。第二句。", 1)
+    assert [(record.outcome) for record in only(r.Record, actions)] == ["answered"]
+    assert room.state == "idle"
+    assert [q.id for q in room.recent] == [start.question.id]
+
+
+def test_the_asker_hears_their_own_id_and_everybody_else_the_rooms() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    actions = room.sentence(start.question.id, "好。", (), 2.0)
+    tells = [a for a in only(r.Tell, actions) if isinstance(a.message, say.AnswerDelta)]
+    assert {(a.viewer, a.but, a.message.id) for a in tells} == {
+        (None, "v1", start.question.id),
+        ("v1", None, "c1"),
+    }
+
+
+def test_questions_are_answered_one_at_a_time_in_order() -> None:
+    room = make()
+    (first,) = only(r.Answer, room.asked("v1", ask("first?", "a"), 1.0))
+    actions = room.asked("v2", ask("second?", "b"), 1.1)
+    assert not only(r.Answer, actions)
+    assert told(say.Accepted, actions, "v2")[0].position == 2
+    answer_all(room, first.question, 2.0)
+    assert not only(r.Answer, room.tick(5.1))  # a breath between two answers
+    (second,) = only(r.Answer, room.tick(5.0 + r.PAUSE_S + 0.1))
+    assert second.question.text == "second?"
+
+
+def test_limits_reject_with_a_code() -> None:
+    room = make(questions=2, per_viewer=1, characters=20)
+    room.asked("v0", ask(id="on air"), 1.0)
+    codes = []
+    for viewer, text in (
+        ("v1", "一" * 21),
+        ("v1", " ？！ "),
+        ("v1", "ok?"),
+        ("v1", "more?"),
+        ("v2", "b?"),
+        ("v3", "c?"),
+    ):
+        codes += [m.code for m in told(say.Rejected, room.asked(viewer, ask(text), 1.0), viewer)]
+    assert codes == ["too_long", "empty", "too_many", "busy"]
+
+
+def test_the_asker_may_interrupt_and_the_room_takes_a_breath() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.asked("v2", ask(id="c2"), 1.0)
+    room.sentence(start.question.id, "很长的一句。", (), 2.0)
+    room.speech_started(start.question.id, 2.5)
+    (refused,) = told(say.Error, room.interrupt("v2", start.question.id, 3.0), "v2")
+    assert refused.code == "not_yours"
+    actions = room.interrupt("v1", "c1", 3.0)
+    assert only(r.Stop, actions)
+    assert [record.outcome for record in only(r.Record, actions)] == ["skipped"]
+    room.speech_ended(start.question.id, 3.0, hushed=True)
+    assert not only(r.Answer, room.tick(3.9))
+    assert only(r.Answer, room.tick(4.3))
+
+
+def test_late_sentences_of_a_stopped_answer_are_not_spoken() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.interrupt("v1", "c1", 2.0)
+    assert room.sentence(start.question.id, "too late.", (), 2.1) == []
+    assert room.answered(start.question.id, refused=False, now=2.2) == []
+
+
+def test_a_question_that_waits_too_long_expires_and_is_told_so() -> None:
+    room = make(expire_s=60)
+    room.asked("v1", ask(id="a"), 0.0)
+    room.asked("v2", ask(id="b"), 0.0)
+    room.speech_started("x", 50.0)
+    actions = room.tick(61.0)
+    assert told(say.Expired, actions, "v2")[0].id == "b"
+    assert "expired" in [record.outcome for record in only(r.Record, actions)]
+
+
+def test_speech_that_stalls_does_not_stop_the_room() -> None:
+    room = make()
+    room.asked("v1", ask(), 0.0)
+    actions = room.tick(r.SPEECH_STALL_S + 1)
+    assert only(r.Stop, actions)
+    assert [record.outcome for record in only(r.Record, actions)] == ["failed"]
+    assert only(r.Answer, room.asked("v1", ask(id="c2"), r.SPEECH_STALL_S + 3))
+
+
+def test_a_lost_stage_ends_the_answer_once_and_the_next_goes_on() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.asked("v2", ask(id="c2"), 1.0)
+    room.sentence(start.question.id, "一句。", (), 2.0)
+    actions = room.speech_lost(3.0)
+    assert [record.outcome for record in only(r.Record, actions)] == ["skipped"]
+    assert only(r.Answer, room.tick(3.0 + r.PAUSE_S + 0.1))
+
+
+def test_the_host_greets_the_first_and_not_everybody() -> None:
+    room = make()
+    assert [s.text for s in only(r.Speak, room.joined(1.0))] == ["Hello."]
+    room.speech_ended("r1", 4.0)
+    assert room.joined(5.0) == []
+    assert only(r.Speak, room.joined(1.0 + r.GREET_AGAIN_S))
+
+
+def test_holding_the_microphone_makes_the_host_listen() -> None:
+    room = make()
+    assert only(r.Attend, room.talking("v1", True)) == [r.Attend(Attention.LISTENING)]
+    assert only(r.Attend, room.talking("v1", False)) == [r.Attend(Attention.IDLE)]
+    room.talking("v1", True)
+    assert only(r.Attend, room.left("v1")) == [r.Attend(Attention.IDLE)]
+
+
+def test_languages_are_told_apart() -> None:
+    assert r.language_of("公司不签合同怎么办", "en") == "zh"
+    assert r.language_of("What is N+1?", "zh") == "en"
+    assert r.language_of("HR 说 N+1 怎么算", "en") == "zh"
+    assert r.language_of("12348", "zh") == "zh"
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "sentence", "answered", "ended", "interrupt", "tick", "lost", "leave", "hushed"]),
+        st.integers(0, 3),
+        st.floats(0.01, 40),
+    ),
+    max_size=60,
+)
+
+
+@given(events)
+@settings(max_examples=300, deadline=None)
+def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[str, int, float]]) -> None:
+    room = make(expire_s=100, per_viewer=2)
+    now, n = 0.0, 0
+    accepted: set[str] = set()
+    outcomes: list[str] = []
+
+    def note(actions: list[r.Action]) -> None:
+        for record in only(r.Record, actions):
+            if record.outcome is None:
+                accepted.add(record.question.id)
+            else:
+                outcomes.append(record.question.id)
+        assert len(only(r.Answer, actions)) <= 1
+
+    for kind, who, pause in script:
+        now += pause
+        viewer, current = f"v{who}", room.current.id if room.current else "none"
+        match kind:
+            case "ask":
+                n += 1
+                note(room.asked(viewer, ask(id=f"c{n}"), now))
+            case "sentence":
+                note(room.sentence(current, "一句。", (), now))
+            case "answered":
+                note(room.answered(current, refused=False, now=now))
+            case "ended":
+                note(room.speech_ended(current, now))
+            case "hushed":
+                note(room.speech_ended(current, now, hushed=True))
+            case "interrupt":
+                note(room.interrupt(viewer, f"c{n}", now))
+            case "lost":
+                note(room.speech_lost(now))
+            case "leave":
+                note(room.left(viewer))
+            case "tick":
+                note(room.tick(now))
+    for _ in range(300):  # left alone, the room comes to rest by itself
+        now += 20
+        note(room.tick(now))
+    assert room.current is None
+    assert room.waiting == 0
+    assert sorted(outcomes) == sorted(accepted)

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from streaming import newroom, roomfile
+from streaming.errors import RoomFileError
+
+ROOMS = Path(__file__).parents[2] / "rooms"
+GOOD = """
+title: Museum
+language: en
+host: {name: Ann, persona: Calm., greeting: Hello., refusal: I do not know.}
+documents: docs
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\nText.\n")
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "Museum_one.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_example_room_is_valid() -> None:
+    room = roomfile.load(ROOMS / "legal-assistant.yaml")
+    assert room.id == "legal-assistant"
+    assert room.language == "zh"
+
+
+def test_paths_are_relative_to_the_file_and_the_id_is_its_name(folder: Path) -> None:
+    room = roomfile.load(write(folder, GOOD))
+    assert room.id == "museum-one"
+    assert room.documents == (folder / "docs").resolve()
+    assert room.title == {"zh": "Museum", "en": "Museum"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace("title", "titel"), "titel: unknown key; did you mean 'title'"),
+        (GOOD.replace("greeting", "greting"), r"host\.greting: unknown key; did you mean 'greeting'"),
+        (GOOD + "limits: {questions: many}", "limits.questions: .*integer"),
+        (GOOD + "limits: {questions: 0}", "limits.questions: .*greater"),
+        (GOOD + "llm: {base_url: localhost}", "llm.base_url"),
+        (GOOD.replace("language: en", "language: fr"), "language: .*'zh' or 'en'"),
+        (GOOD + "voices: {zh: {engine: hibari}, en: {engine: hibari}}", "hibari speaks English only"),
+        (GOOD + "voices: {zh: {engine: kokoro}}", "no voice for it"),
+        (GOOD.replace("docs", "nowhere"), "there is no folder"),
+        ("title: [unclosed", "not YAML"),
+        ("- a\n- b\n", "must be a mapping"),
+        ("", "must be a mapping"),
+    ],
+)
+def test_mistakes_are_named_with_what_would_be_right(folder: Path, text: str, message: str) -> None:
+    with pytest.raises(RoomFileError, match=message):
+        roomfile.load(write(folder, text))
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(RoomFileError, match="everhost new"):
+        roomfile.load(tmp_path / "no.yaml")
+
+
+def test_a_new_room_from_a_folder_of_markdown(folder: Path) -> None:
+    path = newroom.create("my-room", folder / "docs", "en", folder / "rooms")
+    room = roomfile.load(path)
+    assert (room.id, room.language, room.documents) == ("my-room", "en", (folder / "docs").resolve())
+    with pytest.raises(RoomFileError, match="exists already"):
+        newroom.create("my-room", folder / "docs", "en", folder / "rooms")
+    with pytest.raises(RoomFileError, match="cannot name a room"):
+        newroom.create("My Room", folder / "docs", "en", folder / "rooms")
+    (folder / "empty").mkdir()
+    with pytest.raises(RoomFileError, match="no Markdown"):
+        newroom.create("other", folder / "empty", "en", folder / "rooms")
+    with pytest.raises(RoomFileError, match="there is no folder"):
+        newroom.create("other", folder / "nowhere", "en", folder / "rooms")
