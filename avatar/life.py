@@ -62,7 +62,7 @@ MANNERS: Final[dict[Attention, Manner]] = {
     _SMILE, _BROW, _NOD, _SHIFT_X, _SHIFT_Z, _BEAT,
 ) = range(18)  # fmt: skip
 
-_BLINK_CELL: Final = round(3.6 * TICKS_PER_SECOND)
+_BLINK_CELL: Final = round(3.5 * TICKS_PER_SECOND)
 """One place for a blink; nine cells in ten blink once, some twice: 17 to 18 a minute."""
 _GAZE_CELL: Final = round(1.3 * TICKS_PER_SECOND)
 _BREATH_TICKS: Final = round(60 / 14 * TICKS_PER_SECOND)
@@ -262,7 +262,7 @@ class Life:
     def _blinks(self, cell: int) -> list[tuple[float, float]]:
         """(onset, length) in ticks of the blinks that begin in ``cell``."""
         kind = uniform(self._seed, _BLINK_KIND, cell)
-        if kind < 0.05:
+        if kind < 0.06:
             return []
         onset = uniform(self._seed, _BLINK, cell) * 0.88 * _BLINK_CELL
         ticks = (0.16 + 0.09 * uniform(self._seed, _BLINK_LENGTH, cell)) * TICKS_PER_SECOND

@@ -300,7 +300,7 @@ def _to_arkit(mouth: Floats, closed: Floats, tucked: Floats, out: Floats) -> Non
     out[:, INDEX["tongueOut"]] = tongue * apart
     out[:, INDEX["mouthFunnel"]] = funnel * apart * (1.0 - 0.5 * tucked)
     out[:, INDEX["mouthPucker"]] = pucker * (1.0 - 0.3 * tucked)
-    out[:, INDEX["mouthRollLower"]] = 0.12 * closed + 0.5 * tucked
+    out[:, INDEX["mouthRollLower"]] = 0.12 * closed + 0.38 * tucked
     out[:, INDEX["mouthRollUpper"]] = 0.1 * closed
     for side in ("Left", "Right"):
         out[:, INDEX[f"mouthPress{side}"]] = 0.25 * closed

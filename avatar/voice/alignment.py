@@ -37,6 +37,7 @@ _ADDED: Final = frozenset("ʰː")
 _BEFORE: Final = frozenset("ˈˌ")
 """Stress marks: their time belongs to the phone after them."""
 _PUNCTUATION: Final = frozenset(';:,.!?—…"()“”')
+_SOUNDLESS: Final = _AFTER | _BEFORE | _PUNCTUATION | {" "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Unit:
 
     symbols: str
     word: str = ""
+
+    @property
+    def sounds(self) -> bool:
+        return any(c not in _SOUNDLESS for c in self.symbols)
 
 
 @dataclass(slots=True)
@@ -60,7 +65,7 @@ def make_chunk(
 ) -> SpeechChunk:
     """One spoken clause, its pads trimmed to the pause that is due.
 
-    ``durations`` holds one value a symbol of ``units``, and one for the pad at each end.
+    ``durations`` holds one value a symbol of ``units``, of which one at least sounds, and one for the pad at each end.
     """
     spans = _merge(units, [int(d) for d in durations])
     edges = np.cumsum([0, *(s.frames for s in spans)]) * FRAME_SECONDS - _ADVANCE

@@ -24,7 +24,7 @@ def speak(
     known = [Unit("".join(c for c in u.symbols if c in vocabulary), u.word) for u in units]
     parts = _parts(known, max_symbols)
     for i, part in enumerate(parts):
-        if not any(u.word and u.symbols for u in part):
+        if not any(u.sounds for u in part):
             continue
         last = i == len(parts) - 1
         said = clause if len(parts) == 1 else Clause(_caption(part), clause.pause if last else 0.0)

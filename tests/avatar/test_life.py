@@ -1,0 +1,145 @@
+import math
+
+import numpy as np
+import pytest
+
+from avatar.clock import TICKS_PER_SECOND
+from avatar.face import ARKIT, INDEX, FaceFrame
+from avatar.life import EYE_RANGE, Accent, Attention, Life
+
+MINUTE = 60 * TICKS_PER_SECOND
+FAR = 2**40
+
+
+def lived(life: Life, first: int, ticks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights (n, 52), head rotations (n, 3) in degrees and breath (n,) of ``ticks`` ticks."""
+    weights, rotations, breaths = [], [], []
+    for tick in range(first, first + ticks):
+        frame = FaceFrame()
+        life.apply(tick, frame)
+        weights.append(frame.weights)
+        rotations.append(np.degrees(frame.rotation))
+        assert frame.body is not None
+        breaths.append(frame.body.breath)
+    return np.array(weights), np.array(rotations), np.array(breaths)
+
+
+def blinks(weights: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last + 1) ticks of each blink."""
+    shut = np.concatenate(([0], (weights[:, INDEX["eyeBlinkLeft"]] > 0.05).astype(int), [0]))
+    found = list(zip(np.flatnonzero(np.diff(shut) == 1), np.flatnonzero(np.diff(shut) == -1), strict=True))
+    return [(a, b) for a, b in found if a > 0 and b < len(weights)]
+
+
+@pytest.mark.parametrize("first", [0, FAR])
+def test_blinks_as_people_do(first: int) -> None:
+    weights, _, _ = lived(Life(3), first, 2 * MINUTE)
+    found = blinks(weights)
+    assert 13 <= len(found) / 2 <= 22
+    lengths = np.array([(b - a) / TICKS_PER_SECOND for a, b in found])
+    assert lengths.min() > 0.08
+    assert lengths.max() < 0.45
+    gaps = np.diff([a for a, _ in found]) / TICKS_PER_SECOND
+    assert gaps.std() > 0.8  # not a metronome
+    both = weights[:, INDEX["eyeBlinkLeft"]], weights[:, INDEX["eyeBlinkRight"]]
+    np.testing.assert_array_equal(*both)
+    assert np.mean([both[0][a:b].max() for a, b in found]) > 0.9
+
+
+def test_lids_close_faster_than_they_open() -> None:
+    weights, _, _ = lived(Life(3), 0, MINUTE)
+    lids = weights[:, INDEX["eyeBlinkLeft"]]
+    closing = [np.argmax(lids[a:b]) for a, b in blinks(weights)]
+    opening = [b - a - c for (a, b), c in zip(blinks(weights), closing, strict=True)]
+    assert np.mean(closing) < np.mean(opening)
+
+
+def test_gaze_stays_with_the_camera() -> None:
+    weights, rotations, _ = lived(Life(5), 0, MINUTE)
+    yaw = weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]
+    pitch = weights[:, INDEX["eyeLookDownLeft"]] - weights[:, INDEX["eyeLookUpLeft"]]
+    seen = np.hypot(yaw * math.degrees(EYE_RANGE) + rotations[:, 1], pitch * math.degrees(EYE_RANGE) + rotations[:, 0])
+    assert np.mean(seen < 2.0) > 0.65
+    assert seen.max() > 3.0  # but not a stare
+    right = weights[:, INDEX["eyeLookInRight"]] - weights[:, INDEX["eyeLookOutRight"]]
+    np.testing.assert_allclose(right, yaw, atol=1e-6)
+
+
+def test_head_and_breath_move_slowly_and_little() -> None:
+    _, rotations, breath = lived(Life(7), 0, 2 * MINUTE)
+    assert np.abs(rotations[:, 1]).max() < 4.0
+    assert np.abs(rotations[:, 2]).max() < 2.0
+    assert np.abs(np.diff(rotations, axis=0)).max() < 0.3
+    assert rotations.std(axis=0).min() > 0.2
+    crossings = np.count_nonzero((breath[:-1] < 0.5) & (breath[1:] >= 0.5))
+    assert 12 <= crossings / 2 <= 16
+    assert np.abs(np.diff(breath)).max() < 0.05
+
+
+def test_blink_rate_over_an_hour_is_a_person_s() -> None:
+    life = Life(11)
+    cells = [life._blinks(cell) for cell in range(1000)]
+    rate = sum(map(len, cells)) / (1000 * 3.5 / 60)
+    assert 15 <= rate <= 20
+
+
+def test_one_seed_one_life() -> None:
+    a, b, c = (lived(Life(seed), FAR, 200)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_ticks_may_be_skipped() -> None:
+    whole = lived(Life(1), 0, 300)[0]
+    life = Life(1)
+    for tick in (0, 3, 120, 121, 299):
+        frame = FaceFrame()
+        life.apply(tick, frame)
+        np.testing.assert_array_equal(frame.weights, whole[tick])
+
+
+def test_modes_differ_and_change_smoothly() -> None:
+    life = Life(4)
+    weights, rotations = [], []
+    modes = [Attention.LISTENING, Attention.THINKING, Attention.SPEAKING, Attention.IDLE, Attention.THINKING]
+    for i in range(5 * 100):
+        if i % 100 == 0:
+            life.attend(modes[i // 100], i)
+        if i == 310:  # changed again while still changing
+            life.attend(Attention.THINKING, i)
+        frame = FaceFrame()
+        life.apply(i, frame)
+        weights.append(frame.weights.copy())
+        rotations.append(np.degrees(frame.rotation))
+    track, head = np.array(weights), np.array(rotations)
+    slow = [i for i, n in enumerate(ARKIT) if not n.startswith("eye")]
+    assert np.abs(np.diff(track[:, slow], axis=0)).max() < 0.05
+    assert np.abs(np.diff(head, axis=0)).max() < 1.0
+    looks_up = track[:, INDEX["eyeLookUpLeft"]]
+    assert looks_up[120:190].mean() > 0.15 > 2 * looks_up[20:90].mean()
+
+
+def test_a_listener_nods() -> None:
+    life = Life(4)
+    life.attend(Attention.LISTENING, 0)
+    pitch = lived(life, 0, MINUTE)[1][:, 0]
+    assert np.count_nonzero((pitch[:-1] < 4.0) & (pitch[1:] >= 4.0)) >= 5
+
+
+def test_accents_move_the_head_once_and_are_forgotten() -> None:
+    still, moved = Life(9), Life(9)
+    for i in range(20):
+        moved.accent(Accent(100 + 50 * i, 1.0))
+    difference = np.abs(lived(moved, 0, 1300)[1] - lived(still, 0, 1300)[1])[:, 0]
+    assert difference[:80].max() == 0.0
+    assert difference[90:1080].max() > 1.0
+    assert difference[1150:].max() == 0.0
+    assert not moved._accents
+
+
+def test_hush_forgets_what_was_to_come() -> None:
+    still, hushed = Life(9), Life(9)
+    for i in range(20):
+        hushed.accent(Accent(100 + 50 * i, 1.0))
+    hushed.hush(100)
+    np.testing.assert_array_equal(lived(hushed, 0, 300)[1], lived(still, 0, 300)[1])
