@@ -3,8 +3,8 @@
 import { find, memory } from "./dom.js";
 import { language, t } from "./i18n.js";
 
-export const LONGEST = 500;
-const COUNT_FROM = 400;
+const LONGEST = 500;
+const NEAR = 0.8;
 
 /** Event `ask` (detail: {text, name}). */
 export class Composer extends EventTarget {
@@ -19,7 +19,7 @@ export class Composer extends EventTarget {
     this.#name = find("input[name=name]", form);
     this.#send = find(".send", form);
     this.#count = find(".count", form);
-    this.#text.maxLength = LONGEST;
+    this.longest = LONGEST;
     this.#name.value = memory.get("name") ?? "";
     this.#name.addEventListener("change", () => memory.set("name", this.#name.value.trim()));
     this.#text.addEventListener("input", () => this.#draw());
@@ -29,7 +29,16 @@ export class Composer extends EventTarget {
       this.#submit();
     });
     language.addEventListener("change", () => this.#draw());
+  }
+
+  /** How many characters a question may have; the room says. */
+  set longest(characters) {
+    this.#text.maxLength = characters;
     this.#draw();
+  }
+
+  get longest() {
+    return this.#text.maxLength;
   }
 
   get name() {
@@ -54,10 +63,10 @@ export class Composer extends EventTarget {
   #draw() {
     const count = this.#text.value.length;
     this.#send.disabled = this.#text.value.trim() === "";
-    this.#count.textContent = t("ask.count", { count, limit: LONGEST });
-    this.#count.classList.toggle("near", count >= COUNT_FROM);
+    this.#count.textContent = t("ask.count", { count, limit: this.#text.maxLength });
+    this.#count.classList.toggle("near", count >= NEAR * this.#text.maxLength);
     // Grow with the text, up to what the style sheet allows.
-    this.#text.style.height = "auto";
-    this.#text.style.height = `${this.#text.scrollHeight}px`;
+    this.#text.style.height = "";
+    if (count > 0) this.#text.style.height = `${this.#text.scrollHeight + 2}px`;
   }
 }

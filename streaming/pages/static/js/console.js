@@ -1,7 +1,7 @@
 /** The operator's page: for now, how things are. */
 
 import { element, find } from "./dom.js";
-import { known, language, pick, t, translate } from "./i18n.js";
+import { condition, language, pick, t, translate } from "./i18n.js";
 
 const REFRESH_MS = 3_000;
 
@@ -20,7 +20,7 @@ async function refresh() {
 
 function draw() {
   const { health, rooms, at } = seen;
-  const word = health?.state ?? health?.status ?? null;
+  const word = health?.status ?? null;
   const state = health === null ? "gone" : word === "degraded" ? "degraded" : "ok";
   find("#health").dataset.state = state;
   find("#health .words").textContent = t(`console.${state}`);
@@ -36,7 +36,7 @@ function row({ id, title, host, state }) {
     {},
     element("td", {}, element("a", { href: `/rooms/${encodeURIComponent(id)}`, text: pick(title) })),
     element("td", { text: pick(host) }),
-    element("td", { text: known("rooms.state", state, t("rooms.state.other", { state })) }),
+    element("td", { text: condition(state) }),
   );
 }
 

@@ -23,13 +23,15 @@ class Exchange {
     this.refused = false;
     this.speaking = false;
     this.stopping = false;
+    this.ours = own;
     this.code = null;
     this.reason = null;
   }
 
-  /** The host can be stopped: it is making or saying this answer. */
+  /** The asker may end it: take back what waits, stop what is being made or said. */
   get stoppable() {
-    return this.own && this.id !== null && (this.speaking || this.phase === "answering");
+    const open = this.speaking || this.phase === "waiting" || this.phase === "answering";
+    return this.own && this.ours && this.id !== null && open;
   }
 }
 
@@ -65,8 +67,9 @@ export class Conversation extends EventTarget {
   /** The room greets, maybe after a lost connection: what was said meanwhile, and what can no longer be true. */
   welcome(recent) {
     for (const exchange of this.#exchanges) {
-      if (exchange.phase === "sending") this.#change(exchange, { phase: "failed" });
-      else if (exchange.speaking) this.#change(exchange, { speaking: false });
+      // To the room this is another viewer now: what was asked before can no longer be stopped from here.
+      const phase = exchange.phase === "sending" ? "failed" : exchange.phase;
+      this.#change(exchange, { phase, speaking: false, stopping: false, ours: false });
     }
     for (const { id, question, text, citations = [], name = "", refused = false } of recent) {
       const exchange = this.#find(id) ?? this.#add(new Exchange({ id, question, name }));
@@ -82,16 +85,10 @@ export class Conversation extends EventTarget {
     return true;
   }
 
-  question({ id, text, name }) {
-    const exchange = this.#find(id);
-    if (exchange) this.#change(exchange, { question: text });
-    else this.#add(new Exchange({ id, question: text, name: name ?? "" }));
-  }
-
   accepted({ id, question, position }) {
     const exchange = this.#own(id);
     if (!exchange) return;
-    const early = question === undefined ? null : this.#find(question);
+    const early = this.#find(question);
     if (early && early !== exchange) {
       // The room told everybody before it told the asker: two views of one question become one.
       this.#remove(early);
@@ -99,38 +96,48 @@ export class Conversation extends EventTarget {
       exchange.speaking = early.speaking;
     }
     const phase = exchange.sentences.length ? "answering" : "waiting";
-    this.#change(exchange, { id: question ?? id, position: position ?? null, phase });
+    this.#change(exchange, { id: question, position: position ?? null, phase });
   }
 
   rejected({ id, code, reason }) {
-    const exchange = this.#own(id) ?? this.#find(id);
+    const exchange = this.#own(id);
     if (exchange) this.#change(exchange, { phase: "rejected", code, reason });
   }
 
-  delta({ id, text }) {
-    const exchange = this.#find(id) ?? this.#add(new Exchange({ id }));
-    exchange.sentences.push(text);
+  question(message) {
+    const exchange = this.#of(message);
+    this.#change(exchange, { question: message.text, name: message.name ?? "" });
+  }
+
+  delta(message) {
+    const exchange = this.#of(message);
+    exchange.sentences.push(message.text);
     this.#change(exchange, { phase: "answering" });
   }
 
-  done({ id, text, citations = [], refused = false }) {
-    const exchange = this.#find(id) ?? this.#add(new Exchange({ id }));
+  done(message) {
+    const { text, citations = [], refused = false } = message;
+    const exchange = this.#of(message);
     if (text !== undefined && joined(exchange.sentences) !== text) exchange.sentences = [text];
     this.#change(exchange, { phase: "done", citations, refused });
   }
 
-  speech({ type, id }) {
-    const exchange = this.#find(id);
-    if (exchange) this.#change(exchange, { speaking: type === "speech.started", stopping: false });
+  speech(message) {
+    this.#change(this.#of(message), { speaking: message.type === "speech.started", stopping: false });
   }
 
-  dropped({ type, id, code, reason }) {
-    const exchange = this.#find(id);
-    if (exchange) this.#change(exchange, { phase: type, speaking: false, code: code ?? null, reason: reason ?? null });
+  dropped(message) {
+    const { type, reason = null } = message;
+    this.#change(this.#of(message), { phase: type, speaking: false, stopping: false, reason });
   }
 
   notice({ text }) {
     this.#emit("notice", text);
+  }
+
+  /** The exchange a message is about: `question` is the room's id; `id` the asker's own, or the room's to others. */
+  #of({ id, question = id }) {
+    return this.#find(question) ?? this.#own(id) ?? this.#add(new Exchange({ id: question }));
   }
 
   #find(id) {

@@ -2,7 +2,7 @@
 
 import { gap } from "./conversation.js";
 import { element, icon } from "./dom.js";
-import { known, pick, t } from "./i18n.js";
+import { known, language, pick, t } from "./i18n.js";
 
 const ENDED_BADLY = new Set(["rejected", "failed", "skipped", "expired", "held"]);
 
@@ -16,6 +16,7 @@ export class ExchangeView {
   #foot = element("div", { class: "foot" });
   #drawn = [];
   #numbers = new Set();
+  #said = "";
 
   /** `onStop(id)` interrupts the host, `onRetry(exchange)` asks again. */
   constructor(exchange, { onStop, onRetry }) {
@@ -41,8 +42,7 @@ export class ExchangeView {
     this.#write(sentences, citations);
     this.#sources.update();
     this.#answer.hidden = sentences.length === 0;
-    this.#foot.replaceChildren(...this.#footing());
-    this.#foot.hidden = this.#foot.childElementCount === 0;
+    this.#drawFoot();
   }
 
   /** Append what is new, so that a screen reader reads out the new sentence only. */
@@ -63,23 +63,35 @@ export class ExchangeView {
 
   /** A sentence with its `[1]` marks made into small references to the sources below. */
   #marked(sentence) {
-    return sentence.split(/(\[\d+\])/).map((part) => {
-      const n = Number(part.match(/^\[(\d+)\]$/)?.[1]);
-      return this.#numbers.has(n) ? element("sup", { text: n }) : element("span", { text: part });
+    return sentence.split(/(\s*\[\d+\])/).map((part) => {
+      const n = Number(part.match(/^\s*\[(\d+)\]$/)?.[1]);
+      // The word joiner keeps a mark from starting a line alone.
+      return this.#numbers.has(n) ? element("sup", { text: `\u2060${n}` }) : element("span", { text: part });
     });
   }
 
-  #footing() {
+  /** Drawn anew only when it says something else: a button that has the focus must not vanish under it. */
+  #drawFoot() {
+    const { phase, speaking, refused, stoppable, stopping } = this.#exchange;
+    const words = this.#condition();
+    const said = JSON.stringify([language.current, phase, words, speaking, refused, stoppable, stopping]);
+    if (said === this.#said) return;
+    this.#said = said;
+    this.#foot.replaceChildren(...this.#footing(words));
+    this.#foot.hidden = this.#foot.childElementCount === 0;
+  }
+
+  #footing(words) {
     const { phase, speaking, refused, stoppable, stopping, own } = this.#exchange;
     const parts = [];
-    const words = this.#condition();
     if (words) parts.push(element("span", { class: ENDED_BADLY.has(phase) ? "bad" : "condition" }, words));
     else if (speaking) parts.push(element("span", { class: "condition talking" }, wave(), t("entry.speaking")));
     if (refused) parts.push(element("span", { class: "condition" }, t("entry.refused")));
     if (stoppable) {
-      const stop = { class: "stop", type: "button", "aria-label": t("entry.stop.label"), disabled: stopping };
+      const end = phase === "waiting" ? "withdraw" : "stop";
+      const stop = { class: "stop", type: "button", "aria-label": t(`entry.${end}.label`), disabled: stopping };
       stop.onclick = () => this.onStop(this.#exchange.id);
-      parts.push(element("button", stop, icon("stop"), t("entry.stop")));
+      parts.push(element("button", stop, icon("stop"), t(`entry.${end}`)));
     }
     if (own && phase === "failed") {
       const retry = { class: "quiet", type: "button", text: t("entry.retry"), onclick: () => this.onRetry(this.#exchange) };
@@ -99,7 +111,8 @@ export class ExchangeView {
     if (phase === "answering" && sentences.length === 0) return t("entry.answering");
     if (phase === "rejected") return known("rejected", code, pick(reason));
     if (phase === "failed") return t("entry.failed");
-    if (ENDED_BADLY.has(phase)) return pick(reason) || t(`entry.${phase}`);
+    if (phase === "skipped") return known("skipped", reason);
+    if (ENDED_BADLY.has(phase)) return t(`entry.${phase}`);
     return "";
   }
 }
@@ -140,6 +153,7 @@ class SourceList {
       },
       element("b", { text: citation.n }),
       element("span", { text: citation.title }),
+      element("small", { text: place(citation.locator) }),
     );
     return chip;
   }
@@ -157,6 +171,11 @@ class SourceList {
     );
     this.#detail.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** The innermost part of a locator such as "Chapter 2 · Article 10": the one a reader looks up. */
+function place(locator) {
+  return locator.split(/\s*[·›»>|/]\s*/).at(-1);
 }
 
 /** Three bars that move while the host speaks. */

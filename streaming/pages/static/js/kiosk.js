@@ -73,6 +73,7 @@ const label = find("#talk .words");
 const drawTalk = () => (label.textContent = t(talk.state === "listening" ? "kiosk.release" : "kiosk.hold"));
 talk.addEventListener("state", drawTalk);
 language.addEventListener("change", drawTalk);
+drawTalk();
 
 // A kiosk's browser may be told to allow sound at once; any other keeps the unmute button.
 let tried = false;

@@ -115,6 +115,7 @@ export class PictureView {
     if (this.#cover.hidden) return;
     const why = find(".why", this.#cover);
     why.textContent = trouble.reason ? t(`why.${trouble.reason}`) : t("link.connecting");
+    find(".elsewhere", this.#cover).hidden = trouble.reason !== "room_not_found";
     const retry = find(".retry", this.#cover);
     retry.hidden = trouble.state !== "waiting";
     if (retry.hidden) return;

@@ -24,7 +24,6 @@ export class Player extends EventTarget {
   constructor(video) {
     super();
     this.#video = video;
-    addEventListener("pagehide", () => this.stop());
   }
 
   /** Play from `endpoint` until stopped; a second call moves to the new endpoint. */

@@ -19,6 +19,7 @@ new LogView(
   actions,
 );
 
+session.addEventListener("welcome", ({ detail }) => (composer.longest = detail.room.max_characters ?? composer.longest));
 composer.addEventListener("ask", ({ detail }) => session.ask(detail.text, { name: detail.name }));
 suggestions(find("#suggestions"), session, (text, spoken) => {
   session.ask(text, { name: composer.name, language: spoken });

@@ -1,7 +1,7 @@
 /** The list of rooms. */
 
 import { element, find, icon } from "./dom.js";
-import { known, language, pick, t, translate } from "./i18n.js";
+import { condition, language, pick, t, translate } from "./i18n.js";
 
 const REFRESH_MS = 5_000;
 
@@ -9,11 +9,10 @@ let rooms = null;
 
 function card({ id, title, host, state }) {
   const path = `/rooms/${encodeURIComponent(id)}`;
-  const words = known("rooms.state", state, t("rooms.state.other", { state }));
   return element(
     "li",
     { class: "card" },
-    element("p", { class: "state", "data-state": state }, element("i", { class: "dot" }), words),
+    element("p", { class: "state", "data-state": state }, element("i", { class: "dot" }), condition(state)),
     element("h2", { text: pick(title) }),
     element("p", { class: "host", text: t("rooms.host", { host: pick(host) }) }),
     element(

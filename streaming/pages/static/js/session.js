@@ -8,7 +8,7 @@ import { Signalling } from "./signalling.js";
 
 /**
  * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
- * `link` (the connection or the picture changed), `trouble` (detail: {code, message}), `recognised` and `partial`
+ * `link` (the connection or the picture changed), `trouble` (detail: {id, code, message}), `recognised` and `partial`
  * (detail: {id, text}), `refused` (detail: {id, code, reason}).
  */
 export class Session extends EventTarget {
@@ -67,9 +67,9 @@ export class Session extends EventTarget {
     else this.#handlers[message.type]?.(message);
   }
 
-  #afterConversation({ type, id, code, reason }) {
+  #afterConversation({ type, id, question = id, code, reason }) {
     if (type === "rejected") this.#emit("refused", { id, code, reason });
-    if (type === "skipped" || type === "speech.ended") this.captions.drop(id);
+    if (type === "skipped") this.captions.drop(question);
   }
 
   #handlers = {
@@ -77,17 +77,14 @@ export class Session extends EventTarget {
     status: (message) => this.#setStatus(message),
     clock: ({ rtp, tick }) => this.clock.anchor(rtp, tick, performance.now()),
     caption: (message) => this.captions.add(message),
-    host: ({ state }) => {
-      this.host = state;
-      this.#emit("host", state);
-    },
+    host: ({ state }) => this.#setHost(state),
     "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
     "asr.final": ({ id, text }) => {
       // The room goes on to ask this question for the viewer, under the same id.
       if (text) this.conversation.ask(id, { question: text });
       this.#emit("recognised", { id, text });
     },
-    error: ({ code, message }) => this.#emit("trouble", { code, message }),
+    error: ({ id, code, message }) => this.#emit("trouble", { id, code, message }),
   };
 
   #welcome(message) {
@@ -95,10 +92,16 @@ export class Session extends EventTarget {
     this.conversation.welcome(message.recent ?? []);
     this.#emit("welcome", message);
     if (message.status) this.#setStatus(message.status);
+    if (message.host) this.#setHost(message.host);
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;
     this.player.start(`/rooms/${this.room}/whep?viewer=${encodeURIComponent(this.viewer)}`, this.#iceServers);
+  }
+
+  #setHost(state) {
+    this.host = state;
+    this.#emit("host", state);
   }
 
   #setStatus({ state, missing = [] }) {

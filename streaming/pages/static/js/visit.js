@@ -16,7 +16,7 @@ export function visit() {
   const session = new Session({
     room: roomOf(location.pathname),
     video: find("video"),
-    line: find(".caption"),
+    line: find(".caption span"),
   });
   const picture = new PictureView(find(".picture"), session);
   const hint = new HintView(find("#hint"));
@@ -47,7 +47,8 @@ function hearing(session, talk, picture, hint) {
     if (talk.refuse(detail.id)) hint.say(() => known("rejected", detail.code, pick(detail.reason)), { tone: "bad" });
   });
   session.addEventListener("trouble", ({ detail }) => {
-    hint.say(() => known("trouble", detail.code, pick(detail.message)), { tone: "bad" });
+    talk.refuse(detail.id);
+    hint.say(() => known("trouble", detail.code, detail.message), { tone: "bad" });
   });
   session.addEventListener("link", ({ detail }) => {
     if (detail.signal.state === "waiting") talk.abandon();
@@ -78,6 +79,7 @@ function hostState(session) {
     label.dataset.state = session.host;
     find(".words", label).textContent = known("host", session.host, t("host.idle"));
   };
+  session.addEventListener("welcome", () => (label.hidden = false));
   session.addEventListener("host", draw);
   language.addEventListener("change", draw);
   draw();
