@@ -12,10 +12,10 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
-from avatar.hosts import load_host
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk

@@ -6,12 +6,7 @@ and picture of n leave together, so that neither is early against the other.
 """
 
 import logging
-import os
-import pickle
 import queue
-import socket
-import struct
-import sys
 import threading
 import time
 from collections import deque
@@ -19,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from avatar.actor import Actor
+from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.life import Attention
-
-from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import label, playout
@@ -231,51 +226,3 @@ class Stage:
         )
         self._draw_s = self._encode_s = 0.0
         self._pictures = 0
-
-
-# The process around it: length-prefixed pickles over the socket inherited from the gateway.
-_LENGTH = struct.Struct("!I")
-
-
-def _read(sock: socket.socket, stage: Stage) -> None:
-    stream = sock.makefile("rb")
-    while len(head := stream.read(_LENGTH.size)) == _LENGTH.size:
-        command: Command = pickle.loads(stream.read(_LENGTH.unpack(head)[0]))  # noqa: S301 (our own gateway wrote it)
-        if isinstance(command, Say):  # here, not between two ticks
-            command = Say(command.utterance, playout.at_48k(command.chunk))
-        stage.command(command)
-    stage.command(None)
-
-
-def _write(sock: socket.socket, outbox: "queue.Queue[Told]") -> None:
-    while True:
-        body = pickle.dumps(outbox.get(), protocol=5)
-        try:
-            sock.sendall(_LENGTH.pack(len(body)) + body)
-        except OSError:
-            return
-
-
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    head = sock.recv(_LENGTH.size, socket.MSG_WAITALL)
-    config = pickle.loads(sock.recv(_LENGTH.unpack(head)[0], socket.MSG_WAITALL))  # noqa: S301
-    outbox: queue.Queue[Told] = queue.Queue(OUTBOX)
-
-    def tell(told: Told) -> bool:
-        try:
-            outbox.put_nowait(told)
-        except queue.Full:
-            return False
-        return True
-
-    threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True).start()
-    stage = Stage(config, tell)
-    threading.Thread(target=_read, args=(sock, stage), name="reader", daemon=True).start()
-    stage.run()
-    os._exit(0)  # the encoder thread may still hold a picture; nothing here outlives the process
-
-
-if __name__ == "__main__":
-    main()

@@ -73,10 +73,10 @@ class StageProcess:
         while True:
             try:
                 await self._live()
-            except (StageError, OSError) as error:
+            except Exception as error:  # whatever it was, the room must come back
                 failures = 1 if self.ready else failures + 1
                 self.error = str(error)
-                log.warning("the stage %s", error)
+                log.warning("the stage %s", error, exc_info=not isinstance(error, StageError))
             self.restarts += 1
             was_ready, self.ready = self.ready, None
             if was_ready:
@@ -92,7 +92,7 @@ class StageProcess:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "streaming.stage", str(theirs.fileno())),
+                *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
                 stdin=DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 env=environment,

@@ -1,0 +1,79 @@
+"""The process around a stage: length-prefixed pickles over the socket it inherits from the gateway.
+
+Started by :class:`streaming.stage_process.StageProcess` as ``python -m streaming.stage_main FD``. A module apart from
+:mod:`streaming.stage`, whose classes travel over the socket and so must not be ``__main__``'s.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import pickle
+import queue
+import signal
+import socket
+import struct
+import sys
+import threading
+from typing import Any, BinaryIO
+
+from streaming import playout
+from streaming.stage import OUTBOX, Command, Say, Stage, Told
+
+LENGTH = struct.Struct("!I")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's; it ends its stages
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(PermissionError):
+        os.nice(-5)  # the stage comes first; an ordinary user may not ask, and engines are niced for that reason
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    stream = sock.makefile("rb")
+    config = _receive(stream)
+    outbox: queue.Queue[Told] = queue.Queue(OUTBOX)
+
+    def tell(told: Told) -> bool:
+        try:
+            outbox.put_nowait(told)
+        except queue.Full:
+            return False
+        return True
+
+    threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True).start()
+    stage = Stage(config, tell)
+    threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
+    stage.run()
+    os._exit(0)  # the encoder thread may still hold a picture; nothing here outlives the process
+
+
+def _receive(stream: BinaryIO) -> Any:
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        raise EOFError
+    return pickle.loads(stream.read(LENGTH.unpack(head)[0]))  # noqa: S301 (our own gateway wrote it)
+
+
+def _read(stream: BinaryIO, stage: Stage) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            command: Command = _receive(stream)
+            if isinstance(command, Say):  # resampled here, not between two ticks
+                command = Say(command.utterance, playout.at_48k(command.chunk))
+            stage.command(command)
+    stage.command(None)
+
+
+def _write(sock: socket.socket, outbox: "queue.Queue[Told]") -> None:
+    while True:
+        body = pickle.dumps(outbox.get(), protocol=5)
+        try:
+            sock.sendall(LENGTH.pack(len(body)) + body)
+        except OSError:
+            return
+
+
+if __name__ == "__main__":
+    main()
