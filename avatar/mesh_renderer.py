@@ -1,0 +1,82 @@
+"""Draws a host from its pack: exact geometry, the studio's light, one CPU core, straight into I420."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar import raster
+from avatar.face import FaceFrame
+from avatar.pack import Box, Pack, grid_nodes
+from avatar.picture import Picture
+
+Floats = npt.NDArray[np.float32]
+
+
+class MeshRenderer:
+    """A :class:`avatar.renderer.Renderer` over a :class:`avatar.pack.Pack`.
+
+    The whole region is drawn anew every time, so any number of pictures may be in flight. The same frame always
+    makes the same picture.
+    """
+
+    def __init__(self, pack: Pack) -> None:
+        self.width = pack.width
+        self.height = pack.height
+        self.region: Box = pack.region
+        """All that :meth:`draw` may touch."""
+        self.mouth_box: Box = pack.mouth_box
+        self.eye_boxes: tuple[Box, Box] = pack.eye_boxes
+        self._pack = pack
+        x0, y0, x1, y1 = pack.region
+        h, w = y1 - y0, x1 - x0
+        flat, area = pack.plate.reshape(-1), pack.width * pack.height
+        half = (pack.height // 2, pack.width // 2)
+        chroma = (slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2))
+        self._plate_y = np.ascontiguousarray(flat[:area].reshape(pack.height, pack.width)[y0:y1, x0:x1])
+        self._plate_u = np.ascontiguousarray(flat[area : area * 5 // 4].reshape(half)[chroma])
+        self._plate_v = np.ascontiguousarray(flat[area * 5 // 4 :].reshape(half)[chroma])
+        lens = pack.lens
+        self._lens = np.array([lens.focal, lens.centre_x, lens.centre_y, lens.distance, lens.eye_y], np.float32)
+        self._pivot = np.array(pack.pivot, np.float32)
+        self._posed = np.empty_like(pack.vertices)
+        self._screen = np.empty_like(pack.vertices)
+        self._depth = np.empty((h, w), np.float32)
+        self._where = np.zeros((h, w), np.uint32)
+        nodes = (grid_nodes(h), grid_nodes(w), 2)
+        self._back_grid, self._front_grid = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
+
+    def prepare(self, picture: Picture) -> None:
+        """Draw the plate and the host at rest."""
+        picture.data[:] = self._pack.plate
+        self.draw(FaceFrame(), picture)
+
+    def draw(self, frame: FaceFrame, picture: Picture) -> None:
+        pack, lens, pivot = self._pack, self._lens, self._pivot
+        x0, y0, _, _ = self.region
+        weights = np.clip(frame.weights, 0.0, 1.0).astype(np.float32, copy=False)
+        rotation = rotation_matrix(frame.rotation)
+        translation = np.asarray(frame.translation, np.float32)
+        raster.pose(pack.vertices, pack.unit_starts, pack.unit_indices, pack.unit_deltas, weights, self._posed)
+        raster.move_and_project(self._posed, pack.follow, pivot, rotation, translation, lens, self._screen)
+        raster.rasterize(pack.triangles, self._screen, pack.uvs, x0, y0, self._depth, self._where)
+        raster.warp_grid(pack.back_reach, pivot, rotation, translation, lens, x0, y0, self._back_grid)
+        raster.warp_grid(pack.front_reach, pivot, rotation, translation, lens, x0, y0, self._front_grid)
+        raster.shade(
+            self._depth, self._where, pack.atlas_y, pack.atlas_uv, pack.cover, self._plate_y, self._plate_u,
+            self._plate_v, pack.back, pack.back_uv, self._back_grid, pack.front, pack.front_uv, self._front_grid,
+            x0, y0, picture.y, picture.u, picture.v,
+        )  # fmt: skip
+
+
+def rotation_matrix(angles: Floats) -> Floats:
+    """(3, 3) ``Ry(yaw) @ Rx(pitch) @ Rz(roll)`` of (pitch, yaw, roll) radians, as :class:`avatar.face.FaceFrame` says."""
+    (cx, cy, cz), (sx, sy, sz) = ([fn(float(a)) for a in angles] for fn in (math.cos, math.sin))
+    return np.array(
+        [
+            [cy * cz + sy * sx * sz, -cy * sz + sy * sx * cz, sy * cx],
+            [cx * sz, cx * cz, -sx],
+            [-sy * cz + cy * sx * sz, sy * sz + cy * sx * cz, cy * cx],
+        ],
+        np.float32,
+    )

@@ -1,0 +1,35 @@
+"""The camera every plate is taken with, and every live picture drawn with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A pinhole looking along -z at (0, eye_y), its picture shifted so that no vertical line converges."""
+
+    width: int
+    height: int
+    focal: float
+    """Pixels."""
+    distance: float
+    """z of the pinhole, metres."""
+    eye_y: float
+    """y of the pinhole, metres."""
+    centre_y: float
+    """Picture row at the pinhole's height."""
+
+    def project(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(…, 3) metres to (…, 3): column, row and distance from the pinhole's plane."""
+        depth = self.distance - points[..., 2]
+        scale = self.focal / depth
+        return np.stack(
+            [
+                self.width / 2 + scale * points[..., 0],
+                self.centre_y - scale * (points[..., 1] - self.eye_y),
+                depth,
+            ],
+            -1,
+        ).astype(np.float32)
