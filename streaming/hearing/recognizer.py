@@ -1,0 +1,127 @@
+"""Speech to text: Whisper on CTranslate2, an engine for a worker process."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import ctranslate2  # type: ignore[import-untyped]
+import numpy as np
+import numpy.typing as npt
+import zhconv  # type: ignore[import-untyped]
+from faster_whisper import WhisperModel  # type: ignore[import-untyped]
+from faster_whisper.audio import pad_or_trim  # type: ignore[import-untyped]
+
+from streaming.errors import ModelError
+from streaming.hearing.vad import speech_only
+
+Language = Literal["zh", "en"]
+
+_BEAM: Final = 5
+_TEMPERATURES: Final = (0.0, 0.4)
+"""A second try costs another second; a third has not been seen to help."""
+_ZH_PROMPT: Final = "以下是普通话的句子。"
+"""Makes simplified script and punctuation likely. Kept short: what is said here may be heard in noise."""
+_SURE: Final = -1.0
+"""Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
+_REPETITIVE: Final = 2.4
+"""zlib compression ratio above which a segment repeats itself; Whisper's own threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    text: str
+    """Simplified script when Chinese; empty when nothing was understood."""
+    language: Language
+    no_speech: bool
+    """Nobody spoke: not even tried."""
+    confidence: float
+    """Geometric mean probability of a token, 0 to 1."""
+
+
+class Whisper:
+    """A multilingual or English Whisper model in CTranslate2's format."""
+
+    def __init__(self, model: Path, threads: int = 1, compute_type: str = "int8") -> None:
+        """Raises :class:`ModelError` when the folder does not hold a model that can be loaded."""
+        try:
+            self._model = _OneEncodingModel(
+                str(model), device="cpu", compute_type=compute_type, cpu_threads=threads, local_files_only=True
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(
+                f"the speech recognition model in {model} cannot be loaded ({error}); remove that folder and run "
+                "“everhost doctor --fetch”"
+            ) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its dictionary's file to the collector
+            zhconv.loaddict()
+        self._languages: tuple[Language, ...] = ("zh", "en") if self._model.model.is_multilingual else ("en",)
+
+    def transcribe(
+        self, pcm: npt.NDArray[np.float32], language: Language | None = None, vocabulary: str = ""
+    ) -> Transcript:
+        """Write down what is said in ``pcm``, (n,) float32 mono at 16 kHz.
+
+        ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds names and terms that
+        are likely to be said, those of a room's documents above all: written to no more than about 200 tokens, they
+        make the difference between 使用器 and 试用期. Any sound is accepted: what is not speech gives an empty text.
+        """
+        speech = speech_only(_clean(pcm))
+        if not len(speech):
+            return Transcript("", language or self._languages[0], no_speech=True, confidence=0.0)
+        if len(self._languages) == 1:
+            language = self._languages[0]
+        segments, info = self._model.transcribe(
+            speech,
+            language=language,
+            beam_size=_BEAM,
+            temperature=_TEMPERATURES,
+            condition_on_previous_text=False,  # or one bad segment spoils those after it
+            without_timestamps=len(speech) < 28 * 16_000,
+            initial_prompt=_ZH_PROMPT if language == "zh" else None,
+            hotwords=vocabulary or None,
+        )
+        kept = [s for s in segments if s.avg_logprob > _SURE and s.compression_ratio < _REPETITIVE]
+        heard: Language = "zh" if info.language == "zh" else "en"
+        text = "".join(segment.text for segment in kept).strip()
+        if text.rstrip("。") in _ZH_PROMPT:
+            text = ""
+        sureness = float(np.exp(np.mean([segment.avg_logprob for segment in kept]))) if kept else 0.0
+        if heard == "zh":
+            text = zhconv.convert(text, "zh-hans")
+        return Transcript(text, heard, no_speech=False, confidence=sureness)
+
+
+class _OneEncodingModel(WhisperModel):  # type: ignore[misc]
+    """Chooses between Chinese and English only, and encodes the sound once for that and for the transcription.
+
+    Encoding is most of the work: upstream's detection, which throws its encoding away, doubles the time.
+    """
+
+    _encoded: tuple[npt.NDArray[np.float32], ctranslate2.StorageView] | None = None
+
+    def encode(self, features: npt.NDArray[np.float32]) -> ctranslate2.StorageView:
+        if self._encoded is None or not np.array_equal(self._encoded[0], features):
+            self._encoded = features, super().encode(features)
+        return self._encoded[1]
+
+    def detect_language(
+        self, *, features: npt.NDArray[np.float32], **_: Any
+    ) -> tuple[Language, float, list[tuple[str, float]]]:
+        # The transcription leaves out the last frame; the same array lets ``encode`` see that it is the same sound.
+        window = min(features.shape[-1] - 1, self.feature_extractor.nb_max_frames)
+        (ranking,) = self.model.detect_language(self.encode(pad_or_trim(features[..., :window])))
+        probability = {token.strip("<|>"): value for token, value in ranking}
+        zh, en = probability["zh"] + probability.get("yue", 0.0), probability["en"]
+        language: Language = "zh" if zh > en else "en"
+        return language, max(zh, en), [("zh", zh), ("en", en)]
+
+
+def _clean(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Finite, without a constant offset, within [-1, 1]."""
+    sound = np.nan_to_num(np.asarray(pcm, np.float32).reshape(-1), posinf=0.0, neginf=0.0)
+    if not len(sound):
+        return sound
+    level: npt.NDArray[np.float32] = np.clip(sound - sound.mean(), -1, 1)
+    return level

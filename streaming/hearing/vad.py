@@ -1,0 +1,52 @@
+"""Voice activity: where somebody speaks in a recording, or from moment to moment in a stream."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import faster_whisper  # type: ignore[import-untyped]
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+from faster_whisper.vad import VadOptions, get_speech_timestamps  # type: ignore[import-untyped]
+
+CHUNK: Final = 512
+"""Samples at 16 kHz that Silero judges at once: 32 ms."""
+_CONTEXT: Final = 64
+
+_MODEL: Final = Path(faster_whisper.__file__).parent / "assets" / "silero_vad_v6.onnx"
+_OPTIONS: Final = VadOptions(min_speech_duration_ms=120, min_silence_duration_ms=800, speech_pad_ms=300)
+
+
+def speech_only(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The parts of a recording (n,) in which somebody speaks, joined; empty when nobody does."""
+    spans = get_speech_timestamps(pcm, _OPTIONS)
+    return np.concatenate([np.zeros(0, np.float32), *(pcm[span["start"] : span["end"]] for span in spans)])
+
+
+class VoiceActivity:
+    """Silero over a stream: the model's memory is kept from chunk to chunk."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(_MODEL, options, providers=["CPUExecutionProvider"])
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self._h = self._c = np.zeros((1, 1, 128), np.float32)
+        self._window = np.zeros(_CONTEXT + CHUNK, np.float32)
+        self._rest = np.zeros(0, np.float32)
+
+    def probabilities(self, pcm: npt.NDArray[np.float32]) -> Iterator[float]:
+        """Take any number of samples; yield the probability of speech of each chunk they complete."""
+        samples = np.concatenate([self._rest, np.nan_to_num(pcm)])
+        whole = len(samples) // CHUNK * CHUNK
+        self._rest = samples[whole:]
+        for chunk in samples[:whole].reshape(-1, CHUNK):
+            self._window = np.concatenate([self._window[-_CONTEXT:], chunk])
+            feed = {"input": self._window[None], "h": self._h, "c": self._c}
+            probability, self._h, self._c = self._session.run(None, feed)
+            yield float(probability[0])
