@@ -123,12 +123,14 @@ export class Conversation extends EventTarget {
   }
 
   speech(message) {
-    this.#change(this.#of(message), { speaking: message.type === "speech.started", stopping: false });
+    const exchange = this.#known(message);
+    if (exchange) this.#change(exchange, { speaking: message.type === "speech.started", stopping: false });
   }
 
   dropped(message) {
     const { type, reason = null } = message;
-    this.#change(this.#of(message), { phase: type, speaking: false, stopping: false, reason });
+    const exchange = this.#known(message);
+    if (exchange) this.#change(exchange, { phase: type, speaking: false, stopping: false, reason });
   }
 
   notice({ text }) {
@@ -136,8 +138,13 @@ export class Conversation extends EventTarget {
   }
 
   /** The exchange a message is about: `question` is the room's id; `id` the asker's own, or the room's to others. */
-  #of({ id, question = id }) {
-    return this.#find(question) ?? this.#own(id) ?? this.#add(new Exchange({ id: question }));
+  #known({ id, question = id }) {
+    return this.#find(question) ?? this.#own(id);
+  }
+
+  /** The same, begun here if this viewer came in the middle of it. */
+  #of(message) {
+    return this.#known(message) ?? this.#add(new Exchange({ id: message.question ?? message.id }));
   }
 
   #find(id) {

@@ -4,7 +4,7 @@ import { gap } from "./conversation.js";
 import { element, icon } from "./dom.js";
 import { known, language, pick, t } from "./i18n.js";
 
-const ENDED_BADLY = new Set(["rejected", "failed", "skipped", "expired", "held"]);
+const NOT_TAKEN = new Set(["rejected", "failed"]);
 
 export class ExchangeView {
   #exchange;
@@ -84,7 +84,7 @@ export class ExchangeView {
   #footing(words) {
     const { phase, speaking, refused, stoppable, stopping, own } = this.#exchange;
     const parts = [];
-    if (words) parts.push(element("span", { class: ENDED_BADLY.has(phase) ? "bad" : "condition" }, words));
+    if (words) parts.push(element("span", { class: NOT_TAKEN.has(phase) ? "bad" : "condition" }, words));
     else if (speaking) parts.push(element("span", { class: "condition talking" }, wave(), t("entry.speaking")));
     if (refused) parts.push(element("span", { class: "condition" }, t("entry.refused")));
     if (stoppable) {
@@ -112,7 +112,7 @@ export class ExchangeView {
     if (phase === "rejected") return known("rejected", code, pick(reason));
     if (phase === "failed") return t("entry.failed");
     if (phase === "skipped") return known("skipped", reason);
-    if (ENDED_BADLY.has(phase)) return t(`entry.${phase}`);
+    if (phase === "expired" || phase === "held") return t(`entry.${phase}`);
     return "";
   }
 }

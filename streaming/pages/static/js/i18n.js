@@ -135,7 +135,6 @@ export const STRINGS = {
     "console.column.state": "状态",
     "console.metrics": "Prometheus 指标",
 
-    "kiosk.touch": "触摸屏幕，开始提问",
     "kiosk.hold": "按住说话",
     "kiosk.release": "松开结束",
     "kiosk.stop": "停止回答",
@@ -275,7 +274,6 @@ export const STRINGS = {
     "console.column.state": "State",
     "console.metrics": "Prometheus metrics",
 
-    "kiosk.touch": "Touch the screen to begin",
     "kiosk.hold": "Hold to talk",
     "kiosk.release": "Let go when done",
     "kiosk.stop": "Stop the answer",
