@@ -1,0 +1,160 @@
+"""The doors of the gateway, with bad input: a clear error each, and nobody else disturbed.
+
+A real server on a loopback port; the room is there but its stage and engines are not started, which these doors do
+not need. The same doors with everything behind them are in test_on_air.py.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+import websockets
+
+from streaming.cli import main
+from streaming.gateway import MAX_OFFER, House, create_app
+from streaming.models.store import Store
+from streaming.serve import MAX_WEBSOCKET_MESSAGE
+from tests.streaming.settings import room_file
+
+ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
+
+
+@asynccontextmanager
+async def gateway(tmp_path: Path) -> AsyncIterator[tuple[str, House]]:
+    house = House.open([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path)
+    config = uvicorn.Config(
+        create_app(house),
+        lifespan="off",
+        log_level="error",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+    )
+    server = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        running = asyncio.create_task(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield "127.0.0.1:%d" % listener.getsockname()[1], house
+        finally:
+            server.should_exit = True
+            await running
+            await house.close()
+
+
+async def receive(socket: websockets.ClientConnection, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            assert message["to"] in ("room", "viewer")
+            if message["type"] == kind:
+                return message
+
+
+async def test_a_viewer_is_welcomed_and_bad_messages_harm_nobody(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (address, _):
+        url = f"ws://{address}/rooms/test/ws"
+        async with websockets.connect(url) as bad, websockets.connect(url) as good:
+            welcome = await receive(good, "welcome")
+            assert welcome["room"]["title"] == {"zh": "Test", "en": "Test"}
+            assert welcome["clock"]["rtp_per_tick"] == 1875
+            for sent, code in (
+                ("{not json", "bad_json"),
+                ('{"type":"fly","id":"x"}', "unknown_type"),
+                (b"\x00\x01binary", "not_text"),
+                (json.dumps({"type": "ask", "id": "x", "text": "x" * 2_000_000}), "too_large"),
+                (json.dumps({"type": "interrupt", "id": "nobody's"}), "not_yours"),
+                (json.dumps({"type": "ask", "id": "x"}), "bad_message"),
+            ):
+                await bad.send(sent)
+                error = await receive(bad, "error")
+                assert (error["code"], error["to"]) == (code, "viewer")
+                assert len(error["message"]) > 10
+            await bad.send(json.dumps({"type": "ask", "id": "x", "text": "字" * 501}))
+            assert (await receive(bad, "rejected"))["code"] == "too_long"
+            await good.send(json.dumps({"type": "ask", "id": "c1", "text": "在吗？"}))
+            accepted = await receive(good, "accepted")
+            assert (accepted["id"], accepted["position"]) == ("c1", 1)
+            seen = await receive(bad, "question")
+            assert (seen["id"], seen["text"], seen["to"]) == (accepted["question"], "在吗？", "room")
+
+
+async def test_unknown_rooms_name_those_there_are(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (address, _), httpx.AsyncClient(base_url=f"http://{address}") as client:
+        async with websockets.connect(f"ws://{address}/rooms/nowhere/ws") as viewer:
+            error = await receive(viewer, "error")
+            assert error["code"] == "no_room"
+            assert "test" in error["message"]
+        sdp = {"content-type": "application/sdp"}
+        answer = await client.post("/rooms/nowhere/whep", content="v=0", headers=sdp)
+        assert answer.status_code == 404
+        assert "test" in answer.json()["detail"]
+        assert (await client.get("/rooms/nowhere")).status_code == 404
+        assert (await client.delete("/rooms/test/whep/nothing")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "message"),
+    [
+        (b"v=0\r\n", "application/sdp", 400, "no video section"),
+        (b"hello", "application/sdp", 400, "no video section"),
+        (b"\xff\xfe\xfd", "application/sdp", 400, "not text"),
+        (b"v=0\r\nm=video 9 X 96\r\na=rtpmap:96 H264/90000\r\n", "application/sdp", 400, "cannot be understood"),
+        (b"v=0\r\n", "application/json", 415, "application/sdp"),
+        (b"x" * (MAX_OFFER + 1), "application/sdp", 413, "bytes at most"),
+    ],
+)
+async def test_a_broken_offer(tmp_path: Path, content: bytes, kind: str, status: int, message: str) -> None:
+    async with gateway(tmp_path) as (address, house), httpx.AsyncClient(base_url=f"http://{address}") as client:
+        answer = await client.post("/rooms/test/whep", content=content, headers={"content-type": kind})
+        assert answer.status_code == status
+        assert message in answer.text
+        assert len(house.rooms["test"].whep) == 0
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_pages_metrics_and_health(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (address, _), httpx.AsyncClient(base_url=f"http://{address}") as client:
+        for path in ("/", "/console", "/rooms/test", "/rooms/test/kiosk"):
+            page = await client.get(path)
+            assert page.status_code == 200
+            assert "text/html" in page.headers["content-type"]
+            assert "default-src 'self'" in page.headers["content-security-policy"]
+        health = (await client.get("/healthz")).json()
+        assert health["status"] == "degraded"
+        assert {"language model", "recognition"} <= {missing["name"] for missing in health["missing"]}
+        assert health["rooms"][0]["on_air"] is False
+        assert 'everhost_on_air{room="test"} 0.0' in (await client.get("/metrics")).text
+        assert (await client.get("/api/rooms")).json()[0]["id"] == "test"
+
+
+def test_a_busy_port_says_how_to_choose_another(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main(["serve", str(ROOM), "--port", str(port)]) == 2
+    assert f"port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
+
+
+def test_wrong_rooms_and_arguments_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", str(tmp_path / "none.yaml")]) == 2
+    assert "everhost new" in capsys.readouterr().err
+    assert main(["serve", str(ROOM), str(ROOM)]) == 2
+    assert "same id" in capsys.readouterr().err
+    assert main(["ask", str(ROOM)]) == 2
+    assert "--questions" in capsys.readouterr().err
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n \n")
+    assert main(["ask", str(ROOM), "--questions", str(empty)]) == 2
+    assert "no question" in capsys.readouterr().err
+    assert main(["render", "--text", "…", "-o", str(tmp_path / "a.mp4")]) == 2
+    assert "nothing to say" in capsys.readouterr().err
