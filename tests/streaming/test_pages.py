@@ -165,7 +165,8 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_node
 def test_modules_are_well_formed(modules: Path) -> None:
-    command = [str(NODE), "--experimental-vm-modules", "--input-type=module", "--eval", PARSE, *modules.glob("*.js")]
+    command = [str(NODE), "--experimental-vm-modules", "--input-type=module", "--eval", PARSE]
+    command += map(str, modules.glob("*.js"))
     parsed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert parsed.returncode == 0, parsed.stderr
 
