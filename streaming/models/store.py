@@ -62,7 +62,7 @@ class Store:
         """The folder that has all files of a model, fetched if need be. Blocks.
 
         Interrupted, it goes on where it was the next time. Two processes that want the same model wait for each
-        other. Raises :class:`ModelError`, or :class:`Stopped` soon after ``stop`` is set.
+        other. Raises :class:`ModelError` (retryable when only the network was in the way), or :class:`Stopped` soon after ``stop`` is set.
         """
         stop = stop or threading.Event()
         if path := self.path(name):
@@ -132,10 +132,12 @@ class Store:
             else:
                 return partial
         names = ", ".join(file.name for file in model.files)
-        raise ModelError(
+        error = ModelError(
             f"{file.name} of the model “{model.name}” could not be fetched ({'; '.join(reasons)}). Check the network "
             f"and its proxy and try again, or put the model's files ({names}) into {self.root / model.name}."
         )
+        error.retryable = True
+        raise error
 
     # Is it the catalogued file?
 
