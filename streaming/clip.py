@@ -19,8 +19,8 @@ from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
-from streaming import label
 from streaming.errors import EverhostError
+from streaming.label import Label
 from streaming.playout import Playout, at_48k
 
 LEAD_TICKS: Final = TICKS_PER_SECOND // 2
@@ -80,7 +80,7 @@ def _write(
     progress: Callable[[int, float], None],
 ) -> int:
     renderer, actor, playout = load_host(host, width, height), Actor(seed), Playout()
-    picture = Picture(width, height)
+    picture, label = Picture(width, height), Label(width, height, renderer.region)
     renderer.prepare(picture)
     label.stamp(picture)
     pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
@@ -100,6 +100,7 @@ def _write(
             for chunk, start in playout.started:
                 actor.say(chunk, start)
             renderer.draw(actor.frame(tick), picture)
+            label.restamp(picture)
             file.write(tick, picture, pcm)
             progress(tick + 1, known)
     raise AssertionError("unreachable")

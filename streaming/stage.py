@@ -21,8 +21,9 @@ from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
-from streaming import label, playout
+from streaming import playout
 from streaming.encoders import H264Encoder, OpusEncoder
+from streaming.label import Label
 from streaming.pacer import Pacer
 from streaming.packets import Packet
 
@@ -106,6 +107,7 @@ class Stage:
         self._config = config
         self._tell = tell
         self._renderer = load_host(config.host, config.width, config.height)
+        self._label = Label(config.width, config.height, self._renderer.region)
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
@@ -115,7 +117,7 @@ class Stage:
         for _ in range(config.depth + 1):
             picture = Picture(config.width, config.height)
             self._renderer.prepare(picture)
-            label.stamp(picture)
+            self._label.stamp(picture)
             self._free.put(picture)
         self._drawn: queue.SimpleQueue[tuple[int, Picture, bool] | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
@@ -188,6 +190,7 @@ class Stage:
             return False
         begin = time.perf_counter()
         self._renderer.draw(self._actor.frame(tick), picture)
+        self._label.restamp(picture)
         self._draw_s += time.perf_counter() - begin
         key, self._key_wanted = self._key_wanted, False
         self._drawn.put((tick, picture, key))

@@ -43,7 +43,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[tuple[str, House]]:
         while not server.started:
             await asyncio.sleep(0.01)
         try:
-            yield "127.0.0.1:%d" % listener.getsockname()[1], house
+            yield f"127.0.0.1:{listener.getsockname()[1]}", house
         finally:
             server.should_exit = True
             await running
