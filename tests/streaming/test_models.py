@@ -16,7 +16,7 @@ from streaming.errors import ModelError
 from streaming.models import CATALOGUE, Carrier, Model, ModelFile, Store, find
 
 NOWHERE = "http://127.0.0.1:9"
-PARTS = [np.random.default_rng(n).bytes(300_000) for n in (1, 2)]
+PARTS = [np.random.default_rng(1).bytes(500_000), np.random.default_rng(2).bytes(100_000)]
 WHOLE = b"".join(PARTS)
 SMALL = b'{"vocabulary": 3}'
 
