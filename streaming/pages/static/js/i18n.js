@@ -44,10 +44,10 @@ export const STRINGS = {
     "why.no_webrtc": "此浏览器不支持 WebRTC，看不到画面；文字问答仍可使用。",
 
     "status.title": "主播正在准备",
-    "status.hint": "模型还在下载，就绪后即可提问。",
+    "status.hint": "模型还在陆续就绪，完成后即可提问。",
     "status.done": "已就绪 {done}，共 {total}",
     "status.error": "下载失败：{error}",
-    "status.starting": "即将开始",
+    "status.starting": "载入中",
 
     "suggest.title": "可以这样问",
     "log.label": "对话",
@@ -186,7 +186,7 @@ export const STRINGS = {
     "status.hint": "Models are still arriving. You can ask as soon as they are here.",
     "status.done": "{done} of {total}",
     "status.error": "Download failed: {error}",
-    "status.starting": "About to start",
+    "status.starting": "Loading",
 
     "suggest.title": "You could ask",
     "log.label": "Conversation",
