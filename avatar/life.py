@@ -185,7 +185,7 @@ class Life:
             chance = uniform(self._seed, _BEAT, accent.tick)
             if chance < 0.7:
                 beat = max(beat, accent.strength * pulse(at))
-            if chance > 0.45:
+            if chance > 0.68:
                 brows = max(brows, accent.strength * pulse((at + 0.35) / 1.7))
         return beat, brows
 
@@ -236,8 +236,8 @@ class Life:
             weights[INDEX[f"mouthSmile{side}"]] += smile * (1.0 - 1.2 * min(0.8, float(busy)))
             weights[INDEX[f"cheekSquint{side}"]] = 0.5 * smile
             weights[INDEX[f"eyeSquint{side}"]] = manner.squint + 0.3 * smile
-            weights[INDEX[f"browOuterUp{side}"]] = max(0.0, lift + 0.28 * brows)
-        weights[INDEX["browInnerUp"]] = max(0.0, manner.brow + lift + 0.3 * brows)
+            weights[INDEX[f"browOuterUp{side}"]] = max(0.0, lift + 0.18 * brows)
+        weights[INDEX["browInnerUp"]] = max(0.0, manner.brow + lift + 0.22 * brows)
 
     def _blink(self, tick: int, frame: FaceFrame) -> None:
         closed = self._closed(tick)

@@ -30,7 +30,7 @@ class Hibari:
     languages = frozenset({"en"})
 
     def __init__(self) -> None:
-        self._session = open_session(_ASSETS / "hibari.onnx", durations=_DURATIONS, threads=1)
+        self._session = open_session(_ASSETS / "hibari.onnx", inputs=("ids", "speed"), durations=_DURATIONS, threads=1)
         self._vocabulary: dict[str, int] = json.loads((_ASSETS / "vocab.json").read_text("utf-8"))
         self._g2p = EnglishG2P()
 

@@ -19,11 +19,12 @@ from avatar.voice.session import open_session
 from avatar.voice.speak import speak
 
 _DURATIONS: Final = "/encoder/Gather_output_0"
+_INPUTS: Final = ("tokens", "style", "speed")
 _LANGUAGES: Final = {"z": "zh", "a": "en"}
 """Language by the first letter of a Kokoro voice's name, for those whose reading is known here."""
-_LIMITS: Final = {"zh": (14, 24, 42), "en": (50, 100, 180)}
-"""Characters in the first, the second and later pieces. The model needs about 0.6 s a second of sound and always
-makes over a second of pad, so pieces must grow for each to be ready before the one before it ends."""
+_LIMITS: Final = {"zh": (12, 15, 20, 28, 40), "en": (45, 60, 80, 110, 160)}
+"""Characters in the first and in later pieces. A piece costs about 0.8 s for its pads and 0.6 s a second of speech,
+and should be ready when the one before it ends: short at first for an early sound, then only a little longer each."""
 _MAX_SYMBOLS: Final = 500
 _STYLES: Final = (510, 1, 256)
 
@@ -37,7 +38,7 @@ class Kokoro:
         language = _LANGUAGES[voice[0]]
         self.languages = frozenset({language})
         self._vocabulary = _vocabulary(vocabulary)
-        self._session = open_session(model, durations=_DURATIONS, threads=threads)
+        self._session = open_session(model, inputs=_INPUTS, durations=_DURATIONS, threads=threads)
         english = EnglishG2P()
         self._g2p: Callable[[str], list[Unit]] = MandarinG2P(english.phonemes) if language == "zh" else english
         self._sentences = chinese_sentences if language == "zh" else english_sentences

@@ -182,6 +182,8 @@ class MandarinG2P:
             run = []
             units.extend(self._other(reading))
         units.extend(self._chinese(run))
+        while units and not units[-1].symbols.strip():
+            units.pop()
         return units
 
     def _other(self, reading: Reading) -> Iterator[Unit]:

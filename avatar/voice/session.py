@@ -12,8 +12,8 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 from avatar.errors import VoiceError
 
 
-def open_session(model: Path, *, durations: str, threads: int) -> ort.InferenceSession:
-    """Load ``model`` with the int64 tensor ``durations`` as its last output.
+def open_session(model: Path, *, inputs: tuple[str, ...], durations: str, threads: int) -> ort.InferenceSession:
+    """Load ``model``, which takes ``inputs``, with its int64 tensor ``durations`` as the last output.
 
     Raises :class:`VoiceError` naming the file when it is missing or not the expected model.
     """
@@ -28,13 +28,17 @@ def open_session(model: Path, *, durations: str, threads: int) -> ort.InferenceS
     # Spinning threads would take the core from the stage while waiting for work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    wrong = VoiceError(
+        f"voice model {model} is not the expected ONNX model or is corrupt; "
+        f"delete it and fetch it again with `everhost doctor`"
+    )
     try:
-        return ort.InferenceSession(_with_output(data, durations), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(_with_output(data, durations), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise VoiceError(
-            f"voice model {model} is not the expected ONNX model or is corrupt; "
-            f"delete it and fetch it again with `everhost doctor`"
-        ) from error
+        raise wrong from error
+    if {i.name for i in session.get_inputs()} != set(inputs):
+        raise wrong
+    return session
 
 
 def _with_output(model: bytes, name: str) -> bytes:

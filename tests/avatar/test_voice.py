@@ -11,9 +11,11 @@ from avatar.errors import VoiceError
 from avatar.speech import SpeechChunk
 from avatar.visemes import VISEMES
 from avatar.voice import VoiceEngine
+from avatar.voice import hibari as hibari_module
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 from avatar.voice.loudness import PEAK, TARGET_LUFS, loudness, normalized
+from avatar.voice.session import open_session
 
 FOLDER = Path.home() / ".cache/everhost/models/kokoro"
 MANDARIN = "大家好，欢迎来到法律直播间。妈妈帮爸爸买票，不怕麻烦，非常方便。"
@@ -147,13 +149,15 @@ def test_a_corrupt_model_is_named(tmp_path: Path) -> None:
 
 
 def test_a_truncated_model_is_named(tmp_path: Path) -> None:
-    from avatar.voice import hibari as module
-    from avatar.voice.session import open_session
-
-    whole = (module._ASSETS / "hibari.onnx").read_bytes()
+    whole = (hibari_module._ASSETS / "hibari.onnx").read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(VoiceError, match=r"half\.onnx"):
-        open_session(tmp_path / "half.onnx", durations="/Cast_32_output_0", threads=1)
+        open_session(tmp_path / "half.onnx", inputs=("ids", "speed"), durations="/Cast_32_output_0", threads=1)
+
+
+def test_another_model_is_named() -> None:
+    with pytest.raises(VoiceError, match=r"oov\.onnx is not the expected"):
+        open_session(hibari_module._ASSETS / "oov.onnx", inputs=("ids",), durations="none", threads=1)
 
 
 @pytest.mark.parametrize("vocabulary", ["", "[]", "{}", '{"vocab": 3}', '{"vocab": {"a": "x"}}'])
