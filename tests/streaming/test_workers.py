@@ -34,7 +34,7 @@ def open_files() -> set[str]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 (what is awaited happens outside this process)
+        while not condition():
             await asyncio.sleep(0.005)
 
 
