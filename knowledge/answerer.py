@@ -12,7 +12,7 @@ from knowledge.answer import Citation, Context, Refusal, Sentence
 from knowledge.embedding import Embedder
 from knowledge.errors import LLMError
 from knowledge.facts import Fact, choose_facts
-from knowledge.grounding import best_sentence, invents_numbers, leaks, read_marks, supporting
+from knowledge.grounding import faithful, invents_numbers, leaks, overlap, read_marks, rests_on, supporting
 from knowledge.library import Library
 from knowledge.llm import ChatModel
 from knowledge.sentences import SentenceSplitter
@@ -71,9 +71,14 @@ class CitedAnswerer:
         except LLMError as error:
             _log.warning("quoting the best passage: %s", error)
             if not draft.said:
-                yield draft.quote_best()
+                for sentence in draft.quote_best():
+                    yield sentence
             return
-        if not draft.said:
+        if not draft.said and found.sure:
+            _log.info("quoting the best passage: the model declined a question that the documents cover")
+            for sentence in draft.quote_best():
+                yield sentence
+        elif not draft.said:
             _log.info("not covered: the model declined")
             yield await self._refusal(context)
 
@@ -120,18 +125,22 @@ class _Draft:
         if not text or leaks(text, self._instructions, self._facts, self._context.language):
             return None
         facts = supporting(text, marked, self._facts)
+        if facts and not rests_on(text, facts):
+            return None
         if facts and invents_numbers(text, self._question, facts):
             # The mark may be wrong while the number is right.
             facts = tuple(fact for fact in self._facts if not invents_numbers(text, self._question, (fact,)))[:1]
         if not facts:
-            best = self._facts[0]
-            text, facts = best_sentence(text, best), (best,)
-        return self._say(text, facts)
+            nearest = max(self._facts, key=lambda fact: overlap(text, fact.text))
+            text, facts = nearest.text, (nearest,)
+        text = faithful(text, self._facts)
+        return self._say(text, tuple(fact for fact in self._facts if fact.text == text) or facts)
 
-    def quote_best(self) -> Sentence:
+    def quote_best(self) -> list[Sentence]:
         """The best passage in its own words."""
-        best = self._facts[0]
-        return Sentence(best.text, (self._cite(best),))
+        best = self._facts[0].passage
+        quoted = (self._say(fact.text, (fact,)) for fact in self._facts if fact.passage == best)
+        return [sentence for sentence in quoted if sentence][:_MAX_SENTENCES]
 
     def _say(self, text: str, facts: tuple[Fact, ...]) -> Sentence | None:
         if text in self._texts:

@@ -14,8 +14,10 @@ from knowledge.retrieval import Hit
 from knowledge.sentences import split_sentences
 from knowledge.words import topical
 
-_BUDGETS: Final = (150.0, 90.0, 60.0)
+_BUDGETS: Final = (110.0, 60.0, 40.0)
 """Length a fact may have by rank, in ideographs."""
+_WORTH_READING: Final = 0.035
+"""How far a passage's score may lie below the best one's."""
 _LATIN_WEIGHT: Final = 0.4
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -29,7 +31,7 @@ class Fact:
     """The number it goes by in the prompt, from 1."""
     passage: Passage
     quote: str
-    """A run of whole sentences, verbatim from the passage."""
+    """One sentence or list item, verbatim from the passage."""
 
     @property
     def text(self) -> str:
@@ -41,12 +43,19 @@ class Fact:
 
 
 def choose_facts(question: str, hits: Sequence[Hit]) -> tuple[Fact, ...]:
-    """From each of the best passages the run of sentences that says most about the question."""
+    """From each of the best passages the run of sentences that says most about the question, a fact a sentence.
+
+    Those that share most words with the question come first, since a small model prefers what it reads first.
+    """
     wanted = frozenset(topical(question))
-    return tuple(
-        Fact(n, hit.passage, _best_run(hit.passage.text, wanted, budget))
-        for n, (hit, budget) in enumerate(zip(hits, _BUDGETS, strict=False), start=1)
-    )
+    near = [hit for hit in hits if hit.score >= hits[0].score - _WORTH_READING]
+    chosen = [
+        (hit.passage, sentence)
+        for hit, budget in zip(near, _BUDGETS, strict=False)
+        for sentence in _best_run(hit.passage.text, wanted, budget)
+    ]
+    chosen.sort(key=lambda fact: -len(wanted.intersection(topical(fact[1]))))
+    return tuple(Fact(n, passage, sentence) for n, (passage, sentence) in enumerate(chosen, start=1))
 
 
 def plain(text: str) -> str:
@@ -56,24 +65,19 @@ def plain(text: str) -> str:
     return " ".join(_EMPHASIS.sub("", text).split())
 
 
-def _best_run(text: str, wanted: frozenset[str], budget: float) -> str:
+def _best_run(text: str, wanted: frozenset[str], budget: float) -> list[str]:
+    """Consecutive sentences of at most ``budget`` (one at least), the earliest of those that share most words."""
     sentences = split_sentences(text)
-    spans: list[tuple[int, int]] = []
-    end = 0
-    for sentence in sentences:
-        start = text.index(sentence, end)
-        end = start + len(sentence)
-        spans.append((start, end))
-    shares = [len(wanted.intersection(topical(sentence))) for sentence in sentences]
-    best, best_share = (spans[0][0], spans[0][1]), -1
-    for first in range(len(spans)):
-        last = first
-        while last + 1 < len(spans) and _length(text[spans[first][0] : spans[last + 1][1]]) <= budget:
+    lengths = [_length(sentence) for sentence in sentences]
+    shared = [wanted.intersection(topical(sentence)) for sentence in sentences]
+    best, most = sentences[:1], -1
+    for first in range(len(sentences)):
+        last = first + 1
+        while last < len(sentences) and sum(lengths[first : last + 1]) <= budget:
             last += 1
-        share = sum(shares[first : last + 1])
-        if share > best_share:
-            best, best_share = (spans[first][0], spans[last][1]), share
-    return text[best[0] : best[1]]
+        if (share := len(frozenset().union(*shared[first:last]))) > most:
+            best, most = sentences[first:last], share
+    return best
 
 
 def _length(text: str) -> float:

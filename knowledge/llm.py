@@ -108,12 +108,14 @@ class OpenAIChat:
                 if response.status_code != 200:
                     raise self._refused(response.status_code, (await response.aread()).decode("utf-8", "replace"))
                 finished = False
+                # Read to the very end, past "[DONE]": only then is the connection kept for the next question.
                 async for line in response.aiter_lines():
                     data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
                     if data == "[DONE]":
-                        return
-                    if data:
-                        text, finished = self._delta(data)
+                        finished = True
+                    elif data:
+                        text, ended = self._delta(data)
+                        finished = finished or ended
                         if text:
                             yield text
                 if not finished:

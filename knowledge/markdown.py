@@ -96,7 +96,7 @@ def parse_document(source: str, content: bytes) -> Document:
     passages: dict[str, Passage] = {}
     for section in sections:
         headings = section.headings[1:] if section.headings[:1] == (title,) else section.headings
-        for article, chunk in _chunks(section.blocks):
+        for article, chunk in _chunks(body, section.blocks):
             language = front_matter.language or detect_language(chunk)
             locator = " › ".join((*headings, article) if article else headings)
             passage = Passage(title=title, locator=locator, text=chunk, language=language, source=source)
@@ -115,7 +115,8 @@ class _FrontMatter:
 @dataclass(slots=True)
 class _Section:
     headings: tuple[str, ...]
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[slice] = field(default_factory=list)
+    """Top-level blocks as slices of the body, in order; comments and rules are left out."""
 
 
 def _markdown_files(root: Path) -> Iterator[Path]:
@@ -155,8 +156,8 @@ def _split_front_matter(text: str) -> tuple[_FrontMatter, str]:
 
 
 def _sections(body: str) -> Iterator[_Section]:
-    """The body's top-level blocks, verbatim, gathered under their heading path."""
-    lines = body.split("\n")
+    """The body's top-level blocks gathered under their heading path."""
+    starts = [0, *(match.end() for match in re.finditer("\n", body)), len(body)]
     path: dict[int, str] = {}
     section = _Section(())
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
@@ -170,39 +171,47 @@ def _sections(body: str) -> Iterator[_Section]:
             path[level] = _MARKUP.sub("", following.content if following else "").strip()
             section = _Section(tuple(heading for _, heading in sorted(path.items()) if heading))
         elif token.type not in ("html_block", "hr"):
-            section.blocks.append("\n".join(lines[slice(*token.map)]).strip("\n"))
+            start, end = (starts[line] for line in token.map)
+            section.blocks.append(slice(start, start + len(body[start:end].rstrip())))
     yield section
 
 
-def _chunks(blocks: list[str]) -> Iterator[tuple[str, str]]:
-    """Join a section's blocks into chunks of readable size: (article or "", text)."""
-    article, chunk = "", ""
-    for block in chain.from_iterable(map(_pieces, blocks)):
-        opening = _ARTICLE_START.match(block)
-        full = _weight(chunk) + _weight(block) > _PASSAGE_WEIGHT and not _ANNOUNCES.search(chunk)
-        if chunk and (opening or full):
-            yield article, chunk
-            chunk = ""
+def _chunks(body: str, blocks: list[slice]) -> Iterator[tuple[str, str]]:
+    """Join a section's blocks into runs of readable size: (article or "", verbatim text)."""
+    article = ""
+    chunk: slice | None = None
+    for block in chain.from_iterable(_pieces(body, block) for block in blocks):
+        opening = _ARTICLE_START.match(body[block])
+        if chunk is not None and (opening or not _belong_together(body, chunk, block)):
+            yield article, body[chunk]
+            chunk = None
         if opening:
             article = opening[1]
-        chunk = f"{chunk}\n\n{block}" if chunk else block
-    if chunk:
-        yield article, chunk
+        chunk = slice(chunk.start if chunk else block.start, block.stop)
+    if chunk is not None:
+        yield article, body[chunk]
 
 
-def _pieces(block: str) -> Iterator[str]:
+def _belong_together(body: str, chunk: slice, block: slice) -> bool:
+    if body[chunk.stop : block.start].strip():
+        return False  # a comment or a rule stands between
+    return bool(_ANNOUNCES.search(body[chunk])) or _weight(body[chunk.start : block.stop]) <= _PASSAGE_WEIGHT
+
+
+def _pieces(body: str, block: slice) -> Iterator[slice]:
     """A block whole, unless it is far too long: then by lines of a list or table, or by sentences."""
-    if _weight(block) <= 2 * _PASSAGE_WEIGHT:
+    text = body[block]
+    if _weight(text) <= 2 * _PASSAGE_WEIGHT:
         yield block
         return
     start = end = 0
-    for part in split_sentences(block):
-        at = block.index(part, end)
-        if end > start and _weight(block[start : at + len(part)]) > _PASSAGE_WEIGHT:
-            yield block[start:end]
+    for part in split_sentences(text):
+        at = text.index(part, end)
+        if end > start and _weight(text[start : at + len(part)]) > _PASSAGE_WEIGHT:
+            yield slice(block.start + start, block.start + end)
             start = at
         end = at + len(part)
-    yield block[start:end]
+    yield slice(block.start + start, block.start + end)
 
 
 def _weight(text: str) -> float:

@@ -20,8 +20,9 @@ the first three more often than reciprocal rank fusion does, and a weight of 0.0
 _SAME_LANGUAGE: Final = 0.01
 """Worth of need for translation: enough to decide between the same passage in two languages."""
 _COVERED: Final = 0.06
-_COVERED_BY_WORDS: Final = 0.5
-_COVERED_WORDS_WEIGHT: Final = 0.05
+_SURE: Final = 0.08
+_MARGIN_WORDS_WEIGHT: Final = 0.05
+_MARGIN_BY_WORDS: Final = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,18 @@ class Hit:
 class Found:
     hits: tuple[Hit, ...]
     """Best first."""
-    covered: bool
-    """Whether the documents seem to speak of what was asked."""
+    margin: float
+    """How far the best passage stands out from what the documents hold otherwise; see ``covered`` and ``sure``."""
+
+    @property
+    def covered(self) -> bool:
+        """Whether the documents may speak of what was asked; below this they do not."""
+        return self.margin >= _COVERED
+
+    @property
+    def sure(self) -> bool:
+        """Whether they certainly do, whatever a language model says."""
+        return self.margin >= _SURE
 
 
 def retrieve(index: Index, question: str, embedding: Vector | None, *, language: str, limit: int = 4) -> Found:
@@ -59,18 +70,19 @@ def retrieve(index: Index, question: str, embedding: Vector | None, *, language:
         hits.append(Hit(passage, score, similarity, coverage))
     hits.sort(key=lambda hit: -hit.score)
     background = float(np.mean(list(similar.values()))) if similar else 0.0
-    return Found(tuple(hits[:limit]), covered=any(_covers(hit, background) for hit in hits[:limit]))
+    best = hits[:limit]
+    return Found(tuple(best), margin=max((_margin(hit, background) for hit in best), default=0.0))
 
 
-def _covers(hit: Hit, background: float) -> bool:
-    """Whether a passage stands out from the rest.
+def _margin(hit: Hit, background: float) -> float:
+    """How far a passage stands out from the rest.
 
     Cosines of this model lie between 0.7 and 0.95 whatever is asked, so a passage's counts only as far as it exceeds
     the mean over all passages; shared words help. Before the embeddings are there, words must do alone.
     """
     if not hit.similarity:
-        return hit.coverage >= _COVERED_BY_WORDS
-    return hit.similarity - background + _COVERED_WORDS_WEIGHT * hit.coverage >= _COVERED
+        return _MARGIN_BY_WORDS * hit.coverage
+    return hit.similarity - background + _MARGIN_WORDS_WEIGHT * hit.coverage
 
 
 def _rarity(holders: Mapping[str, frozenset[int]], total: int) -> dict[str, float]:
