@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from avatar.speech import SpeechChunk
 from streaming.errors import EngineError, EverhostError, RoomFileError
+from streaming.hearing.transcript import Transcript
 from streaming.models.catalogue import find
 from streaming.models.store import Store
 from streaming.roomfile import Language, RoomFile, Voice
@@ -195,12 +196,18 @@ class Engines:
 
     # What the rest of the house asks of them
 
+    def can_speak(self, voice: Voice) -> bool:
+        return self._needs[voice_name(voice)].ready
+
     def speak(self, voice: Voice, text: str, language: Language) -> AsyncGenerator[SpeechChunk, None]:
         return self.worker(voice_name(voice)).stream("synthesize", text, language=language)
 
-    async def recognize(self, pcm: npt.NDArray[np.float32], language: Language | None) -> Any:
-        """(n,) float32 mono at 16 kHz → :class:`streaming.hearing.recognizer.Transcript`."""
-        return await self.worker(RECOGNITION).call("transcribe", pcm, language)
+    async def recognize(
+        self, pcm: npt.NDArray[np.float32], language: Language | None, vocabulary: Mapping[Language, str]
+    ) -> Transcript:
+        """(n,) float32 mono at 16 kHz → text; ``vocabulary``: words that are likely here."""
+        heard: Transcript = await self.worker(RECOGNITION).call("transcribe", pcm, language, vocabulary)
+        return heard
 
 
 class WorkerEmbedder:

@@ -21,6 +21,7 @@ _GAUGES: Final = {
 _COUNTERS: Final = {
     "ticks": "Ticks walked",
     "skipped_ticks": "Ticks without a picture",
+    "encoded_pictures": "Pictures encoded, once for all viewers",
     "dropped_packets": "Packets the gateway did not take in time",
     "stage_cpu_seconds": "Processor time of the stage",
     "stage_restarts": "Times the stage was started again",
@@ -44,6 +45,7 @@ def _measure(room: OnAir) -> dict[str, float]:
             "encode_milliseconds": report.encode_ms,
             "ticks": report.tick,
             "skipped_ticks": report.skipped,
+            "encoded_pictures": report.encoded,
             "dropped_packets": report.dropped,
             "stage_cpu_seconds": report.cpu_s,
         }

@@ -45,10 +45,9 @@ NO_ANSWER: Final[dict[Language, str]] = {
     "zh": "抱歉，我现在答不上来，请过一会儿再问。",
     "en": "Sorry, I cannot answer just now. Please ask again in a moment.",
 }
-ARRIVING: Final[dict[Language, str]] = {
-    "zh": "大家好，我刚刚上线，部分模型还在路上，请稍等片刻。",
-    "en": "Hello. I have just come on air. Some of my models are still arriving; I will be with you in a moment.",
-}
+ARRIVING: Final = (
+    "Hello. I have just come on air. Some of my models are still arriving; I will be with you in a moment."
+)
 
 
 class Seat:
@@ -92,6 +91,8 @@ class OnAir:
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
+        terms = settings.hearing.terms
+        self._vocabulary: dict[Language, str] = {language: ", ".join(words) for language, words in terms.items()}
 
     def knows(self, answerer: Answerer) -> None:
         """From here on questions can be answered."""
@@ -181,6 +182,8 @@ class OnAir:
                 {
                     "id": question.id,
                     "question": question.text,
+                    "name": question.name,
+                    "refused": question.refused,
                     "text": room.spoken_text(question),
                     "citations": [_json(cited) for cited in question.citations],
                 }
@@ -194,9 +197,11 @@ class OnAir:
         self._perform(self._greeting())
 
     def _greeting(self) -> list[room.Action]:
-        if all(need.ready for need in self._engines.needs if need.name.startswith("voice")):
-            return self.core.joined(time.time())
-        return self.core.remark(ARRIVING["en"], "en")
+        language = self.settings.language
+        if self._engines.can_speak(self.settings.voices[language]):
+            return self.core.greet(self.settings.host.greeting[language], language, time.time())
+        # The small English voice is there seconds after the start, long before the others.
+        return self.core.greet(ARRIVING, "en", time.time())
 
     # The microphone
 
@@ -206,7 +211,7 @@ class OnAir:
 
     async def _recognize(self, seat: Seat, talk: say.TalkStart, utterance: Utterance) -> None:
         try:
-            heard = await self._engines.recognize(utterance.pcm(), talk.language)
+            heard = await self._engines.recognize(utterance.pcm(), talk.language, self._vocabulary)
         except EngineError as error:
             seat.put(say.encode(say.Error("hearing_unavailable", str(error), talk.id), "viewer"))
             return

@@ -21,7 +21,7 @@ PAUSE_AFTER_INTERRUPT_S: Final = 1.2
 SPEECH_STALL_S: Final = 30.0
 """An answer whose speech neither begins nor goes on for so long is taken off the air, so that the room goes on."""
 GREET_AGAIN_S: Final = 600.0
-"""The host greets a viewer who comes when nobody was greeted for so long."""
+"""The host greets again when nobody was greeted for so long."""
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
@@ -111,7 +111,8 @@ class Room:
         self._talking: set[str] = set()
         self._state = Attention.IDLE
         self._speaking = False
-        self._greeted_at: float | None = None
+        self._greeted: dict[str, float] = {}
+        """When each greeting was said; there are only a few."""
         self._remarks = itertools.count(1)
         self.recent: deque[Question] = deque(maxlen=REMEMBERED)
 
@@ -169,15 +170,14 @@ class Room:
         message = "only a question of yours that waits or is being answered can be stopped"
         return [Tell(say.Error("not_yours", message, question_id), viewer)]
 
-    def joined(self, now: float) -> list[Action]:
-        """Somebody's picture is up."""
-        if self._greeted_at is not None and now - self._greeted_at < GREET_AGAIN_S:
+    def greet(self, text: str, language: Language, now: float) -> list[Action]:
+        """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
+        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting:
             return []
-        self._greeted_at = now
-        if self._current or self._waiting or self._remark:
-            return []
-        language = self._settings.language
-        return self.remark(self._settings.host.greeting.get(language, ""), language)
+        actions = self._remark_on(text, language)
+        if actions:
+            self._greeted[text] = now
+        return actions
 
     def left(self, viewer: str) -> list[Action]:
         self._talking.discard(viewer)
@@ -188,7 +188,7 @@ class Room:
         (self._talking.add if on else self._talking.discard)(viewer)
         return self._show()
 
-    def remark(self, text: str, language: Language) -> list[Action]:
+    def _remark_on(self, text: str, language: Language) -> list[Action]:
         """Say something that answers nobody; left out while something else is on air."""
         if not text or self._current or self._remark:
             return []

@@ -62,6 +62,8 @@ def _default_voices() -> dict[Language, Voice]:
 
 class Hearing(_Part):
     model: str = "whisper-base"
+    terms: dict[Language, list[str]] = Field(default_factory=dict)
+    """Names and terms viewers are likely to say, at most about fifty a language: they guide the recognition."""
 
 
 class Limits(_Part):

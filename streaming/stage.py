@@ -90,6 +90,8 @@ class Report:
     skipped: int
     resynced: int
     dropped: int
+    encoded: int
+    """Pictures: as many as ticks with a picture, whoever watches."""
     draw_ms: float
     """Mean over the last second."""
     encode_ms: float
@@ -126,7 +128,7 @@ class Stage:
         self._key_wanted = True
         self._dropped = 0
         self._draw_s = self._encode_s = 0.0
-        self._pictures = 0
+        self._pictures = self._encoded_count = 0
         tell(Ready(self._renderer.mouth_box))
 
     def command(self, command: Command | None) -> None:
@@ -203,6 +205,7 @@ class Stage:
             self._encoded.append(self._video.encode(picture, tick, key=key))
             self._encode_s += time.perf_counter() - begin
             self._pictures += 1
+            self._encoded_count += 1
             self._free.put(picture)
 
     def _release(self, tick: int) -> None:
@@ -222,6 +225,7 @@ class Stage:
                 pacer.skipped,
                 pacer.resynced,
                 self._dropped,
+                self._encoded_count,
                 1e3 * self._draw_s / n,
                 1e3 * self._encode_s / n,
                 time.process_time(),

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from avatar.hosts import load_host
 from tqdm import tqdm
 
 from avatar.clock import TICKS_PER_SECOND
 from avatar.face import ARKIT, FaceFrame
+from avatar.hosts import load_host
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from avatar.voice import VoiceEngine

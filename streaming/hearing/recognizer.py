@@ -1,9 +1,10 @@
 """Speech to text: Whisper on CTranslate2, an engine for a worker process."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import Any, Final
 
 import ctranslate2  # type: ignore[import-untyped]
 import numpy as np
@@ -13,9 +14,10 @@ from faster_whisper import WhisperModel  # type: ignore[import-untyped]
 from faster_whisper.audio import pad_or_trim  # type: ignore[import-untyped]
 
 from streaming.errors import ModelError
+from streaming.hearing.transcript import Language, Transcript
 from streaming.hearing.vad import speech_only
 
-Language = Literal["zh", "en"]
+_NO_WORDS: Final[Mapping[Language, str]] = MappingProxyType({})
 
 _BEAM: Final = 5
 _TEMPERATURES: Final = (0.0, 0.4)
@@ -26,17 +28,6 @@ _SURE: Final = -1.0
 """Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
 _REPETITIVE: Final = 2.4
 """zlib compression ratio above which a segment repeats itself; Whisper's own threshold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    text: str
-    """Simplified script when Chinese; empty when nothing was understood."""
-    language: Language
-    no_speech: bool
-    """Nobody spoke: not even tried."""
-    confidence: float
-    """Geometric mean probability of a token, 0 to 1."""
 
 
 class Whisper:
@@ -59,20 +50,26 @@ class Whisper:
         self._languages: tuple[Language, ...] = ("zh", "en") if self._model.model.is_multilingual else ("en",)
 
     def transcribe(
-        self, pcm: npt.NDArray[np.float32], language: Language | None = None, vocabulary: str = ""
+        self,
+        pcm: npt.NDArray[np.float32],
+        language: Language | None = None,
+        vocabulary: Mapping[Language, str] = _NO_WORDS,
     ) -> Transcript:
         """Write down what is said in ``pcm``, (n,) float32 mono at 16 kHz.
 
-        ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds names and terms that
-        are likely to be said, those of a room's documents above all: written to no more than about 200 tokens, they
-        make the difference between 使用器 and 试用期. Any sound is accepted: what is not speech gives an empty text.
+        ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds, a
+        language each, names and terms that are likely to be said, those of a room's documents above all: written to
+        no more than about 200 tokens, they make the difference between 使用器 and 试用期. Any sound is accepted: what is not speech gives an empty
+        text.
         """
         speech = speech_only(_clean(pcm))
         if not len(speech):
             return Transcript("", language or self._languages[0], no_speech=True, confidence=0.0)
         if len(self._languages) == 1:
             language = self._languages[0]
-        segments, info = self._model.transcribe(
+        if language is None:
+            language, _, _ = self._model.detect_language(features=self._model.feature_extractor(speech))
+        segments, _ = self._model.transcribe(
             speech,
             language=language,
             beam_size=_BEAM,
@@ -80,17 +77,16 @@ class Whisper:
             condition_on_previous_text=False,  # or one bad segment spoils those after it
             without_timestamps=len(speech) < 28 * 16_000,
             initial_prompt=_ZH_PROMPT if language == "zh" else None,
-            hotwords=vocabulary or None,
+            hotwords=vocabulary.get(language) or None,
         )
         kept = [s for s in segments if s.avg_logprob > _SURE and s.compression_ratio < _REPETITIVE]
-        heard: Language = "zh" if info.language == "zh" else "en"
         text = "".join(segment.text for segment in kept).strip()
         if text.rstrip("。") in _ZH_PROMPT:
             text = ""
         sureness = float(np.exp(np.mean([segment.avg_logprob for segment in kept]))) if kept else 0.0
-        if heard == "zh":
+        if language == "zh":
             text = zhconv.convert(text, "zh-hans")
-        return Transcript(text, heard, no_speech=False, confidence=sureness)
+        return Transcript(text, language, no_speech=False, confidence=sureness)
 
 
 class _OneEncodingModel(WhisperModel):  # type: ignore[misc]

@@ -153,7 +153,7 @@ def test_mandarin_is_understood(whisper: Whisper) -> None:
     plain = whisper.transcribe(pcm)
     assert plain.language == "zh"
     assert error_rate(CHINESE, plain.text) <= 0.25
-    helped = whisper.transcribe(pcm, "zh", vocabulary="劳动合同，双倍工资，试用期，加班费")
+    helped = whisper.transcribe(pcm, "zh", vocabulary={"zh": "劳动合同，双倍工资，试用期，加班费"})
     assert error_rate(CHINESE, helped.text) <= 0.1
 
 

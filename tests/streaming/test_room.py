@@ -151,10 +151,18 @@ def test_a_lost_stage_ends_the_answer_once_and_the_next_goes_on() -> None:
 
 def test_the_host_greets_the_first_and_not_everybody() -> None:
     room = make()
-    assert [s.text for s in only(r.Speak, room.joined(1.0))] == ["Hello."]
+    assert [s.text for s in only(r.Speak, room.greet("Hello.", "en", 1.0))] == ["Hello."]
     room.speech_ended("r1", 4.0)
-    assert room.joined(5.0) == []
-    assert only(r.Speak, room.joined(1.0 + r.GREET_AGAIN_S))
+    assert room.greet("Hello.", "en", 5.0) == []
+    assert only(r.Speak, room.greet("Hello.", "en", 1.0 + r.GREET_AGAIN_S))
+
+
+def test_a_greeting_gives_way_to_questions() -> None:
+    room = make()
+    room.asked("v1", ask(), 1.0)
+    assert room.greet("Hello.", "en", 2.0) == []
+    room.interrupt("v1", "c1", 3.0)
+    assert only(r.Speak, room.greet("Hello.", "en", 4.0))  # it was not said, so it may be said now
 
 
 def test_holding_the_microphone_makes_the_host_listen() -> None:
