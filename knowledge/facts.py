@@ -45,16 +45,19 @@ class Fact:
 def choose_facts(question: str, hits: Sequence[Hit]) -> tuple[Fact, ...]:
     """From each of the best passages the run of sentences that says most about the question, a fact a sentence.
 
-    Those that share most words with the question come first, since a small model prefers what it reads first.
+    Within a passage those that share most words with the question come first: a small model prefers what it reads
+    first.
     """
     wanted = frozenset(topical(question))
     near = [hit for hit in hits if hit.score >= hits[0].score - _WORTH_READING]
     chosen = [
         (hit.passage, sentence)
         for hit, budget in zip(near, _BUDGETS, strict=False)
-        for sentence in _best_run(hit.passage.text, wanted, budget)
+        for sentence in sorted(
+            _best_run(hit.passage.text, wanted, budget),
+            key=lambda sentence: -len(wanted.intersection(topical(sentence))),
+        )
     ]
-    chosen.sort(key=lambda fact: -len(wanted.intersection(topical(fact[1]))))
     return tuple(Fact(n, passage, sentence) for n, (passage, sentence) in enumerate(chosen, start=1))
 
 

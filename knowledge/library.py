@@ -103,8 +103,12 @@ class Library:
         return await self._run(lambda: self._index.titles(language))
 
     async def search(self, question: str, *, language: str, limit: int = 4) -> Found:
-        """The passages ``question`` is about; ``language`` is preferred. Without embeddings, by words alone."""
-        embedding = await self._embedded(question)
+        """The passages ``question`` is about; ``language`` is preferred.
+
+        By words alone until every passage is embedded: among passages of which some have vectors, those without would
+        always come last.
+        """
+        embedding = await self._embedded(question) if self._filling is None or self._filling.done() else None
         return await self._run(lambda: retrieve(self._index, question, embedding, language=language, limit=limit))
 
     async def _embedded(self, question: str) -> Vector | None:

@@ -28,7 +28,7 @@ class _Wording:
 _WORDINGS: Final = {
     "zh": _Wording(
         rules=(
-            "你是{host}。{persona}\n"
+            "{who}\n"
             "观众提问，你用口语回答，要求：\n"
             "- 从“资料”里挑出最能回答问题的一到两句，尽量用原话，数字和期限照抄，每句末尾用[编号]标明依据。\n"
             "- 不说资料里没有的，不自己下结论。\n"
@@ -53,7 +53,7 @@ _WORDINGS: Final = {
     ),
     "en": _Wording(
         rules=(
-            "You are {host}. {persona}\n"
+            "{who}\n"
             "Viewers ask, you answer in spoken English:\n"
             "- Pick the one or two sentences of the facts that answer best and stay close to their words; copy numbers "
             "and time limits; end each with the [number] of its fact.\n"
@@ -85,7 +85,7 @@ _IN_BRACKETS: Final = re.compile(r"\s*[（(][^（）()]*[）)]\s*$")
 def prefix(context: Context) -> list[Message]:
     """The messages every question of a room begins with."""
     wording = _wording(context.language)
-    rules = wording.rules.format(host=context.host, persona=" ".join(context.persona.split()))
+    rules = wording.rules.format(who=_introduction(context))
     messages = [Message("system", rules)]
     for facts, question, answer in wording.examples:
         messages.append(Message("user", wording.user.format(facts=facts, question=question)))
@@ -106,6 +106,13 @@ def messages(question: str, facts: Sequence[Fact], context: Context) -> list[Mes
 def says_not_covered(sentence: str, context: Context) -> bool:
     """Whether the model declines, in the words it was given."""
     return sentence.lower().startswith(_wording(context.language).not_covered.lower())
+
+
+def _introduction(context: Context) -> str:
+    persona = " ".join(context.persona.split())
+    if context.host in persona:
+        return persona
+    return f"你是{context.host}。{persona}" if context.language == "zh" else f"You are {context.host}. {persona}"
 
 
 def _topic(passage: Passage, by_article: bool) -> str:

@@ -1,6 +1,7 @@
 """Retrieval: the passages a question is about, by words and by meaning, and whether they cover it at all."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,8 @@ _COVERED: Final = 0.06
 _SURE: Final = 0.08
 _MARGIN_WORDS_WEIGHT: Final = 0.05
 _MARGIN_BY_WORDS: Final = 0.12
+_MARGIN_OF_ARTICLE: Final = 0.05
+_ARTICLE = re.compile(r"art\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Hit:
     """Cosine of question and passage; 0 while the passage is not embedded yet."""
     coverage: float
     """Share, in [0, 1], of the question's topical terms (weighted by rarity) that the passage holds."""
+    holds_article: bool = False
+    """Whether the question names an article and the passage has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,13 @@ def retrieve(index: Index, question: str, embedding: Vector | None, *, language:
     if embedding is not None:
         keys, cosines = index.similarities(embedding)
         similar = dict(zip(keys.tolist(), cosines.tolist(), strict=True))
+    named = frozenset(key for term, keys in words.holders.items() if _ARTICLE.fullmatch(term) for key in keys)
     candidates = dict.fromkeys([*words.best, *list(similar)[:_CANDIDATES]])
     hits: list[Hit] = []
     for key, passage in index.passages(list(candidates)).items():
         similarity, coverage = similar.get(key, 0.0), _coverage(key, words.holders, rarity)
         score = similarity + _WORDS_WEIGHT * coverage + _SAME_LANGUAGE * (passage.language == language)
-        hits.append(Hit(passage, score, similarity, coverage))
+        hits.append(Hit(passage, score, similarity, coverage, key in named))
     hits.sort(key=lambda hit: -hit.score)
     background = float(np.mean(list(similar.values()))) if similar else 0.0
     best = hits[:limit]
@@ -82,7 +88,8 @@ def _margin(hit: Hit, background: float) -> float:
     """
     if not hit.similarity:
         return _MARGIN_BY_WORDS * hit.coverage
-    return hit.similarity - background + _MARGIN_WORDS_WEIGHT * hit.coverage
+    article = _MARGIN_OF_ARTICLE * hit.holds_article
+    return hit.similarity - background + _MARGIN_WORDS_WEIGHT * hit.coverage + article
 
 
 def _rarity(holders: Mapping[str, frozenset[int]], total: int) -> dict[str, float]:
