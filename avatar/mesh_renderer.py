@@ -1,6 +1,7 @@
 """Draws a host from its pack: exact geometry, the studio's light, one CPU core, straight into I420."""
 
 import math
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,11 @@ from avatar.pack import Box, Pack, grid_nodes
 from avatar.picture import Picture
 
 Floats = npt.NDArray[np.float32]
+
+MAX_TURN: Final = 0.6
+"""Radians: the host is made to be seen from the front, and turns no further than this."""
+MAX_SHIFT: Final = 0.15
+"""Metres the head moves from rest at most."""
 
 
 class MeshRenderer:
@@ -43,6 +49,11 @@ class MeshRenderer:
         self._screen = np.empty_like(pack.vertices)
         self._depth = np.empty((h, w), np.float32)
         self._where = np.zeros((h, w), np.uint32)
+        self._touched = np.zeros((grid_nodes(h) - 1, grid_nodes(w) - 1), np.uint8)
+        self._atlas_y = pack.atlas_y[..., None].copy()
+        self._back = np.ascontiguousarray(np.moveaxis(pack.back, 0, -1))
+        self._front = np.ascontiguousarray(np.moveaxis(pack.front, 0, -1))
+        self._back_bounds, self._front_bounds = _opacity_bounds(pack.back[1]), _opacity_bounds(pack.front[1])
         nodes = (grid_nodes(h), grid_nodes(w), 2)
         self._back_grid, self._front_grid = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
 
@@ -54,19 +65,30 @@ class MeshRenderer:
     def draw(self, frame: FaceFrame, picture: Picture) -> None:
         pack, lens, pivot = self._pack, self._lens, self._pivot
         x0, y0, _, _ = self.region
-        weights = np.clip(frame.weights, 0.0, 1.0).astype(np.float32, copy=False)
-        rotation = rotation_matrix(frame.rotation)
-        translation = np.asarray(frame.translation, np.float32)
+        weights = np.clip(np.nan_to_num(frame.weights), 0.0, 1.0).astype(np.float32, copy=False)
+        rotation = rotation_matrix(np.clip(np.nan_to_num(frame.rotation), -MAX_TURN, MAX_TURN))
+        shift = np.clip(np.nan_to_num(frame.translation), -MAX_SHIFT, MAX_SHIFT)
+        translation = shift.astype(np.float32, copy=False)
         raster.pose(pack.vertices, pack.unit_starts, pack.unit_indices, pack.unit_deltas, weights, self._posed)
         raster.move_and_project(self._posed, pack.follow, pivot, rotation, translation, lens, self._screen)
-        raster.rasterize(pack.triangles, self._screen, pack.uvs, x0, y0, self._depth, self._where)
+        raster.rasterize(pack.triangles, self._screen, pack.uvs, x0, y0, self._depth, self._where, self._touched)
         raster.warp_grid(pack.back_reach, pivot, rotation, translation, lens, x0, y0, self._back_grid)
         raster.warp_grid(pack.front_reach, pivot, rotation, translation, lens, x0, y0, self._front_grid)
         raster.shade(
-            self._depth, self._where, pack.atlas_y, pack.atlas_uv, pack.cover, self._plate_y, self._plate_u,
-            self._plate_v, pack.back, pack.back_uv, self._back_grid, pack.front, pack.front_uv, self._front_grid,
-            x0, y0, picture.y, picture.u, picture.v,
+            self._depth, self._where, self._touched, self._atlas_y, pack.atlas_uv, pack.cover, self._plate_y, self._plate_u,
+            self._plate_v, self._back, pack.back_uv, self._back_bounds, self._back_grid, self._front, pack.front_uv,
+            self._front_bounds, self._front_grid, x0, y0, picture.y, picture.u, picture.v,
         )  # fmt: skip
+
+
+def _opacity_bounds(opacity: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(rows, columns, 2): the least and greatest opacity in each cell of the warp grid."""
+    h, w = opacity.shape
+    pad = ((0, -h % raster.CELL), (0, -w % raster.CELL))
+    cells = np.pad(opacity, pad, mode="edge").reshape(
+        (h + pad[0][1]) // raster.CELL, raster.CELL, (w + pad[1][1]) // raster.CELL, raster.CELL
+    )
+    return np.stack([cells.min((1, 3)), cells.max((1, 3))], -1)
 
 
 def rotation_matrix(angles: Floats) -> Floats:

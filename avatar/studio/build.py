@@ -6,14 +6,15 @@ Path-tracing takes minutes; plates are kept in ``--cache`` by content, so an int
 import argparse
 import hashlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from avatar.face import ARKIT, INDEX
 from avatar.pack import Box, Lens, Pack, save_pack
-from avatar.studio import fit, lin, plates
+from avatar.studio import fit, lin, plates, scene
 from avatar.studio.base_mesh import load_base_mesh, unpack_wheel
 from avatar.studio.fit import Floats, Mesh, Shot
 from avatar.studio.plates import Plate
@@ -47,7 +48,13 @@ CHARTS = (
 EYE_TEXELS = 200
 """Side of an eyeball's chart, which shows it from its front pole to a little past its sides."""
 EYE_REACH = np.radians(85)
+IRIS = np.radians(31)
+"""The iris, seen from the eye's centre."""
 GUTTER = 6
+JAW_DROP = 36
+"""Pixels the lower lip sinks in speech."""
+MOTION = 8
+"""Pixels that hair and the skin beneath it may slide over each other."""
 
 
 class Atlas:
@@ -63,7 +70,7 @@ class Atlas:
         moved = uvs - low + (GUTTER, self.height + GUTTER)
         self.width = max(self.width, int(high[0] - low[0]) + 2 * GUTTER + 2)
         self.height += int(high[1] - low[1]) + 2 * GUTTER + 2
-        return moved.astype(np.float32)
+        return np.asarray(moved.astype(np.float32))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,7 +109,8 @@ def meshes(studio: lin.Studio, atlas: Atlas) -> list[Mesh]:
                 if mine.any():
                     placed[mine] = atlas.place(flipped[mine] * chart.texels)
                     done |= mine
-            triangles, placed = triangles[done], placed[done]
+            if not done.all():
+                placed[~done] = atlas.place(lin.CAMERA.project(surface.vertices)[triangles[~done]][..., :2])
         out.append(Mesh(name, surface, triangles, placed))
     return out
 
@@ -122,6 +130,22 @@ def eye_chart(surface: Surface, atlas: Atlas) -> tuple[Floats, np.ndarray]:
     front = (angle[surface.triangles] < EYE_REACH).all(1)
     triangles = surface.triangles[front]
     return atlas.place(flat[triangles].astype(np.float32)), triangles
+
+
+def bury(found: list[Mesh], hidden: Floats) -> list[Mesh]:
+    """Drop the skin that hair or clothes hide wherever the head turns; ``hidden`` is their opacity in the region."""
+    margin = 2 * MOTION + 1
+    always = cv2.erode((hidden > 250 / 255).astype(np.uint8), np.ones((margin, margin), np.uint8))
+    out = []
+    for mesh in found:
+        if mesh.name == "skin":
+            at = lin.CAMERA.project(mesh.surface.vertices)
+            column = (at[:, 0].astype(int) - plates.REGION.x0).clip(0, always.shape[1] - 1)
+            row = (at[:, 1].astype(int) - plates.REGION.y0).clip(0, always.shape[0] - 1)
+            keep = ~always[row, column].astype(bool)[mesh.triangles].all(1)
+            mesh = replace(mesh, triangles=mesh.triangles[keep], uvs=mesh.uvs[keep])
+        out.append(mesh)
+    return out
 
 
 def unit_deltas(studio: lin.Studio, who: lin.Person) -> dict[str, Floats]:
@@ -146,7 +170,7 @@ def surfaces_at(parts: list[Part], studio: lin.Studio, who: lin.Person, plate: P
 
 def shoot(plate: Plate, path: Path, screens: dict[str, Floats], found: list[Mesh]) -> Shot:
     rgb = fit.read_plate(path)[..., :3]
-    box = plate.box or plates.Box(0, 0, lin.CAMERA.width, lin.CAMERA.height)
+    box = plate.box or scene.Box(0, 0, lin.CAMERA.width, lin.CAMERA.height)
     names = {"skin": ("skin",), "teeth": ("teeth",), "tongue": ("tongue",), "eyes": lin.EYES}
     seen = {n for group in plate.sees for n in names.get(group, ())}
     depth = fit.depth_picture(
@@ -166,7 +190,9 @@ COLOURED_BY = {
 LASH_RGB = (0.055, 0.045, 0.04)
 
 
-def colours(found: list[Mesh], shots: dict[str, Shot], screens: dict[str, dict[str, Floats]], shape: tuple[int, int]) -> Floats:
+def colours(
+    found: list[Mesh], shots: dict[str, Shot], screens: dict[str, dict[str, Floats]], shape: tuple[int, int]
+) -> Floats:
     """(A, B, 3) Y'CbCr: the atlas."""
     atlas = np.zeros((*shape, 3), np.float32)
     known = np.zeros(shape, np.float32)
@@ -174,6 +200,8 @@ def colours(found: list[Mesh], shots: dict[str, Shot], screens: dict[str, dict[s
     for mesh in found:
         for name in COLOURED_BY.get(mesh.name, ()):
             colour, trust = fit.read_back(shots[name], mesh, screens[name][mesh.name], shape)
+            if mesh.name in lin.EYES:
+                trust *= lit_eye(mesh, shots["neutral"], screens["neutral"][mesh.name], shape)
             share = np.clip(trust, 0, 1) * (1 - known)
             atlas += share[..., None] * colour
             known += share
@@ -183,6 +211,17 @@ def colours(found: list[Mesh], shots: dict[str, Shot], screens: dict[str, dict[s
             atlas[low[1] : high[1], low[0] : high[0]] = lash
             known[low[1] : high[1], low[0] : high[0]] = 1
     return fit.fill(atlas / np.maximum(known, 1e-6)[..., None], np.minimum(known * 4, 1))
+
+
+def lit_eye(mesh: Mesh, face: Shot, screen: Floats, shape: tuple[int, int]) -> Floats:
+    """Texels of an eye that are not in the dark behind the lids: its iris, and what the open lids show."""
+    low, high = mesh.uvs.reshape(-1, 2).min(0), mesh.uvs.reshape(-1, 2).max(0)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    middle = (low + high) / 2
+    angle = np.hypot(columns - middle[0], rows - middle[1]) / (EYE_TEXELS / 2) * EYE_REACH
+    at, depth, _ = fit.scatter(mesh.uvs, screen, mesh.triangles, shape)
+    lids = cv2.remap(face.depth, at[..., 0] - 0.5, at[..., 1] - 0.5, cv2.INTER_NEAREST, borderValue=0)
+    return np.asarray(((angle < IRIS) | (depth < lids)).astype(np.float32))
 
 
 def layer(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +252,8 @@ def build(data: Path, cache: Path, samples: int, version: str) -> Pack:
     paths = {p.name: plates.take(studio, who, p, cache, samples, version) for p in plates.PLATES}
     atlas = Atlas()
     studio.pose(who.posed())
-    found = meshes(studio, atlas)
+    hidden = np.maximum(*(fit.read_plate(paths[name])[..., 3] for name in ("front", "clothes")))
+    found = bury(meshes(studio, atlas), hidden)
     used = {p.name: p for p in plates.PLATES if any(p.name in names for names in COLOURED_BY.values())}
     screens = {name: surfaces_at(studio.parts, studio, who, plate) for name, plate in used.items()}
     shots = {name: shoot(plate, paths[name], screens[name], found) for name, plate in used.items()}
@@ -222,7 +262,9 @@ def build(data: Path, cache: Path, samples: int, version: str) -> Pack:
     return assemble(studio, found, deltas, yuv, paths)
 
 
-def assemble(studio: lin.Studio, found: list[Mesh], deltas: dict[str, Floats], yuv: Floats, paths: dict[str, Path]) -> Pack:
+def assemble(
+    studio: lin.Studio, found: list[Mesh], deltas: dict[str, Floats], yuv: Floats, paths: dict[str, Path]
+) -> Pack:
     vertices, triangles, uvs, units, follow = [], [], [], [], []
     count = 0
     for mesh in found:
@@ -249,12 +291,13 @@ def assemble(studio: lin.Studio, found: list[Mesh], deltas: dict[str, Floats], y
     rest = np.concatenate(vertices).astype(np.float32)
     screen = camera.project(rest)
     moved = np.concatenate(units, 1)
-    lips = np.abs(moved[INDEX["mouthPucker"]]).max(1) > 0.002
+    lips = np.abs(moved[INDEX["mouthPucker"]]).max(1) > 0.005
+    mouth = box_around(screen[lips], 6)
     eyes = [camera.project(m.surface.vertices) for m in found if m.name in lin.EYES]
     return Pack(
         name=lin.NAME, title=lin.TITLE, width=camera.width, height=camera.height,
         lens=Lens(camera.focal, camera.width / 2, camera.centre_y, camera.distance, camera.eye_y),
-        pivot=lin.PIVOT, region=box, mouth_box=box_around(screen[lips], 4),
+        pivot=lin.PIVOT, region=box, mouth_box=(mouth[0], mouth[1], mouth[2], mouth[3] + JAW_DROP),
         eye_boxes=(box_around(eyes[0], 4), box_around(eyes[1], 4)), credits=CREDITS,
         plate=i420(paths["set"]), cover=cover, vertices=rest, follow=np.concatenate(follow),
         triangles=np.concatenate(triangles).astype(np.int32), uvs=np.concatenate(uvs).astype(np.float32),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from avatar.pack import GRID, Box, grid_nodes
 from avatar.studio.camera import Camera
 from avatar.studio.scene import Surface
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[Any]
 Ints = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
@@ -70,10 +71,14 @@ def scatter(uvs: Floats, screen: Floats, triangles: Ints, shape: tuple[int, int]
     place[wrong] = place[wrong][:, ::-1]
     depth, where = np.empty(shape, np.float32), np.zeros(shape, np.uint32)
     place = np.clip(place, 0, 4000).astype(np.float32)
-    raster.rasterize(order, flat, place, 0, 0, depth, where)
+    raster.rasterize(order, flat, place, 0, 0, depth, where, _cells(shape))
     scale = np.float32(1 / (1 << raster.UV_SHIFT))
     at = np.stack([(where & 0xFFFF) * scale, (where >> 16) * scale], -1).astype(np.float32)
     return at, depth, depth < raster.FAR
+
+
+def _cells(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return np.zeros((grid_nodes(shape[0]), grid_nodes(shape[1])), np.uint8)
 
 
 def depth_picture(parts: Sequence[tuple[Ints, Floats]], width: int, height: int) -> Floats:
@@ -81,7 +86,9 @@ def depth_picture(parts: Sequence[tuple[Ints, Floats]], width: int, height: int)
     nearest = np.full((height, width), raster.FAR, np.float32)
     depth, where = np.empty_like(nearest), np.zeros((height, width), np.uint32)
     for triangles, screen in parts:
-        raster.rasterize(triangles, screen, np.zeros((len(triangles), 3, 2), np.float32), 0, 0, depth, where)
+        raster.rasterize(
+            triangles, screen, np.zeros((len(triangles), 3, 2), np.float32), 0, 0, depth, where, _cells(depth.shape)
+        )
         np.minimum(nearest, depth, out=nearest)
     return nearest
 
@@ -100,7 +107,9 @@ def read_back(shot: Shot, mesh: Mesh, screen: Floats, shape: tuple[int, int]) ->
     """The colour (A, B, 3) of each texel that the shot shows, and how far to trust it, (A, B) in [0, 1]."""
     at, depth, mine = scatter(mesh.uvs, screen, mesh.triangles, shape)
     x0, y0, x1, y1 = shot.box
-    colour = cv2.remap(shot.yuv, at[..., 0] - x0 - 0.5, at[..., 1] - y0 - 0.5, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    colour = cv2.remap(
+        shot.yuv, at[..., 0] - x0 - 0.5, at[..., 1] - y0 - 0.5, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     near = cv2.erode(shot.depth, np.ones((3, 3)))
     far = cv2.dilate(shot.depth, np.ones((3, 3)))
     px, py = at[..., 0] - 0.5, at[..., 1] - 0.5
@@ -123,11 +132,11 @@ def fill(colour: Floats, known: Floats) -> Floats:
     small = cv2.resize(colour * weight, size, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)[..., None]
     coarse = fill(small.astype(np.float32), np.minimum(small_weight * 4, 1))
     coarse = cv2.resize(coarse, (colour.shape[1], colour.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return (colour * weight + coarse * (1 - weight)).astype(np.float32)
+    return np.asarray((colour * weight + coarse * (1 - weight)).astype(np.float32))
 
 
 def sparse_units(deltas: Floats) -> tuple[Ints, Ints, Floats]:
-    """(52, n, 3) offsets as ``unit_starts``, ``unit_indices``, ``unit_deltas``; what moves less than 0.02 mm is dropped."""
+    """(52, n, 3) offsets as ``unit_starts``, ``unit_indices``, ``unit_deltas``, without what moves under 0.02 mm."""
     starts, indices, rows = [0], [], []
     for k in range(len(ARKIT)):
         moved = np.flatnonzero(np.abs(deltas[k]).max(1) > 2e-5)

@@ -31,7 +31,7 @@ class Bob:
     seed: int = 7
 
 
-HAIRLINE = np.radians([[0, 36], [30, 32], [50, 24], [65, 12], [80, 4], [95, 12], [115, -14], [140, -34], [180, -40]])
+HAIRLINE = np.radians([[0, 29], [30, 26], [50, 19], [65, 9], [80, 4], [95, 12], [115, -14], [140, -34], [180, -40]])
 """Azimuth from the front, elevation of the hairline seen from the skull's centre."""
 
 
@@ -49,7 +49,7 @@ def roots(bob: Bob, vertices: Array, triangles: np.ndarray, rng: np.random.Gener
     elevation = np.arctan2(away[:, 1], np.hypot(away[:, 0], away[:, 2]))
     line = np.interp(azimuth, HAIRLINE[:, 0], HAIRLINE[:, 1])
     inside = (elevation - line) / np.radians(5) > rng.random(len(points))
-    return points[inside][: bob.strands]
+    return np.asarray(points[inside][: bob.strands])
 
 
 def grow(bob: Bob, start: Array, nearest: Nearest, rng: np.random.Generator) -> Array:
@@ -94,7 +94,7 @@ def multiply(bob: Bob, paths: Array, rng: np.random.Generator) -> Array:
     t = np.linspace(0, 1, paths.shape[1])[None, :, None]
     root, tip = rng.normal(0, 0.0011, (2, len(many), 1, 3))
     wave = rng.normal(0, 0.0006, (len(many), 1, 3)) * np.sin(t * rng.uniform(4, 12, (len(many), 1, 1)))
-    return many + root * (1 - t) + tip * t + wave * t
+    return np.asarray(many + root * (1 - t) + tip * t + wave * t)
 
 
 def _gather(paths: Array, wisp: np.ndarray, strength: float) -> Array:
@@ -104,7 +104,7 @@ def _gather(paths: Array, wisp: np.ndarray, strength: float) -> Array:
     np.add.at(means, wisp, paths)
     means /= count[:, None, None]
     pull = strength * np.linspace(0, 1, paths.shape[1]) ** 1.2
-    return paths + pull[None, :, None] * (means[wisp] - paths)
+    return np.asarray(paths + pull[None, :, None] * (means[wisp] - paths))
 
 
 def _trim(paths: Array, end: Array) -> Array:
@@ -124,7 +124,7 @@ class Brow:
     """A brow as a line on the face, seen from the front: (x, y, half width) from the nose outwards, metres."""
 
     line: tuple[tuple[float, float, float], ...]
-    hairs: int = 420
+    hairs: int = 380
     length: float = 0.0075
     seed: int = 3
 
@@ -137,10 +137,19 @@ def brow_hairs(brow: Brow, side: int, onto: Callable[[Array], Array]) -> Array:
     knots = np.linspace(0, 1, len(line))
     x, y, half = (np.interp(along, knots, line[:, k]) for k in range(3))
     across = rng.uniform(-1, 1, brow.hairs)
-    slope = np.gradient(np.interp(np.linspace(0, 1, 200), knots, line[:, 1]), np.interp(np.linspace(0, 1, 200), knots, line[:, 0]))
+    slope = np.gradient(
+        np.interp(np.linspace(0, 1, 200), knots, line[:, 1]), np.interp(np.linspace(0, 1, 200), knots, line[:, 0])
+    )
     lean = np.arctan(np.interp(along, np.linspace(0, 1, 200), slope))
-    angle = lean + np.radians(62) * (1 - along) ** 2.2 - np.radians(14) * across * (0.3 + along) + rng.normal(0, 0.13, brow.hairs)
-    length = brow.length * (0.75 + 0.5 * rng.random(brow.hairs)) * np.interp(along, [0, 0.2, 0.7, 1], [0.75, 1.0, 1.0, 0.6])
+    angle = (
+        lean
+        + np.radians(62) * (1 - along) ** 2.2
+        - np.radians(14) * across * (0.3 + along)
+        + rng.normal(0, 0.13, brow.hairs)
+    )
+    length = (
+        brow.length * (0.75 + 0.5 * rng.random(brow.hairs)) * np.interp(along, [0, 0.2, 0.7, 1], [0.75, 1.0, 1.0, 0.6])
+    )
     t = np.linspace(0, 1, 6)[None]
     bend = angle[:, None] - 0.35 * t * (1 - along)[:, None]
     px = x[:, None] + length[:, None] * t * np.cos(bend)

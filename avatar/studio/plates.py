@@ -34,16 +34,18 @@ def take(studio: "lin.Studio", who: "lin.Person", plate: Plate, folder: Path, sa
         named = studio.named()
         studio.pose(who.posed(**plate.weights))
         studio.cut(plate.cut)
-        studio.show(*(ob for n in plate.sees for ob in named[n]), holdout=tuple(ob for n in plate.holdout for ob in named[n]))
+        studio.show(
+            *(ob for n in plate.sees for ob in named[n]), holdout=tuple(ob for n in plate.holdout for ob in named[n])
+        )
         part = path.with_suffix(".part.png")
         scene.render(part, lin.CAMERA, spp, box=plate.box, transparent=plate.transparent)
         part.rename(path)
     return path
 
 
-REGION = Box(560, 40, 1360, 930)
+REGION = Box(620, 40, 1300, 810)
 """All of the picture that the live host may change."""
-FACE = Box(640, 60, 1280, 900)
+FACE = Box(660, 60, 1260, 840)
 EYES = Box(780, 300, 1140, 440)
 MOUTH = Box(820, 440, 1100, 720)
 
@@ -53,10 +55,20 @@ PLATES = (
     Plate("blink", SKIN, {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, box=EYES),
     Plate("open", ("skin", "teeth", "tongue"), {"jawOpen": 0.55}, box=MOUTH),
     Plate("eyes", ("eyes",), box=EYES),
-    Plate("teeth", ("teeth", "tongue"), {"jawOpen": 0.4, "mouthUpperUpLeft": 0.6, "mouthUpperUpRight": 0.6,
-                                         "mouthLowerDownLeft": 0.6, "mouthLowerDownRight": 0.6}, box=MOUTH),
+    Plate(
+        "teeth",
+        ("teeth", "tongue"),
+        {
+            "jawOpen": 0.4,
+            "mouthUpperUpLeft": 0.6,
+            "mouthUpperUpRight": 0.6,
+            "mouthLowerDownLeft": 0.6,
+            "mouthLowerDownRight": 0.6,
+        },
+        box=MOUTH,
+    ),
     Plate("front", ("hair",), holdout=("skin",), box=REGION, transparent=True),
-    Plate("back", ("hair",), box=REGION, transparent=True),
-    Plate("clothes", ("clothes",), holdout=("skin",), box=REGION, transparent=True, effort=0.3),
-    Plate("set", ("skin", "clothes", "backdrop"), cut=lin.CUT_Y),
+    Plate("back", ("hair",), box=REGION, transparent=True, effort=0.5),
+    Plate("clothes", ("clothes",), holdout=("skin",), box=REGION, transparent=True, effort=0.25),
+    Plate("set", ("skin", "clothes", "backdrop"), cut=lin.CUT_Y, effort=0.6),
 )

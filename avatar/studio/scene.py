@@ -46,13 +46,16 @@ class Surface:
 class Part:
     """One mesh object made of some groups of the base mesh, whose vertices can be moved in place."""
 
-    def __init__(self, name: str, base: BaseMesh, faces: list[list[tuple[int, int]]], material: bpy.types.Material,
-                 levels: int) -> None:
+    def __init__(
+        self, name: str, base: BaseMesh, faces: list[list[tuple[int, int]]], material: bpy.types.Material, levels: int
+    ) -> None:
         self.name = name
         self.indices = np.array(sorted({vertex for face in faces for vertex, _ in face}))
         place = {int(vertex): k for k, vertex in enumerate(self.indices)}
         mesh = bpy.data.meshes.new(name)
-        mesh.from_pydata(to_blender(base.vertices[self.indices]).tolist(), [], [[place[v] for v, _ in f] for f in faces])
+        mesh.from_pydata(
+            to_blender(base.vertices[self.indices]).tolist(), [], [[place[v] for v, _ in f] for f in faces]
+        )
         layer = mesh.uv_layers.new()
         layer.data.foreach_set("uv", base.uvs[[t for f in faces for _, t in f]].astype(np.float32).ravel())
         mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
@@ -90,7 +93,9 @@ class Part:
         if modifier:
             modifier.levels = before
         return Surface(
-            from_blender(vertices.reshape(-1, 3)), triangles.reshape(-1, 3), uvs.reshape(-1, 2)[corners].reshape(-1, 3, 2)
+            from_blender(vertices.reshape(-1, 3)),
+            triangles.reshape(-1, 3),
+            uvs.reshape(-1, 2)[corners].reshape(-1, 3, 2),
         )
 
 
@@ -98,8 +103,9 @@ def reset() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
-def principled(name: str, colour: Colour, roughness: float, *, subsurface: float = 0.0, specular: float = 0.5,
-               sheen: float = 0.0) -> bpy.types.Material:
+def principled(
+    name: str, colour: Colour, roughness: float, *, subsurface: float = 0.0, specular: float = 0.5, sheen: float = 0.0
+) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"].inputs
@@ -144,9 +150,19 @@ def skin(data: Path, base: Colour, lips: Colour, mouth: Colour, pores: float = 0
 def _cuttable(material: bpy.types.Material) -> None:
     """Let the camera see through all that lies above a height, the value of the node named ``cut``."""
     tree = material.node_tree
-    geometry, axes, above, seen, both, clear, mix, cut = (tree.nodes.new(kind) for kind in (
-        "ShaderNodeNewGeometry", "ShaderNodeSeparateXYZ", "ShaderNodeMath", "ShaderNodeLightPath", "ShaderNodeMath",
-        "ShaderNodeBsdfTransparent", "ShaderNodeMixShader", "ShaderNodeValue"))
+    geometry, axes, above, seen, both, clear, mix, cut = (
+        tree.nodes.new(kind)
+        for kind in (
+            "ShaderNodeNewGeometry",
+            "ShaderNodeSeparateXYZ",
+            "ShaderNodeMath",
+            "ShaderNodeLightPath",
+            "ShaderNodeMath",
+            "ShaderNodeBsdfTransparent",
+            "ShaderNodeMixShader",
+            "ShaderNodeValue",
+        )
+    )
     cut.name = "cut"
     cut.outputs[0].default_value = NO_CUT
     above.operation, both.operation = "GREATER_THAN", "MULTIPLY"
@@ -161,20 +177,109 @@ def _cuttable(material: bpy.types.Material) -> None:
     tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
 
 
+def picture(name: str, pixels: npt.NDArray[np.floating], colour_space: str = "Non-Color") -> bpy.types.Image:
+    """An image from (h, w, 3) floats, its first row on top."""
+    h, w = pixels.shape[:2]
+    image = bpy.data.images.new(name, w, h, float_buffer=True)
+    image.colorspace_settings.name = colour_space
+    rgba = np.concatenate([pixels, np.ones((h, w, 1))], -1)[::-1]
+    image.pixels.foreach_set(np.ascontiguousarray(rgba, np.float32).ravel())
+    image.pack()
+    return image
+
+
+def garment(
+    name: str, image: bpy.types.Image, frame: tuple[float, float, float, float], jacket: Colour, blouse: Colour
+) -> bpy.types.Material:
+    """Cloth whose kind is read from a picture laid on from the front: fabric or bare, jacket or blouse, relief.
+
+    ``frame`` is left, right, bottom, top in metres.
+    """
+    left, right, bottom, top = frame
+    material = principled(name, jacket, 0.75, specular=0.25)
+    tree = material.node_tree
+    shader = tree.nodes["Principled BSDF"]
+    position, axes, place, texture, channels, colour, bump, clear, mix = (
+        tree.nodes.new(kind)
+        for kind in (
+            "ShaderNodeNewGeometry",
+            "ShaderNodeSeparateXYZ",
+            "ShaderNodeCombineXYZ",
+            "ShaderNodeTexImage",
+            "ShaderNodeSeparateColor",
+            "ShaderNodeMixRGB",
+            "ShaderNodeBump",
+            "ShaderNodeBsdfTransparent",
+            "ShaderNodeMixShader",
+        )
+    )
+    texture.image, texture.extension = image, "EXTEND"
+    tree.links.new(position.outputs["Position"], axes.inputs[0])
+    for axis, low, high, to in (("X", left, right, 0), ("Z", bottom, top, 1)):
+        scaled = tree.nodes.new("ShaderNodeMapRange")
+        scaled.clamp = False
+        scaled.inputs["From Min"].default_value, scaled.inputs["From Max"].default_value = low, high
+        tree.links.new(axes.outputs[axis], scaled.inputs["Value"])
+        tree.links.new(scaled.outputs[0], place.inputs[to])
+    tree.links.new(place.outputs[0], texture.inputs["Vector"])
+    tree.links.new(texture.outputs["Color"], channels.inputs[0])
+    colour.inputs[1].default_value, colour.inputs[2].default_value = (*blouse, 1), (*jacket, 1)
+    tree.links.new(channels.outputs[1], colour.inputs[0])
+    tree.links.new(colour.outputs[0], shader.inputs["Base Color"])
+    bump.inputs["Strength"].default_value, bump.inputs["Distance"].default_value = 1.0, 0.008
+    tree.links.new(channels.outputs[2], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+    tree.links.new(channels.outputs[0], mix.inputs[0])
+    tree.links.new(clear.outputs[0], mix.inputs[1])
+    tree.links.new(shader.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
+    return material
+
+
+def backdrop(image: bpy.types.Image, camera: Camera, distance: float) -> bpy.types.Object:
+    """A glowing picture that fills the frame, ``distance`` metres from the camera."""
+    material = bpy.data.materials.new("backdrop")
+    material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.remove(tree.nodes["Principled BSDF"])
+    emission, texture = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    tree.links.new(texture.outputs["Color"], emission.inputs["Color"])
+    tree.links.new(emission.outputs[0], tree.nodes["Material Output"].inputs[0])
+    scale = distance / camera.focal
+    x = camera.width / 2 * scale * 1.01
+    top, bottom = (camera.eye_y + (camera.centre_y - row) * scale for row in (-5, camera.height + 5))
+    z = camera.distance - distance
+    corners = to_blender(np.array([(-x, bottom, z), (x, bottom, z), (x, top, z), (-x, top, z)]))
+    mesh = bpy.data.meshes.new("backdrop")
+    mesh.from_pydata(corners.tolist(), [], [(0, 1, 2, 3)])
+    mesh.uv_layers.new().data.foreach_set("uv", np.array([0, 0, 1, 0, 1, 1, 0, 1], np.float32))
+    mesh.materials.append(material)
+    ob = bpy.data.objects.new("backdrop", mesh)
+    bpy.context.scene.collection.objects.link(ob)
+    return ob
+
+
 def iris(name: str, centre: Array, radius: float) -> bpy.types.Material:
     """An eyeball coloured by the distance from its front pole: pupil, brown iris, dark limbus, sclera."""
     material = principled(name, (0.9, 0.88, 0.86), 0.05)
     tree = material.node_tree
-    pole = to_blender(np.asarray(centre) + (0, 0, radius))
-    position, distance, ratio, ramp = (tree.nodes.new(kind) for kind in (
-        "ShaderNodeNewGeometry", "ShaderNodeVectorMath", "ShaderNodeMath", "ShaderNodeValToRGB"))
+    pole = to_blender(np.asarray(centre) + np.array([0, 0, radius]))
+    position, distance, ratio, ramp = (
+        tree.nodes.new(kind)
+        for kind in ("ShaderNodeNewGeometry", "ShaderNodeVectorMath", "ShaderNodeMath", "ShaderNodeValToRGB")
+    )
     distance.operation, ratio.operation = "DISTANCE", "DIVIDE"
     distance.inputs[1].default_value, ratio.inputs[1].default_value = tuple(pole), radius
     stops = ramp.color_ramp.elements
     stops[0].position, stops[0].color = 0.0, (0.004, 0.004, 0.004, 1)
     stops[1].position, stops[1].color = 0.17, (0.006, 0.005, 0.004, 1)
-    for at, colour in ((0.20, (0.075, 0.034, 0.016)), (0.40, (0.045, 0.02, 0.010)), (0.47, (0.012, 0.008, 0.006)),
-                       (0.53, (0.80, 0.76, 0.74))):
+    for at, colour in (
+        (0.20, (0.075, 0.034, 0.016)),
+        (0.40, (0.045, 0.02, 0.010)),
+        (0.47, (0.012, 0.008, 0.006)),
+        (0.53, (0.80, 0.76, 0.74)),
+    ):
         stops.new(at).color = (*colour, 1)
     tree.links.new(position.outputs["Position"], distance.inputs[0])
     tree.links.new(distance.outputs["Value"], ratio.inputs[0])
