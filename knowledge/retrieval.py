@@ -23,7 +23,7 @@ _SAME_LANGUAGE: Final = 0.01
 _COVERED: Final = 0.06
 _SURE: Final = 0.08
 _MARGIN_WORDS_WEIGHT: Final = 0.05
-_MARGIN_BY_WORDS: Final = 0.12
+_MARGIN_BY_WORDS: Final = 0.17
 _MARGIN_OF_ARTICLE: Final = 0.05
 _ARTICLE = re.compile(r"art\d+")
 
