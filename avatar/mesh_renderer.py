@@ -75,9 +75,9 @@ class MeshRenderer:
         raster.warp_grid(pack.back_reach, pivot, rotation, translation, lens, x0, y0, self._back_grid)
         raster.warp_grid(pack.front_reach, pivot, rotation, translation, lens, x0, y0, self._front_grid)
         raster.shade(
-            self._depth, self._where, self._touched, self._atlas_y, pack.atlas_uv, pack.cover, self._plate_y, self._plate_u,
-            self._plate_v, self._back, pack.back_uv, self._back_bounds, self._back_grid, self._front, pack.front_uv,
-            self._front_bounds, self._front_grid, x0, y0, picture.y, picture.u, picture.v,
+            self._depth, self._where, self._touched, self._atlas_y, pack.atlas_uv, pack.cover,
+            self._plate_y, self._plate_u, self._plate_v, self._back, pack.back_uv, self._back_bounds, self._back_grid,
+            self._front, pack.front_uv, self._front_bounds, self._front_grid, x0, y0, picture.y, picture.u, picture.v,
         )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _opacity_bounds(opacity: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def rotation_matrix(angles: Floats) -> Floats:
-    """(3, 3) ``Ry(yaw) @ Rx(pitch) @ Rz(roll)`` of (pitch, yaw, roll) radians, as :class:`avatar.face.FaceFrame` says."""
+    """(3, 3) ``Ry(yaw) @ Rx(pitch) @ Rz(roll)`` of (pitch, yaw, roll) in radians, as a face frame defines them."""
     (cx, cy, cz), (sx, sy, sz) = ([fn(float(a)) for a in angles] for fn in (math.cos, math.sin))
     return np.array(
         [

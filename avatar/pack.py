@@ -17,9 +17,6 @@ unit_starts         int32      (53,)                   rows of ``unit_*`` that b
 unit_indices        int32      (m,)                    the vertex moved
 unit_deltas         float32    (m, 3)                  by how much at weight 1, metres
 atlas_y, atlas_uv   uint8      (A, B), (A/2, B/2, 2)   the mesh's colours with the studio's light in them
-light_boxes         int32      (L, 4)                  x0, y0, x1, y1 of each light component in the atlas, even
-light_units         int32      (L,)                    the blendshape whose weight scales it
-light_y, light_uv   int8       (p,), (p/4, 2)          components, box after box: what to add at weight 1, in steps of 2
 back, front         uint8      (2, h, w)               luma and opacity of the hair behind and before the mesh
 back_uv, front_uv   uint8      (h/2, w/2, 2)           their chroma
 *_reach             float32    (rows, columns)         their distance from the pinhole's plane, metres, every 16 pixels
@@ -104,10 +101,6 @@ class Pack:
     unit_deltas: Floats
     atlas_y: Bytes2
     atlas_uv: Bytes2
-    light_boxes: Ints
-    light_units: Ints
-    light_y: npt.NDArray[np.int8]
-    light_uv: npt.NDArray[np.int8]
     back: Bytes2
     back_uv: Bytes2
     back_reach: Floats
@@ -128,10 +121,6 @@ MEMBERS: Final[dict[str, tuple[type[np.generic], tuple[str | int, ...]]]] = {
     "unit_deltas": (np.float32, ("m", 3)),
     "atlas_y": (np.uint8, ("A", "B")),
     "atlas_uv": (np.uint8, ("A/2", "B/2", 2)),
-    "light_boxes": (np.int32, ("L", 4)),
-    "light_units": (np.int32, ("L",)),
-    "light_y": (np.int8, ("p",)),
-    "light_uv": (np.int8, ("p/4", 2)),
     "back": (np.uint8, (2, "h", "w")),
     "back_uv": (np.uint8, ("h/2", "w/2", 2)),
     "back_reach": (np.float32, ("r", "c")),
@@ -308,7 +297,7 @@ def _check_shapes(pack: Pack) -> None:
     rows, columns = pack.atlas_y.shape
     sizes = {"W": pack.width, "1.5H": pack.height * 3 // 2, "w": x1 - x0, "h": y1 - y0}
     sizes |= {"w/2": sizes["w"] // 2, "h/2": sizes["h"] // 2, "A/2": rows // 2, "B/2": columns // 2}
-    sizes |= {"r": grid_nodes(sizes["h"]), "c": grid_nodes(sizes["w"]), "p/4": len(pack.light_y) // 4}
+    sizes |= {"r": grid_nodes(sizes["h"]), "c": grid_nodes(sizes["w"])}
     if rows % 2 or columns % 2 or not (4 <= rows < 4096 and 4 <= columns < 4096):
         raise PackError(f"an atlas of {columns}x{rows} cannot be used: sides must be even and below 4096")
     for name, (_, shape) in MEMBERS.items():
@@ -331,15 +320,6 @@ def _check_indices(pack: Pack) -> None:
     rows, columns = pack.atlas_y.shape
     if pack.uvs.size and (pack.uvs.min() < 1 or (pack.uvs.reshape(-1, 2).max(0) > (columns - 2, rows - 2)).any()):
         raise PackError("uvs.npy points outside the atlas")
-    boxes = pack.light_boxes
-    inside = (
-        (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= (columns, rows)).all() and (boxes[:, :2] < boxes[:, 2:]).all()
-    )
-    area = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum()
-    if not inside or (boxes % 2).any() or area != len(pack.light_y):
-        raise PackError("light_boxes.npy does not describe boxes of the atlas")
-    if len(boxes) and (pack.light_units.min() < 0 or pack.light_units.max() >= len(ARKIT)):
-        raise PackError("light_units.npy names blendshapes that do not exist")
     if min(pack.back_reach.min(), pack.front_reach.min()) <= 0:
         raise PackError("the layers must lie before the camera")
 

@@ -303,8 +303,6 @@ def assemble(
         triangles=np.concatenate(triangles).astype(np.int32), uvs=np.concatenate(uvs).astype(np.float32),
         unit_starts=starts, unit_indices=indices, unit_deltas=rows,
         atlas_y=fit.to_bytes(yuv[..., 0]), atlas_uv=fit.to_bytes(fit.halve(yuv[..., 1:])),
-        light_boxes=np.zeros((0, 4), np.int32), light_units=np.zeros(0, np.int32),
-        light_y=np.zeros(0, np.int8), light_uv=np.zeros((0, 2), np.int8),
         back=back, back_uv=back_uv, back_reach=fit.reach_grid(hair, camera, box, depth, nearest=False),
         front=front, front_uv=front_uv, front_reach=fit.reach_grid(hair, camera, box, depth, nearest=True),
     )  # fmt: skip
