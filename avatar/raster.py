@@ -164,7 +164,7 @@ def warp_grid(reach, pivot, rotation, translation, lens, x0, y0, out):  # type: 
             out[r, c, 1] = qy - y0
 
 
-@_kernel
+@njit(nogil=True, forceinline=True)
 def _mix(image, row, column, fx, fy, channel):  # type: ignore[no-untyped-def]
     """Bilinear sample of one channel of a uint8 image, fractions in 1/256, as 0…65280 (8.8 fixed point)."""
     # Unsigned indices spare Numba's test for negative ones.
