@@ -52,6 +52,7 @@ class Answerer(Protocol):
     def answer(self, question: str, context: Context) -> AsyncIterator[Sentence | Refusal]:
         """Answer sentence by sentence; a refusal is the only item. Closing the iterator cancels.
 
-        Raises :class:`knowledge.errors.LLMError` when no language model answers.
+        When the language model fails, the documents are quoted instead. Raises :class:`knowledge.errors.KnowledgeError`
+        when they cannot be searched either.
         """
         ...

@@ -29,6 +29,16 @@ _SEPARATOR: Final = {"zh": "、", "en": ", "}
 _OFFERED_TITLES: Final = 3
 
 
+async def warm(llm: ChatModel, context: Context) -> None:
+    """Have a model read the part of the prompt that all questions share, so that the first is not slow.
+
+    Raises :class:`LLMError`.
+    """
+    # The last message only ends the shared part; the model keeps what came before it.
+    async for _ in llm.stream(prompt.messages("", (), context), max_tokens=1):
+        pass
+
+
 class CitedAnswerer:
     """A :class:`knowledge.answer.Answerer` over one room's library."""
 
@@ -39,15 +49,6 @@ class CitedAnswerer:
     async def aclose(self) -> None:
         """Close the library; the language model is the caller's."""
         await self.library.aclose()
-
-    async def warm(self, context: Context) -> None:
-        """Have the model read the part of the prompt that all questions share, so that the first is not slow.
-
-        Raises :class:`LLMError`.
-        """
-        # The last message only ends the shared part; the model keeps what came before it.
-        async for _ in self._llm.stream(prompt.messages("", (), context), max_tokens=1):
-            pass
 
     async def answer(self, question: str, context: Context) -> AsyncIterator[Sentence | Refusal]:
         """See :meth:`knowledge.answer.Answerer.answer`. When the model fails, the best passage is quoted instead."""

@@ -1,22 +1,27 @@
 """What joins a room to its knowledge: the index of its documents, and a language model wherever it runs."""
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from knowledge.answerer import CitedAnswerer, open_knowledge
+from knowledge.answer import Context
+from knowledge.answerer import CitedAnswerer, open_knowledge, warm
 from knowledge.errors import LLMError
 from knowledge.llm import ChatModel, Message, OpenAIChat
 from streaming.engines import LLM, Engines, WorkerEmbedder
 from streaming.errors import EngineError, RoomFileError
-from streaming.roomfile import Llm, RoomFile
+from streaming.roomfile import LANGUAGES, Language, Llm, RoomFile
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddedChat:
     """The embedded language model: llama.cpp's own server in a worker process, spoken to like any other."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, *, even_cold: bool = False) -> None:
         self._engines = engines
+        self._even_cold = even_cold
         self._pid: int | None = None
         self._chat: OpenAIChat | None = None
 
@@ -38,7 +43,7 @@ class EmbeddedChat:
 
     async def _connect(self) -> OpenAIChat:
         try:
-            worker = self._engines.worker(LLM)
+            worker = self._engines.worker(LLM, even_cold=self._even_cold)
             if self._chat is None or worker.pid != self._pid:
                 await self.aclose()
                 base_url, api_key = await worker.call("endpoint")
@@ -57,6 +62,31 @@ def chat_model(llm: Llm, engines: Engines) -> ChatModel:
     if llm.api_key_env is not None and not (key := os.environ.get(llm.api_key_env)):
         raise RoomFileError(f"llm.api_key_env names {llm.api_key_env}, which is not set; export it and start again")
     return OpenAIChat(llm.base_url, llm.model, api_key=key)
+
+
+def context(settings: RoomFile, language: Language) -> Context:
+    host = settings.host
+    return Context(
+        language=language, host=host.name[language], persona=host.persona[language], refusal=host.refusal[language]
+    )
+
+
+async def warm_up(settings: Sequence[RoomFile], engines: Engines) -> None:
+    """Have the embedded model read what each room's prompts begin with, so that no question waits for that.
+
+    Until then it is not used: reading it takes some 15 s, and a room that quotes its documents answers at once.
+    """
+    chat = EmbeddedChat(engines, even_cold=True)
+    try:
+        for language in LANGUAGES:
+            for one in settings:
+                if one.llm.base_url is None and language in one.voices:
+                    await warm(chat, context(one, language))
+    except LLMError as error:
+        log.warning("the language model could not be warmed up: %s", error)
+    finally:
+        engines.warmed(LLM)
+        await chat.aclose()
 
 
 async def open_room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> CitedAnswerer:

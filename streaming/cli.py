@@ -143,3 +143,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from streaming.doctor import run
 
     return run(arguments.models, fetch=arguments.fetch)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -44,10 +44,18 @@ class Need:
     """Bytes of the model that are here."""
     total: int = 0
     error: str | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it was loaded."""
+    cold: bool = False
+    """Loaded or not, it has still to be warmed up; see :meth:`Engines.warmed`."""
+
+    @property
+    def loaded(self) -> bool:
+        return self.worker is not None and self.worker.state == "ready"
 
     @property
     def ready(self) -> bool:
-        return self.worker is not None and self.worker.state == "ready"
+        return self.loaded and not self.cold
 
 
 def find_backend(group: str, name: str) -> str:
@@ -129,6 +137,11 @@ class Engines:
         """Wait until everything is there or has failed."""
         await asyncio.gather(*self._tasks)
 
+    async def loaded(self, name: str) -> None:
+        """Wait until this engine is loaded; for ever if it cannot be."""
+        if (need := self._needs.get(name)) is not None:
+            await need.settled.wait()
+
     async def _fetch(self, need: Need) -> bool:
         if need.model is None:
             return True
@@ -162,7 +175,8 @@ class Engines:
             need.error = str(error)
             log.error("%s", error)
         else:
-            log.info("%s is ready", need.name)
+            need.settled.set()
+            log.info("%s is loaded", need.name)
 
     def _arguments(self, need: Need) -> dict[str, Any]:
         if need.model is None:
@@ -179,13 +193,22 @@ class Engines:
                 files = {"model": folder}
         return {**files, **need.options}
 
-    def worker(self, name: str) -> Worker:
+    def worker(self, name: str, *, even_cold: bool = False) -> Worker:
         """A ready engine. Raises :class:`EngineError` saying what is still missing."""
         need = self._needs.get(name)
-        if need is None or need.worker is None or not need.ready:
+        if need is None or need.worker is None or not (need.ready or (even_cold and need.loaded)):
             why = need.error if need and need.error else "is still arriving"
             raise EngineError(f"{name}: {why}")
         return need.worker
+
+    def keep_cold(self, name: str) -> None:
+        """Do not use this engine until :meth:`warmed`: its first answer would take far longer than any later."""
+        if name in self._needs:
+            self._needs[name].cold = True
+
+    def warmed(self, name: str) -> None:
+        if name in self._needs:
+            self._needs[name].cold = False
 
     async def restart(self, name: str) -> None:
         """Kill an engine that hangs outside any request, and load it again."""

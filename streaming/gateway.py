@@ -17,8 +17,8 @@ from fastapi.staticfiles import StaticFiles
 from knowledge.answerer import CitedAnswerer
 from streaming import metrics
 from streaming import protocol as say
-from streaming.answering import open_room_answerer
-from streaming.engines import Engines
+from streaming.answering import open_room_answerer, warm_up
+from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
 from streaming.on_air import OnAir, Seat
@@ -65,8 +65,12 @@ class House:
     async def start(self) -> None:
         for on_air in self.rooms.values():
             await on_air.start()
+        self.engines.keep_cold(LLM)
         self.engines.start()
-        self._tasks = [asyncio.create_task(self._announce(), name="status")]
+        self._tasks = [
+            asyncio.create_task(self._announce(), name="status"),
+            asyncio.create_task(self._warm_up(), name="warm up"),
+        ]
         self._tasks += [asyncio.create_task(self._learn(on_air), name="learn") for on_air in self.rooms.values()]
 
     async def close(self) -> None:
@@ -97,6 +101,10 @@ class House:
                 for on_air in self.rooms.values():
                     on_air.broadcast(text)
             await asyncio.sleep(STATUS_S)
+
+    async def _warm_up(self) -> None:
+        await self.engines.loaded(LLM)
+        await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
 
     async def _learn(self, on_air: OnAir) -> None:
         try:
@@ -181,6 +189,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
                 {
                     "id": on_air.settings.id,
                     "on_air": running,
+                    "can_answer": on_air.can_answer,
                     "error": on_air.stage.error,
                     "viewers": on_air.viewers,
                     "waiting": on_air.core.waiting,

@@ -16,10 +16,11 @@ from aiortc import RTCIceServer
 from av.audio.frame import AudioFrame
 
 from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
-from knowledge.answer import Answerer, Citation, Context, Refusal
+from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.errors import KnowledgeError
 from streaming import playout, room, stage
 from streaming import protocol as say
+from streaming.answering import context
 from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
@@ -97,6 +98,11 @@ class OnAir:
     def knows(self, answerer: Answerer) -> None:
         """From here on questions can be answered."""
         self._answerer = answerer
+
+    @property
+    def can_answer(self) -> bool:
+        """The documents are read."""
+        return self._answerer is not None
 
     @property
     def viewers(self) -> int:
@@ -259,7 +265,7 @@ class OnAir:
             if self._answerer is None:
                 raise EngineError("the documents are still being read")
             refused = False
-            answers = self._answerer.answer(question.text, self._context(question.language))
+            answers = self._answerer.answer(question.text, context(self.settings, question.language))
             async with contextlib.aclosing(answers):  # type: ignore[type-var]
                 async for item in answers:
                     if isinstance(item, Refusal):
@@ -275,12 +281,6 @@ class OnAir:
             text = NO_ANSWER[question.language]
             self._perform(self.core.sentence(question.id, text, (), time.time()))
             self._perform(self.core.answered(question.id, refused=True, now=time.time()))
-
-    def _context(self, language: Language) -> Context:
-        host = self.settings.host
-        return Context(
-            language=language, host=host.name[language], persona=host.persona[language], refusal=host.refusal[language]
-        )
 
     async def _speak_all(self) -> None:
         """Sentence by sentence, to the stage; what the stage has in hand plays while the next is made."""

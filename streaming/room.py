@@ -18,8 +18,8 @@ from streaming.roomfile import Language, RoomFile
 PAUSE_S: Final = 0.6
 """Between the end of one answer and the beginning of the next."""
 PAUSE_AFTER_INTERRUPT_S: Final = 1.2
-SPEECH_STALL_S: Final = 30.0
-"""An answer whose speech neither begins nor goes on for so long is taken off the air, so that the room goes on."""
+STALL_S: Final = 60.0
+"""An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
 GREET_AGAIN_S: Final = 600.0
 """The host greets again when nobody was greeted for so long."""
 REMEMBERED: Final = 20
@@ -276,7 +276,7 @@ class Room:
         actions: list[Action] = []
         while self._waiting and now - self._waiting[0].asked_at > self._settings.limits.expire_s:
             actions += self._end(self._waiting.popleft(), "expired", "it waited too long")
-        if (self._current or self._remark) and now - self._moved_at > SPEECH_STALL_S:
+        if (self._current or self._remark) and now - self._moved_at > STALL_S:
             self._remark = None
             self._resume_at = now + PAUSE_S
             actions.append(Stop())

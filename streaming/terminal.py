@@ -16,9 +16,9 @@ from avatar.hosts import load_host
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from avatar.voice import VoiceEngine
-from knowledge.answer import Context, Refusal
+from knowledge.answer import Refusal
 from streaming import clip, roomfile
-from streaming.answering import open_room_answerer
+from streaming.answering import context, open_room_answerer
 from streaming.engines import Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
@@ -63,16 +63,12 @@ async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | N
 
 async def _ask_one(answerer: Any, settings: roomfile.RoomFile, question: str, as_json: bool) -> None:
     language = language_of(question, settings.language)
-    host = settings.host
-    context = Context(
-        language=language, host=host.name[language], persona=host.persona[language], refusal=host.refusal[language]
-    )
     started = time.monotonic()
     first = None
     sentences, citations, refused = [], {}, None
     if not as_json:
         print(f"\n? {question}")  # noqa: T201
-    items: AsyncIterator[Any] = answerer.answer(question, context)
+    items: AsyncIterator[Any] = answerer.answer(question, context(settings, language))
     async for item in items:
         first = first or time.monotonic() - started
         sentences.append(item.text)

@@ -57,10 +57,10 @@ class Whisper:
     ) -> Transcript:
         """Write down what is said in ``pcm``, (n,) float32 mono at 16 kHz.
 
-        ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds, a
-        language each, names and terms that are likely to be said, those of a room's documents above all: written to
-        no more than about 200 tokens, they make the difference between 使用器 and 试用期. Any sound is accepted: what is not speech gives an empty
-        text.
+        ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds, a language each,
+        names and terms that are likely to be said, those of a room's documents above all: written to no more than
+        about 200 tokens, they make the difference between 使用器 and 试用期. Any sound is accepted: what is not
+        speech gives an empty text.
         """
         speech = speech_only(_clean(pcm))
         if not len(speech):

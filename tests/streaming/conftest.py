@@ -1,0 +1,94 @@
+"""A room on air for tests that need everything real: one gateway process for the whole run, on a free loopback port."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOMS = Path(__file__).parents[2] / "rooms"
+START_S = 60
+MODELS_S = 3600
+"""The first run on a machine fetches 1.4 GB."""
+
+
+@dataclass(frozen=True)
+class Air:
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def health(self) -> dict[str, Any]:
+        health: dict[str, Any] = json.loads(self.get("/healthz"))
+        return health
+
+    def metric(self, name: str) -> float:
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(f"everhost_{name}{{"):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"no metric {name}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(air: Air, what: str, seconds: float, done: Any) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert air.process.poll() is None, f"the gateway ended:\n{air.log.read_text()[-3000:]}"
+        try:
+            if done(air.health()):
+                return
+        except OSError:
+            pass  # not listening yet
+        time.sleep(0.5)
+    raise AssertionError(f"not {what} after {seconds:g} s:\n{air.log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
+    """The example room, on air and able to answer."""
+    folder = tmp_path_factory.mktemp("air")
+    log = folder / "gateway.log"
+    port = free_port()
+    options = ["--port", str(port), "--data", str(folder / "data")]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streaming.cli", "serve", str(ROOMS / "legal-assistant.yaml"), *options],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    air = Air(port, process, log)
+    try:
+        # The host is to be seen within a minute of the start, whatever still arrives behind it.
+        wait_for(air, "on air", START_S, lambda health: health["rooms"][0]["on_air"])
+        wait_for(air, "ready", MODELS_S, lambda health: health["status"] == "ready")
+        wait_for(air, "read", 300, lambda health: health["rooms"][0]["can_answer"])
+        yield air
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

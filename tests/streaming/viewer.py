@@ -1,0 +1,141 @@
+"""A viewer as a test sees one: aiortc for picture and sound, a WebSocket for everything else."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import websockets
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RtpPacket
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+
+ROOM = "legal-assistant"
+Box = tuple[int, int, int, int]
+
+
+@dataclass
+class Seen:
+    """Everything a viewer saw and heard since they came, with time.monotonic() where it matters."""
+
+    pictures: list[float] = field(default_factory=list)
+    """When each whole picture arrived (its last packet, by the RTP marker)."""
+    crops: list[tuple[int, npt.NDArray[np.uint8]]] = field(default_factory=list)
+    """(pts at 90 kHz, luma of the watched box)."""
+    sound: list[tuple[int, float]] = field(default_factory=list)
+    """(pts at 48 kHz, RMS of 20 ms in [0, 1])."""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+
+
+class Viewer:
+    def __init__(self, socket: websockets.ClientConnection, welcome: dict[str, Any]) -> None:
+        self.socket = socket
+        self.welcome = welcome
+        self.seen = Seen()
+        self._arrived = asyncio.Event()
+
+    async def ask(self, text: str, id: str = "c1") -> None:  # noqa: A002
+        await self.socket.send(json.dumps({"type": "ask", "id": id, "text": text}))
+
+    async def wait_for(self, kind: str, seconds: float, **fields: Any) -> dict[str, Any]:
+        """The first message of this type with these fields, whether it has come already or comes in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for message in self.seen.messages:
+                if message["type"] == kind and all(message.get(key) == value for key, value in fields.items()):
+                    return message
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._arrived.wait()
+            except TimeoutError:
+                kinds = [message["type"] for message in self.seen.messages]
+                raise AssertionError(f"no {kind} {fields} within {seconds:g} s; came: {kinds}") from None
+
+    async def read(self) -> None:
+        async for text in self.socket:
+            message = json.loads(text)
+            message["at"] = time.monotonic()
+            self.seen.messages.append(message)
+            self._arrived.set()
+
+
+@asynccontextmanager
+async def viewer(address: str, *, decode: bool = True, box: Box | None = None) -> AsyncIterator[Viewer]:
+    """Join the room. Without ``decode``, pictures are only counted; with ``box``, that part of each is kept."""
+    async with websockets.connect(f"ws://{address}/rooms/{ROOM}/ws", max_size=None) as socket:
+        one = Viewer(socket, json.loads(await socket.recv()))
+        tasks = [asyncio.create_task(one.read())]
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        try:
+            location = await _join(address, connection, one)
+            for receiver in connection.getReceivers():
+                if receiver.track.kind == "video":
+                    _count(receiver, one.seen, decode)
+                    if decode:
+                        tasks.append(asyncio.create_task(_watch(receiver.track, one.seen, box)))
+                else:
+                    tasks.append(asyncio.create_task(_listen(receiver.track, one.seen)))
+            yield one
+            async with httpx.AsyncClient() as client:
+                assert (await client.delete(f"http://{address}{location}")).status_code == 200
+        finally:
+            for task in tasks:
+                task.cancel()
+            await connection.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _join(address: str, connection: RTCPeerConnection, one: Viewer) -> str:
+    connection.addTransceiver("video", direction="recvonly")
+    connection.addTransceiver("audio", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(
+            f"http://{address}/rooms/{ROOM}/whep?viewer={one.welcome['viewer']}",
+            content=connection.localDescription.sdp,
+            headers={"content-type": "application/sdp"},
+        )
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["content-type"] == "application/sdp"
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    return str(answer.headers["location"])
+
+
+def _count(receiver: Any, seen: Seen, decode: bool) -> None:
+    handle = receiver._handle_rtp_packet
+
+    async def count(packet: RtpPacket, arrival_time_ms: int) -> None:
+        if packet.marker and packet.payload:
+            seen.pictures.append(time.monotonic())
+        if decode:
+            await handle(packet, arrival_time_ms)
+
+    receiver._handle_rtp_packet = count
+
+
+async def _watch(track: MediaStreamTrack, seen: Seen, box: Box | None) -> None:
+    while True:
+        frame = await track.recv()
+        assert isinstance(frame, VideoFrame)
+        seen.size = (frame.width, frame.height)
+        if box is not None:
+            x0, y0, x1, y1 = box
+            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, frame.planes[0].line_size)
+            seen.crops.append((frame.pts or 0, luma[y0:y1, x0:x1].copy()))
+
+
+async def _listen(track: MediaStreamTrack, seen: Seen) -> None:
+    while True:
+        frame = await track.recv()
+        assert isinstance(frame, AudioFrame)
+        pcm = frame.to_ndarray().astype(np.float32) / 32768
+        seen.sound.append((frame.pts or 0, float(np.sqrt(np.mean(pcm**2)))))
