@@ -107,7 +107,7 @@ class Room:
         """The utterance on air that answers nobody: a greeting, a notice."""
         self._resume_at = now
         self._moved_at = now
-        """When the current answer last made progress."""
+        """When the answer or remark on air last made progress."""
         self._talking: set[str] = set()
         self._state = Attention.IDLE
         self._speaking = False
@@ -156,7 +156,7 @@ class Room:
     def restore(self, questions: Iterable[Question], now: float) -> list[Action]:
         """Take up questions accepted before a restart."""
         self._waiting.extend(questions)
-        return self._go_on(now)
+        return self.tick(now)  # which drops those that have waited too long meanwhile
 
     def interrupt(self, viewer: str, question_id: str, now: float) -> list[Action]:
         """The asker stops their own question, by its own id or the room's."""
@@ -174,7 +174,7 @@ class Room:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
         if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting:
             return []
-        actions = self._remark_on(text, language)
+        actions = self._remark_on(text, language, now)
         if actions:
             self._greeted[text] = now
         return actions
@@ -188,11 +188,12 @@ class Room:
         (self._talking.add if on else self._talking.discard)(viewer)
         return self._show()
 
-    def _remark_on(self, text: str, language: Language) -> list[Action]:
+    def _remark_on(self, text: str, language: Language, now: float) -> list[Action]:
         """Say something that answers nobody; left out while something else is on air."""
         if not text or self._current or self._remark:
             return []
         self._remark = f"r{next(self._remarks)}"
+        self._moved_at = now
         return [Speak(self._remark, text, language), FinishSpeaking(self._remark)]
 
     # The answer
@@ -220,14 +221,6 @@ class Room:
         citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
         done = say.AnswerDone(question.id, question.id, spoken_text(question), citations, refused)
         return [*self._tell_about(done, question), FinishSpeaking(question.id)]
-
-    def failed(self, question_id: str, reason: str, now: float) -> list[Action]:
-        """Nothing could answer it."""
-        question = self._current
-        if question is None or question.id != question_id:
-            return []
-        self._resume_at = now + PAUSE_S
-        return [Stop(), *self._end(question, "failed", reason), *self._go_on(now)]
 
     # The stage
 
@@ -262,12 +255,15 @@ class Room:
     def speech_lost(self, now: float) -> list[Action]:
         """The stage died with what it was saying: an answer already written is not said again."""
         self._speaking = False
-        self._remark = None
         question = self._current
-        if question is None:
+        if question is None and self._remark is None:
             return self._show()
+        self._remark = None
         self._resume_at = now + PAUSE_S
-        return [Stop(), *self._end(question, "skipped", "the picture was interrupted"), *self._go_on(now)]
+        actions: list[Action] = [Stop()]
+        if question is not None:
+            actions += self._end(question, "skipped", "the picture was interrupted")
+        return actions + self._go_on(now)
 
     # Time
 

@@ -157,6 +157,31 @@ def test_the_host_greets_the_first_and_not_everybody() -> None:
     assert only(r.Speak, room.greet("Hello.", "en", 1.0 + r.GREET_AGAIN_S))
 
 
+def test_a_greeting_after_a_long_quiet_is_not_taken_for_a_stall() -> None:
+    room = make()
+    later = r.STALL_S * 10
+    (speak,) = only(r.Speak, room.greet("Hello.", "en", later))
+    assert only(r.Stop, room.tick(later + 0.1)) == []
+    room.asked("v1", ask(), later + 1)
+    assert room.current is None  # the greeting is still being said
+    assert only(r.Answer, room.speech_ended(speak.utterance, later + 2) + room.tick(later + 4))
+
+
+def test_a_greeting_lost_with_the_stage_is_not_said_on() -> None:
+    room = make()
+    room.greet("Hello.", "en", 1.0)
+    assert only(r.Stop, room.speech_lost(2.0))
+    assert only(r.Answer, room.asked("v1", ask(), 2.0) + room.tick(3.0))
+
+
+def test_a_question_from_long_before_a_restart_has_expired() -> None:
+    room = Room(room_file(), 10_000.0)
+    old, new = (r.Question(f"q{at}", "试用期最长多久？", "zh", None, None, "", at) for at in (10.0, 9_990.0))
+    actions = room.restore([old, new], 10_000.0)
+    assert [(record.question.id, record.outcome) for record in only(r.Record, actions)] == [(old.id, "expired")]
+    assert [answer.question.id for answer in only(r.Answer, actions)] == [new.id]
+
+
 def test_a_greeting_gives_way_to_questions() -> None:
     room = make()
     room.asked("v1", ask(), 1.0)
