@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from avatar.hosts import HOSTS
 from streaming.errors import RoomFileError
 
 Language = Literal["zh", "en"]
@@ -18,12 +19,22 @@ def _both(value: Any) -> Any:
     return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
 
 
+def _every(texts: dict[Language, str]) -> dict[Language, str]:
+    """A language left out gets the text of the other: viewers of both come to any room."""
+    return {language: texts.get(language) or next(iter(texts.values())) for language in LANGUAGES}
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
-Text = Annotated[dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]], BeforeValidator(_both)]
-"""What is shown or said, a language each; a plain string stands for all."""
+Text = Annotated[
+    dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]],
+    Field(min_length=1),
+    BeforeValidator(_both),
+    AfterValidator(_every),
+]
+"""What is shown or said, a language each; a plain string, or the only language given, stands for all."""
 
 
 class Host(_Part):
@@ -126,7 +137,18 @@ def load(path: Path) -> RoomFile:
     documents = (path.parent / room.documents).resolve()
     if not documents.is_dir():
         raise RoomFileError(f"{path}: documents: there is no folder {documents}")
-    return room.model_copy(update={"documents": documents})
+    return room.model_copy(update={"documents": documents, "host": _found(room.host, path)})
+
+
+def _found(host: Host, path: Path) -> Host:
+    if host.pack in HOSTS:
+        return host
+    pack = (path.parent / Path(host.pack).expanduser()).resolve()
+    if not pack.is_file():
+        raise RoomFileError(
+            f"{path}: host.pack: there is no host '{host.pack}' ({', '.join(HOSTS)}) and no file {pack}"
+        )
+    return host.model_copy(update={"pack": str(pack)})
 
 
 def _explain(error: Any) -> str:

@@ -40,6 +40,18 @@ def test_paths_are_relative_to_the_file_and_the_id_is_its_name(folder: Path) -> 
     assert room.title == {"zh": "Museum", "en": "Museum"}
 
 
+def test_a_text_in_one_language_stands_for_the_other(folder: Path) -> None:
+    room = roomfile.load(write(folder, GOOD.replace("name: Ann", "name: {zh: 安}")))
+    assert room.host.name == {"zh": "安", "en": "安"}
+
+
+def test_a_pack_is_named_or_found_beside_the_file(folder: Path) -> None:
+    assert roomfile.load(write(folder, GOOD)).host.pack == "lin"
+    (folder / "ann.pack").touch()
+    room = roomfile.load(write(folder, GOOD.replace("name: Ann", "name: Ann, pack: ann.pack")))
+    assert room.host.pack == str((folder / "ann.pack").resolve())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -52,6 +64,9 @@ def test_paths_are_relative_to_the_file_and_the_id_is_its_name(folder: Path) -> 
         (GOOD + "voices: {zh: {engine: hibari}, en: {engine: hibari}}", "hibari speaks English only"),
         (GOOD + "voices: {zh: {engine: kokoro}}", "no voice for it"),
         (GOOD.replace("docs", "nowhere"), "there is no folder"),
+        (GOOD.replace("name: Ann", "name: {}"), "host.name: .*at least 1 item"),
+        (GOOD.replace("name: Ann", "name: {fr: Ann}"), "host.name.fr"),
+        (GOOD.replace("name: Ann", "name: Ann, pack: ann"), "host.pack: there is no host 'ann' .*lin.* and no file"),
         ("title: [unclosed", "not YAML"),
         ("- a\n- b\n", "must be a mapping"),
         ("", "must be a mapping"),
