@@ -1,18 +1,22 @@
 """What a room must not forget, in SQLite: every accepted question and its one outcome.
 
-Writes go through one thread, in order; a question's acceptance is on disk before anybody answers it.
+Reads and writes go through one thread, in order, so an outcome never overtakes its question; closing waits for what
+is still to be written.
 """
 
 import asyncio
 import json
+import logging
 import sqlite3
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from streaming.errors import EverhostError
 from streaming.room import Outcome, Question, spoken_text
+
+log = logging.getLogger(__name__)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS questions (
@@ -35,24 +39,33 @@ class State:
     """One database for all rooms of a gateway."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        """Raises :class:`EverhostError` when the database cannot be opened."""
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EverhostError(
+                f"the folder {path.parent} cannot be made ({error.strerror}); name another with --data"
+            ) from error
+        try:
+            self._db = _open(path)
         except sqlite3.DatabaseError as error:
-            raise EverhostError(f"the state in {path} cannot be opened ({error}); move the file away") from error
+            raise EverhostError(
+                f"the state in {path} cannot be opened ({error}); move it away, or name another folder with --data"
+            ) from error
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
-    async def record(self, room: str, question: Question, outcome: Outcome | None) -> None:
+    def record(self, room: str, question: Question, outcome: Outcome | None) -> None:
+        """Keep a question without outcome when it is accepted, and with one when it ended; later outcomes are ignored.
+
+        Returns at once. What cannot be written (a full disk) is logged: the room goes on.
+        """
         row = (question.id, room, question.text, question.language, question.name, question.asked_at)
         if outcome is None:
-            await self._run("INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", row)
+            self._write("INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", row)
             return
         citations = [{"n": c.n, "title": c.title, "locator": c.locator, "quote": c.quote} for c in question.citations]
         ended = (outcome, spoken_text(question), json.dumps(citations, ensure_ascii=False), time.time(), question.id)
-        await self._run(
+        self._write(
             "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ?"
             " WHERE id = ? AND outcome IS NULL",
             ended,
@@ -60,17 +73,38 @@ class State:
 
     async def unfinished(self, room: str) -> list[Question]:
         """Accepted before a restart and never ended; whoever asked is no longer connected."""
-        rows = await self._run(
-            "SELECT id, text, language, name, asked_at FROM questions WHERE room = ? AND outcome IS NULL"
-            " ORDER BY asked_at",
-            (room,),
+        rows = await asyncio.wrap_future(
+            self._run(
+                "SELECT id, text, language, name, asked_at FROM questions WHERE room = ? AND outcome IS NULL"
+                " ORDER BY asked_at",
+                (room,),
+            )
         )
         return [Question(i, text, language, None, None, name, at) for i, text, language, name, at in rows]
 
-    async def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: self._db.execute(sql, values).fetchall())
+    def _write(self, sql: str, values: tuple[object, ...]) -> None:
+        self._run(sql, values).add_done_callback(_log_failure)
+
+    def _run(self, sql: str, values: tuple[object, ...]) -> "Future[list[tuple[Any, ...]]]":
+        return self._thread.submit(lambda: self._db.execute(sql, values).fetchall())
 
     def close(self) -> None:
         self._thread.submit(self._db.close).result()
         self._thread.shutdown()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db
+
+
+def _log_failure(done: "Future[list[tuple[Any, ...]]]") -> None:
+    if (error := done.exception()) is not None:
+        log.error("a question could not be recorded: %s", error)

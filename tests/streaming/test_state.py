@@ -1,0 +1,117 @@
+"""What a room must not forget: real SQLite files, closed and opened again."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming import protocol as say
+from streaming.errors import EverhostError
+from streaming.room import Question
+from streaming.state import State
+
+
+def question(id: str, asked_at: float = 1.0) -> Question:  # noqa: A002
+    return Question(id, "试用期最长多久？", "zh", "v1", "c1", "小王", asked_at)
+
+
+def rows(path: Path) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(path)
+    try:
+        return db.execute("SELECT id, outcome, answer, citations FROM questions ORDER BY id").fetchall()
+    finally:
+        db.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "state.sqlite"
+
+
+@pytest.fixture
+def state(path: Path) -> Iterator[State]:
+    state = State(path)
+    yield state
+    state.close()
+
+
+async def test_accepted_questions_survive_in_the_order_they_were_asked(path: Path, state: State) -> None:
+    for name, at in (("q2", 2.0), ("q1", 1.0), ("q3", 3.0)):
+        state.record("law", question(name, at), None)
+    state.record("museum", question("q4"), None)
+    state.record("law", question("q3", 3.0), "answered")
+    reopened = State(path)  # beside the first, as after a crash that closed nothing
+    try:
+        left = await state.unfinished("law")
+        assert await reopened.unfinished("law") == left
+    finally:
+        reopened.close()
+    assert [one.id for one in left] == ["q1", "q2"]
+    assert (left[0].text, left[0].language, left[0].name, left[0].asked_at) == ("试用期最长多久？", "zh", "小王", 1.0)
+    assert (left[0].viewer, left[0].client_id) == (None, None)  # whoever asked is no longer connected
+    assert [one.id for one in await state.unfinished("museum")] == ["q4"]
+
+
+def test_closing_loses_nothing_that_was_recorded(path: Path) -> None:
+    state = State(path)
+    for n in range(300):
+        state.record("law", question(f"q{n:03}"), None)
+    state.close()
+    assert len(rows(path)) == 300
+
+
+async def test_a_question_has_one_outcome_and_its_answer(path: Path, state: State) -> None:
+    one = question("q1")
+    one.sentences += ["第一句。", "第二句。"]
+    one.citations.append(say.Cited(1, "劳动合同法", "第十九条", "试用期不得超过六个月"))
+    state.record("law", one, None)
+    state.record("law", one, "answered")
+    state.record("law", one, "skipped")
+    state.record("law", one, None)
+    assert await state.unfinished("law") == []
+    ((name, outcome, answer, citations),) = rows(path)
+    assert (name, outcome, answer) == ("q1", "answered", "第一句。第二句。")
+    assert "第十九条" in citations
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 40, None])
+def test_a_broken_database_says_so_and_what_to_do(path: Path, content: bytes | None) -> None:
+    path.parent.mkdir()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(EverhostError, match=r"state.sqlite cannot be opened .*move it away"):
+        State(path)
+
+
+def test_a_database_of_something_else_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE questions (something TEXT)")
+    db.close()
+    with pytest.raises(EverhostError, match="no such column"):
+        State(path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EverhostError, match=r"cannot be made .*--data"):
+        State(tmp_path / "file" / "data" / "state.sqlite")
+
+
+async def test_what_cannot_be_written_is_logged_and_the_room_goes_on(
+    path: Path, state: State, caplog: pytest.LogCaptureFixture
+) -> None:
+    await state.unfinished("law")
+    thief = sqlite3.connect(path)
+    thief.execute("DROP TABLE questions")
+    thief.close()
+    with caplog.at_level(logging.ERROR):
+        state.record("law", question("q1"), None)
+        with pytest.raises(sqlite3.OperationalError):
+            await state.unfinished("law")
+    assert "could not be recorded: no such table" in caplog.text
