@@ -82,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("-o", "--out", type=Path, default=None, metavar="OUT.png")
     show.set_defaults(run=_avatar_show)
 
+    bench = commands.add_parser("bench", help="measure").add_subparsers(metavar="WHAT", required=True)
+    voice = bench.add_parser("first-voice", help="from a typed question to the first sound of its answer")
+    voice.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    voice.add_argument("--json", action="store_true", help="one JSON object")
+    voice.set_defaults(run=_bench_first_voice)
+
     doctor = commands.add_parser("doctor", help="what is installed, what is missing and how to get it")
     doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
     doctor.set_defaults(run=_doctor)
@@ -137,6 +143,12 @@ def _avatar_show(arguments: argparse.Namespace) -> int:
     from streaming.terminal import contact_sheet
 
     return contact_sheet(arguments.name, arguments.out or Path(f"{arguments.name}.png"))
+
+
+def _bench_first_voice(arguments: argparse.Namespace) -> int:
+    from streaming.bench.first_voice import run
+
+    return run(arguments.room, as_json=arguments.json, models=arguments.models)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from knowledge.answerer import CitedAnswerer
+from knowledge.library import Progress
 from streaming import metrics
 from streaming import protocol as say
 from streaming.answering import open_room_answerer, warm_up
@@ -51,7 +52,7 @@ class House:
     state: State
     folder: Path
     """Where indexes and state are kept."""
-    _answerers: list[CitedAnswerer] = field(default_factory=list)
+    _answerers: dict[str, CitedAnswerer] = field(default_factory=dict)
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @classmethod
@@ -78,7 +79,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(on_air.close() for on_air in self.rooms.values()))
-        for answerer in self._answerers:
+        for answerer in self._answerers.values():
             await answerer.aclose()
         await self.engines.close()
         self.state.close()
@@ -90,6 +91,11 @@ class House:
             for need in self.engines.missing
         ]
         return {"state": "degraded" if missing else "ready", "missing": missing}
+
+    async def progress(self, room: str) -> Progress | None:
+        """How far a room's documents are indexed; None while they are being read."""
+        answerer = self._answerers.get(room)
+        return await answerer.library.progress() if answerer else None
 
     async def _announce(self) -> None:
         last = None
@@ -112,7 +118,7 @@ class House:
         except Exception:
             log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
             return
-        self._answerers.append(answerer)
+        self._answerers[on_air.settings.id] = answerer
         on_air.knows(answerer)
 
 
@@ -183,6 +189,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
         rooms = []
         for on_air in house.rooms.values():
             running = on_air.stage.ready is not None
+            progress = await house.progress(on_air.settings.id)
             if not running:
                 status["state"] = "degraded"
             rooms.append(
@@ -190,6 +197,8 @@ def _add_operations(app: FastAPI, house: House) -> None:
                     "id": on_air.settings.id,
                     "on_air": running,
                     "can_answer": on_air.can_answer,
+                    "passages": progress.passages if progress else 0,
+                    "embedded": progress.embedded if progress else 0,
                     "error": on_air.stage.error,
                     "viewers": on_air.viewers,
                     "waiting": on_air.core.waiting,

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from avatar.hosts import load_host
+from streaming.bench.viewer import Seen, viewer
 from tests.streaming.conftest import ROOMS, Air
-from tests.streaming.viewer import Seen, viewer
+
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
 
+ROOM = "legal-assistant"
 SILENCE = 0.002
 """RMS; Opus makes silence out of silence, near enough."""
 
@@ -22,7 +24,7 @@ def documents() -> str:
 
 
 async def test_two_viewers_see_48_pictures_a_second_from_one_encoder(air: Air) -> None:
-    async with viewer(air.address, decode=False) as first, viewer(air.address, decode=False) as second:
+    async with viewer(air.address, ROOM, decode=False) as first, viewer(air.address, ROOM, decode=False) as second:
         await first.wait_for("clock", 10)
         await asyncio.sleep(2)  # the key frames of both joins are through
         begin, encoded, ticks = time.monotonic(), air.metric("encoded_pictures_total"), air.metric("ticks_total")
@@ -39,7 +41,7 @@ async def test_two_viewers_see_48_pictures_a_second_from_one_encoder(air: Air) -
 
 
 async def test_a_typed_question_is_answered_from_the_documents_and_said(air: Air) -> None:
-    async with viewer(air.address, decode=False) as one, viewer(air.address, decode=False) as other:
+    async with viewer(air.address, ROOM, decode=False) as one, viewer(air.address, ROOM, decode=False) as other:
         await one.wait_for("clock", 10)
         await one.ask("离婚冷静期是多少天？")
         assert (await one.wait_for("accepted", 5, id="c1"))["position"] >= 1
@@ -65,7 +67,7 @@ async def test_a_typed_question_is_answered_from_the_documents_and_said(air: Air
 
 
 async def test_english_is_answered_in_english(air: Air) -> None:
-    async with viewer(air.address, decode=False) as one:
+    async with viewer(air.address, ROOM, decode=False) as one:
         await one.ask("How long is the divorce cooling-off period?")
         done = await one.wait_for("answer.done", 120, id="c1")
         assert not done["refused"], done
@@ -75,7 +77,7 @@ async def test_english_is_answered_in_english(air: Air) -> None:
 
 
 async def test_what_the_documents_do_not_cover_is_declined(air: Air) -> None:
-    async with viewer(air.address, decode=False) as one:
+    async with viewer(air.address, ROOM, decode=False) as one:
         await one.ask("红烧肉应该怎么做才好吃？")
         done = await one.wait_for("answer.done", 120, id="c1")
         assert done["refused"], done
@@ -85,7 +87,7 @@ async def test_what_the_documents_do_not_cover_is_declined(air: Air) -> None:
 
 
 async def test_an_interrupt_stops_the_host_and_the_room_goes_on(air: Air) -> None:
-    async with viewer(air.address, decode=False) as one:
+    async with viewer(air.address, ROOM, decode=False) as one:
         await one.wait_for("clock", 10)
         await one.ask("公司不签劳动合同怎么办？", "c1")
         await one.wait_for("speech.started", 120, id="c1")
@@ -104,7 +106,7 @@ async def test_an_interrupt_stops_the_host_and_the_room_goes_on(air: Air) -> Non
 
 
 async def test_the_mouth_moves_with_the_voice_and_rests_in_silence(air: Air) -> None:
-    async with viewer(air.address, box=mouth_box()) as one:
+    async with viewer(air.address, ROOM, box=mouth_box()) as one:
         await one.wait_for("clock", 10)
         await asyncio.sleep(4)
         await one.ask("How long may a probation period be?")

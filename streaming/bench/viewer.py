@@ -1,4 +1,4 @@
-"""A viewer as a test sees one: aiortc for picture and sound, a WebSocket for everything else."""
+"""A viewer for benchmarks and tests: aiortc for picture and sound, a WebSocket for everything else."""
 
 import asyncio
 import json
@@ -17,7 +17,8 @@ from aiortc.rtp import RtpPacket
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-ROOM = "legal-assistant"
+from streaming.errors import StageError
+
 Box = tuple[int, int, int, int]
 
 
@@ -31,11 +32,15 @@ class Seen:
     """(pts at 90 kHz, luma of the watched box)."""
     sound: list[tuple[int, float]] = field(default_factory=list)
     """(pts at 48 kHz, RMS of 20 ms in [0, 1])."""
+    sound_at: list[float] = field(default_factory=list)
+    """When each of these came."""
     messages: list[dict[str, Any]] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
 
 
 class Viewer:
+    """Somebody who has joined a room."""
+
     def __init__(self, socket: websockets.ClientConnection, welcome: dict[str, Any]) -> None:
         self.socket = socket
         self.welcome = welcome
@@ -58,7 +63,7 @@ class Viewer:
                     await self._arrived.wait()
             except TimeoutError:
                 kinds = [message["type"] for message in self.seen.messages]
-                raise AssertionError(f"no {kind} {fields} within {seconds:g} s; came: {kinds}") from None
+                raise StageError(f"no {kind} {fields} within {seconds:g} s; came: {kinds}") from None
 
     async def read(self) -> None:
         async for text in self.socket:
@@ -69,14 +74,14 @@ class Viewer:
 
 
 @asynccontextmanager
-async def viewer(address: str, *, decode: bool = True, box: Box | None = None) -> AsyncIterator[Viewer]:
+async def viewer(address: str, room: str, *, decode: bool = True, box: Box | None = None) -> AsyncIterator[Viewer]:
     """Join the room. Without ``decode``, pictures are only counted; with ``box``, that part of each is kept."""
-    async with websockets.connect(f"ws://{address}/rooms/{ROOM}/ws", max_size=None) as socket:
+    async with websockets.connect(f"ws://{address}/rooms/{room}/ws", max_size=None) as socket:
         one = Viewer(socket, json.loads(await socket.recv()))
         tasks = [asyncio.create_task(one.read())]
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
-            location = await _join(address, connection, one)
+            location = await _join(address, room, connection, one)
             for receiver in connection.getReceivers():
                 if receiver.track.kind == "video":
                     _count(receiver, one.seen, decode)
@@ -86,7 +91,7 @@ async def viewer(address: str, *, decode: bool = True, box: Box | None = None) -
                     tasks.append(asyncio.create_task(_listen(receiver.track, one.seen)))
             yield one
             async with httpx.AsyncClient() as client:
-                assert (await client.delete(f"http://{address}{location}")).status_code == 200
+                await client.delete(f"http://{address}{location}")
         finally:
             for task in tasks:
                 task.cancel()
@@ -94,18 +99,18 @@ async def viewer(address: str, *, decode: bool = True, box: Box | None = None) -
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _join(address: str, connection: RTCPeerConnection, one: Viewer) -> str:
+async def _join(address: str, room: str, connection: RTCPeerConnection, one: Viewer) -> str:
     connection.addTransceiver("video", direction="recvonly")
     connection.addTransceiver("audio", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
     async with httpx.AsyncClient() as client:
         answer = await client.post(
-            f"http://{address}/rooms/{ROOM}/whep?viewer={one.welcome['viewer']}",
+            f"http://{address}/rooms/{room}/whep?viewer={one.welcome['viewer']}",
             content=connection.localDescription.sdp,
             headers={"content-type": "application/sdp"},
         )
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["content-type"] == "application/sdp"
+    if answer.status_code != 201:
+        raise StageError(f"the room did not take the viewer: {answer.status_code} {answer.text}")
     await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     return str(answer.headers["location"])
 
@@ -125,7 +130,8 @@ def _count(receiver: Any, seen: Seen, decode: bool) -> None:
 async def _watch(track: MediaStreamTrack, seen: Seen, box: Box | None) -> None:
     while True:
         frame = await track.recv()
-        assert isinstance(frame, VideoFrame)
+        if not isinstance(frame, VideoFrame):
+            continue
         seen.size = (frame.width, frame.height)
         if box is not None:
             x0, y0, x1, y1 = box
@@ -136,6 +142,8 @@ async def _watch(track: MediaStreamTrack, seen: Seen, box: Box | None) -> None:
 async def _listen(track: MediaStreamTrack, seen: Seen) -> None:
     while True:
         frame = await track.recv()
-        assert isinstance(frame, AudioFrame)
+        if not isinstance(frame, AudioFrame):
+            continue
         pcm = frame.to_ndarray().astype(np.float32) / 32768
+        seen.sound_at.append(time.monotonic())
         seen.sound.append((frame.pts or 0, float(np.sqrt(np.mean(pcm**2)))))

@@ -1,0 +1,1 @@
+"""Benchmarks that ship with everhost: each prints a table, and one JSON object with ``--json``."""
