@@ -135,7 +135,7 @@ async def _watch(track: MediaStreamTrack, seen: Seen, box: Box | None) -> None:
         seen.size = (frame.width, frame.height)
         if box is not None:
             x0, y0, x1, y1 = box
-            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, frame.planes[0].line_size)
+            luma = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, frame.planes[0].line_size)
             seen.crops.append((frame.pts or 0, luma[y0:y1, x0:x1].copy()))
 
 

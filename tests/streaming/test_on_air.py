@@ -11,7 +11,6 @@ from avatar.hosts import load_host
 from streaming.bench.viewer import Seen, viewer
 from tests.streaming.conftest import ROOMS, Air
 
-
 pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
 
 ROOM = "legal-assistant"
