@@ -23,14 +23,12 @@ from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import playout
 from streaming.encoders import H264Encoder, OpusEncoder
+from streaming.errors import StageError
 from streaming.label import Label
 from streaming.pacer import Pacer
 from streaming.packets import Packet
 
 log = logging.getLogger(__name__)
-
-OUTBOX = 4 * TICKS_PER_SECOND
-"""Messages that may wait for a gateway that does not read; then packets are dropped and a key frame made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """It cannot go on air; the process ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Counters since the start, once a second."""
 
@@ -99,11 +104,14 @@ class Report:
     """Processor seconds this process has used."""
 
 
-Told = Packet | playout.Event | Ready | Report
+Told = Packet | playout.Event | Ready | Failed | Report
 
 
 class Stage:
-    """Everything but the process: told commands, tells packets."""
+    """Everything but the process: told commands, tells packets.
+
+    ``tell`` returns False for a packet that it could not take. Raises what :func:`avatar.hosts.load_host` does.
+    """
 
     def __init__(self, config: StageConfig, tell: Callable[[Told], bool]) -> None:
         self._config = config
@@ -141,6 +149,8 @@ class Stage:
         encoder.start()
         try:
             while self._obey(pacer.tick):
+                if not encoder.is_alive():
+                    raise StageError("its video encoder broke")
                 if (wait := pacer.wait(time.monotonic())) > 0:
                     time.sleep(wait)
                 wanted = pacer.begin(time.monotonic())

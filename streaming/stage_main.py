@@ -15,10 +15,13 @@ import socket
 import struct
 import sys
 import threading
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
+from avatar.clock import TICKS_PER_SECOND
+from avatar.errors import AvatarError
 from streaming import playout
-from streaming.stage import OUTBOX, Command, Say, Stage, Told
+from streaming.packets import Packet
+from streaming.stage import Command, Failed, Report, Say, Stage, Told
 
 LENGTH = struct.Struct("!I")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -33,20 +36,42 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     stream = sock.makefile("rb")
     config = _receive(stream)
-    outbox: queue.Queue[Told] = queue.Queue(OUTBOX)
-
-    def tell(told: Told) -> bool:
-        try:
-            outbox.put_nowait(told)
-        except queue.Full:
-            return False
-        return True
-
-    threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True).start()
-    stage = Stage(config, tell)
+    outbox = Outbox()
+    writer = threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True)
+    writer.start()
+    try:
+        stage = Stage(config, outbox.put)
+    except AvatarError as error:
+        outbox.put(Failed(str(error)))
+        outbox.close()
+        writer.join(1)
+        raise SystemExit(1) from None
     threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
     stage.run()
     os._exit(0)  # the encoder thread may still hold a picture; nothing here outlives the process
+
+
+class Outbox:
+    """What waits for the gateway to read. Packets are dropped when it does not; what was said and when never is."""
+
+    LIMIT: Final = 4 * TICKS_PER_SECOND
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
+
+    def put(self, told: Told) -> bool:
+        """False when it was dropped. Events need no bound of their own: they are a few for each clause spoken."""
+        if isinstance(told, Packet | Report) and self._waiting.qsize() >= self.LIMIT:
+            return False
+        self._waiting.put(told)
+        return True
+
+    def get(self) -> Told | None:
+        """The next one, waited for; None after :meth:`close`."""
+        return self._waiting.get()
+
+    def close(self) -> None:
+        self._waiting.put(None)
 
 
 def _receive(stream: BinaryIO) -> Any:
@@ -57,18 +82,20 @@ def _receive(stream: BinaryIO) -> Any:
 
 
 def _read(stream: BinaryIO, stage: Stage) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            command: Command = _receive(stream)
-            if isinstance(command, Say):  # resampled here, not between two ticks
-                command = Say(command.utterance, playout.at_48k(command.chunk))
-            stage.command(command)
-    stage.command(None)
+    try:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                command: Command = _receive(stream)
+                if isinstance(command, Say):  # resampled here, not between two ticks
+                    command = Say(command.utterance, playout.at_48k(command.chunk))
+                stage.command(command)
+    finally:  # a stage that hears no commands any more must end
+        stage.command(None)
 
 
-def _write(sock: socket.socket, outbox: "queue.Queue[Told]") -> None:
-    while True:
-        body = pickle.dumps(outbox.get(), protocol=5)
+def _write(sock: socket.socket, outbox: Outbox) -> None:
+    while (told := outbox.get()) is not None:
+        body = pickle.dumps(told, protocol=5)
         try:
             sock.sendall(LENGTH.pack(len(body)) + body)
         except OSError:
