@@ -117,6 +117,7 @@ class House:
             answerer = await open_room_answerer(on_air.settings, self.engines, self.folder)
         except Exception:
             log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
+            on_air.knows(None)
             return
         self._answerers[on_air.settings.id] = answerer
         on_air.knows(answerer)

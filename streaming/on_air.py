@@ -35,6 +35,8 @@ from streaming.whep import Whep
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.1
+READING_S: Final = 30.0
+"""How long a question waits for the documents to be read; less than what the core takes for a stall."""
 OUTBOX: Final = 256
 """Messages that may wait for one viewer's socket; a viewer who takes none is let go and comes back by themselves."""
 
@@ -80,9 +82,11 @@ class OnAir:
         self._state = state
         self._status = status
         self._answerer: Answerer | None = None
+        self._read = asyncio.Event()
+        """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
         self.stage = StageProcess(stage.StageConfig(settings.host.pack), self._hear_stage, self._lost_stage)
-        self.fanout = Fanout(lambda: self.stage.tell(stage.KeyFrame()))
+        self.fanout = Fanout(self._want_key)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, ice_servers)
         self.report: stage.Report | None = None
         self._seats: dict[str, Seat] = {}
@@ -95,13 +99,13 @@ class OnAir:
         terms = settings.hearing.terms
         self._vocabulary: dict[Language, str] = {language: ", ".join(words) for language, words in terms.items()}
 
-    def knows(self, answerer: Answerer) -> None:
-        """From here on questions can be answered."""
+    def knows(self, answerer: Answerer | None) -> None:
+        """The documents are read and questions can be answered; None: they cannot be read."""
         self._answerer = answerer
+        self._read.set()
 
     @property
     def can_answer(self) -> bool:
-        """The documents are read."""
         return self._answerer is not None
 
     @property
@@ -239,7 +243,7 @@ class OnAir:
                     elif seat := self._seats.get(viewer):
                         seat.put(say.encode(message, "viewer"))
                 case room.Record(question, outcome):
-                    self._keep(self._state.record(self.settings.id, question, outcome))
+                    self._state.record(self.settings.id, question, outcome)
                 case room.Answer(question):
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
                 case room.Speak() | room.FinishSpeaking():
@@ -254,6 +258,7 @@ class OnAir:
         for task in (self._answering, self._speaker):
             if task is not None:
                 task.cancel()
+                self._hold(task)  # until it has let go of its engine
         self._answering = None
         self._speech = asyncio.Queue()
         self._speaker = asyncio.create_task(self._speak_all(), name="speaker")
@@ -262,10 +267,8 @@ class OnAir:
     async def _answer(self, question: room.Question) -> None:
         started = time.monotonic()
         try:
-            if self._answerer is None:
-                raise EngineError("the documents are still being read")
             refused = False
-            answers = self._answerer.answer(question.text, context(self.settings, question.language))
+            answers = (await self._knowledge()).answer(question.text, context(self.settings, question.language))
             async with contextlib.aclosing(answers):  # type: ignore[type-var]
                 async for item in answers:
                     if isinstance(item, Refusal):
@@ -276,26 +279,38 @@ class OnAir:
                     )
             self._perform(self.core.answered(question.id, refused=refused, now=time.time()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
-        except (KnowledgeError, EverhostError) as error:
-            log.warning("%s could not be answered: %s", question.id, error)
+        except Exception as error:  # whatever it was, the asker is told and the room goes on
+            foreseen = isinstance(error, KnowledgeError | EverhostError)
+            log.warning("%s could not be answered: %s", question.id, error, exc_info=not foreseen)
             text = NO_ANSWER[question.language]
             self._perform(self.core.sentence(question.id, text, (), time.time()))
             self._perform(self.core.answered(question.id, refused=True, now=time.time()))
+
+    async def _knowledge(self) -> Answerer:
+        """The answerer; just after a start it is waited for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READING_S):
+                await self._read.wait()
+        if self._answerer is None:
+            raise EngineError("the documents are still being read, or cannot be read")
+        return self._answerer
 
     async def _speak_all(self) -> None:
         """Sentence by sentence, to the stage; what the stage has in hand plays while the next is made."""
         while True:
             match await self._speech.get():
                 case room.FinishSpeaking(utterance):
-                    self.stage.tell(stage.Finish(utterance))
+                    if not self.stage.tell(stage.Finish(utterance)):  # nobody there to say that it ended
+                        self._perform(self.core.speech_ended(utterance, time.time()))
                 case room.Speak(utterance, text, language):
                     try:
                         voice = self.settings.voices.get(language) or self.settings.voices[self.settings.language]
                         async with contextlib.aclosing(self._engines.speak(voice, text, language)) as chunks:
                             async for chunk in chunks:
                                 self.stage.tell(stage.Say(utterance, chunk))
-                    except EngineError as error:  # the answer stands on the page; the room goes on
-                        log.warning("%s is not spoken: %s", utterance, error)
+                    except Exception as error:  # the answer stands on the page; the room goes on
+                        foreseen = isinstance(error, EngineError)
+                        log.warning("%s is not spoken: %s", utterance, error, exc_info=not foreseen)
 
     # The stage
 
@@ -317,6 +332,9 @@ class OnAir:
                 self.stage.tell(stage.Attend(self.core.state))
                 log.info("%s is on air", self.settings.id)
 
+    def _want_key(self) -> None:
+        self.stage.tell(stage.KeyFrame())
+
     def _lost_stage(self) -> None:
         self._perform(self.core.speech_lost(time.time()))
 
@@ -326,7 +344,9 @@ class OnAir:
             self._perform(self.core.tick(time.time()))
 
     def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
+        self._hold(asyncio.create_task(work))
+
+    def _hold(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 

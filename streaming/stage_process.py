@@ -16,7 +16,7 @@ from typing import Final
 from avatar.clock import TICKS_PER_SECOND
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.stage import Command, Ready, StageConfig, Told
+from streaming.stage import Command, Failed, Ready, StageConfig, Told
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class StageProcess:
     """Runs one stage and keeps it running.
 
     ``hear`` is called in the event loop with everything the stage tells; ``lost`` when a stage died, before the next
-    is started, since what it was saying is gone.
+    is started, since what it was told to say is gone.
     """
 
     def __init__(self, config: StageConfig, hear: Callable[[Told], None], lost: Callable[[], None]) -> None:
@@ -63,10 +63,12 @@ class StageProcess:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def tell(self, command: Command) -> None:
-        """Send a command; lost when no stage is running, as what is said on a stage dies with it."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(_frame(command))
+    def tell(self, command: Command) -> bool:
+        """Send a command; False when there is no stage to take it."""
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(_frame(command))
+        return True
 
     async def _supervise(self) -> None:
         failures = 0
@@ -78,9 +80,8 @@ class StageProcess:
                 self.error = str(error)
                 log.warning("the stage %s", error, exc_info=not isinstance(error, StageError))
             self.restarts += 1
-            was_ready, self.ready = self.ready, None
-            if was_ready:
-                self._lost()
+            self.ready = None
+            self._lost()
             if failures >= GIVE_UP_AFTER:
                 log.error("the stage cannot be started: %s", self.error)
                 await asyncio.sleep(30)
@@ -90,21 +91,24 @@ class StageProcess:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
-                stdin=DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env=environment,
-            )
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
+        self._process = None
         try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
+                    stdin=DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env=environment,
+                )
             self._writer.write(_frame(replace(self._config, first_tick=self._next_tick())))
             while True:
                 timeout = SILENCE_S if self.ready else START_TIMEOUT_S
                 async with asyncio.timeout(timeout):
                     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
                     told: Told = pickle.loads(await reader.readexactly(length))  # noqa: S301 (our own stage wrote it)
+                if isinstance(told, Failed):
+                    raise StageError(f"cannot start: {told.reason}")
                 if isinstance(told, Ready):
                     self.ready, self.error = told, None
                 elif isinstance(told, Packet) and told.kind == "video":
@@ -116,9 +120,10 @@ class StageProcess:
             raise StageError("died and is being restarted") from None
         finally:
             self._writer.close()
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.wait()
+            if self._process is not None:
+                if self._process.returncode is None:
+                    self._process.kill()
+                await self._process.wait()
 
     def _next_tick(self) -> int:
         """Where a new stage goes on, so that the timeline has a hole rather than a repeat."""
