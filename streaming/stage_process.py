@@ -91,17 +91,18 @@ class StageProcess:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
-        self._process = None
+        process = None
         try:
             with theirs:
-                self._process = await asyncio.create_subprocess_exec(
+                reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
+                # Before anything that is told: from here on commands are taken, and wait in the socket.
+                self._writer.write(_frame(replace(self._config, first_tick=self._next_tick())))
+                process = self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
                     stdin=DEVNULL,
                     pass_fds=(theirs.fileno(),),
                     env=environment,
                 )
-            self._writer.write(_frame(replace(self._config, first_tick=self._next_tick())))
             while True:
                 timeout = SILENCE_S if self.ready else START_TIMEOUT_S
                 async with asyncio.timeout(timeout):
@@ -119,11 +120,13 @@ class StageProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise StageError("died and is being restarted") from None
         finally:
-            self._writer.close()
-            if self._process is not None:
-                if self._process.returncode is None:
-                    self._process.kill()
-                await self._process.wait()
+            if self._writer is not None:
+                self._writer.close()
+            if process is not None:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+            self._process = None
 
     def _next_tick(self) -> int:
         """Where a new stage goes on, so that the timeline has a hole rather than a repeat."""
