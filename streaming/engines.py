@@ -74,6 +74,8 @@ class Engines:
         self._store = store
         self._needs: dict[str, Need] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._fetching = asyncio.Lock()
+        """One model at a time, in order; one that has to be tried again later lets the next pass."""
         for room in rooms:
             self._need_for(room, hearing)
 
@@ -99,7 +101,14 @@ class Engines:
             self._add(Need(RECOGNITION, what, factory, room.hearing.model, nice=3))
 
     def _add(self, need: Need) -> None:
-        self._needs.setdefault(need.name, need)
+        if need.model is not None:
+            find(need.model)  # a model that does not exist is an error at the start
+        other = self._needs.setdefault(need.name, need)
+        if (other.factory, other.model, other.options) != (need.factory, need.model, need.options):
+            raise RoomFileError(
+                f"two rooms want the {need.name} with different models or options; engines are shared by all rooms of"
+                " one 'everhost serve', so give both the same, or serve them apart"
+            )
 
     @property
     def needs(self) -> list[Need]:
@@ -111,21 +120,8 @@ class Engines:
 
     def start(self) -> None:
         """Begin to fetch and load, the small first: a voice speaks before the language model has arrived."""
-
-        async def bring_all() -> None:
-            needs = sorted(self._needs.values(), key=lambda need: find(need.model).bytes if need.model else 0)
-            loading: list[asyncio.Task[None]] = []
-            try:
-                for need in needs:
-                    if await self._fetch(need):
-                        task = asyncio.create_task(self._load(need), name=f"load {need.name}")
-                        loading.append(task)
-                await asyncio.gather(*loading)
-            finally:
-                for task in loading:
-                    task.cancel()
-
-        self._tasks.append(asyncio.create_task(bring_all(), name="bring engines"))
+        needs = sorted(self._needs.values(), key=lambda need: find(need.model).bytes if need.model else 0)
+        self._tasks += [asyncio.create_task(self._bring(need), name=f"bring {need.name}") for need in needs]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -142,9 +138,15 @@ class Engines:
         if (need := self._needs.get(name)) is not None:
             await need.settled.wait()
 
-    async def _fetch(self, need: Need) -> bool:
-        if need.model is None:
-            return True
+    async def _bring(self, need: Need) -> None:
+        try:
+            if need.model is None or await self._fetch(need, need.model):
+                await self._load(need)
+        except Exception as error:  # one engine's trouble is not the others'
+            need.error = str(error) or type(error).__name__
+            log.error("%s: %s", need.name, need.error, exc_info=not isinstance(error, EverhostError))
+
+    async def _fetch(self, need: Need, model: str) -> bool:
 
         def progress(name: str, done: int, total: int) -> None:
             need.done, need.total = done, total
@@ -152,7 +154,8 @@ class Engines:
         pause = 5.0
         while True:
             try:
-                await self._store.ensure(need.model, progress=progress)
+                async with self._fetching:
+                    await self._store.ensure(model, progress=progress)
             except EverhostError as error:
                 if need.error is None:
                     log.error("%s: %s", need.name, error)
@@ -169,14 +172,9 @@ class Engines:
         spec = EngineSpec(need.name, need.factory, self._arguments(need), nice=need.nice)
         need.worker = Worker(spec)
         await need.worker.start()
-        try:
-            await need.worker.ready()
-        except EngineError as error:
-            need.error = str(error)
-            log.error("%s", error)
-        else:
-            need.settled.set()
-            log.info("%s is loaded", need.name)
+        await need.worker.ready()
+        need.settled.set()
+        log.info("%s is loaded", need.name)
 
     def _arguments(self, need: Need) -> dict[str, Any]:
         if need.model is None:
@@ -197,7 +195,7 @@ class Engines:
         """A ready engine. Raises :class:`EngineError` saying what is still missing."""
         need = self._needs.get(name)
         if need is None or need.worker is None or not (need.ready or (even_cold and need.loaded)):
-            why = need.error if need and need.error else "is still arriving"
+            why = need.error if need and need.error else "is still arriving, or being started again"
             raise EngineError(f"{name}: {why}")
         return need.worker
 
