@@ -1,5 +1,6 @@
 """What joins a room to its knowledge: the index of its documents, and a language model wherever it runs."""
 
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -30,8 +31,10 @@ class EmbeddedChat:
     ) -> AsyncGenerator[str, None]:
         chat = await self._connect()
         try:
-            async for text in chat.stream(messages, max_tokens=max_tokens, temperature=temperature, stop=stop):
-                yield text
+            made = chat.stream(messages, max_tokens=max_tokens, temperature=temperature, stop=stop)
+            async with contextlib.aclosing(made) as texts:  # an interrupt frees the model at once
+                async for text in texts:
+                    yield text
         except LLMError as error:
             if error.retryable:  # it hangs or is gone: the next question finds a fresh one
                 await self._engines.restart(LLM)
