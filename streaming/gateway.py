@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PAGES: Final = Path(str(files("streaming").joinpath("pages")))
 STATUS_S: Final = 1.0
+GOODBYE_S: Final = 1.0
 MAX_OFFER: Final = 65_536
 """Bytes of an SDP offer; Chromium's largest are about 8 KiB."""
 SECURITY_HEADERS: Final = {
@@ -73,6 +74,8 @@ class House:
             asyncio.create_task(self._warm_up(), name="warm up"),
         ]
         self._tasks += [asyncio.create_task(self._learn(on_air), name="learn") for on_air in self.rooms.values()]
+        for task in self._tasks:
+            task.add_done_callback(_log_failure)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -121,6 +124,11 @@ class House:
             return
         self._answerers[on_air.settings.id] = answerer
         on_air.knows(answerer)
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s: %s", task.get_name(), error, exc_info=error)
 
 
 def create_app(house: House) -> FastAPI:
@@ -269,15 +277,26 @@ async def _body(request: Request) -> bytes:
 
 async def _seat(socket: WebSocket, on_air: OnAir) -> None:
     seat = on_air.greet()
+    tasks: list[asyncio.Task[Any]] = [
+        asyncio.create_task(_send_all(socket, seat)),
+        asyncio.create_task(_receive_all(socket, on_air, seat)),
+        asyncio.create_task(seat.overflowed.wait()),
+    ]
     try:
-        async with asyncio.TaskGroup() as group:
-            sending = group.create_task(_send_all(socket, seat))
-            await _receive_all(socket, on_air, seat)
-            sending.cancel()
-    except* (WebSocketDisconnect, RuntimeError, ConnectionError):
-        pass  # gone while being written to
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         on_air.leave(seat)
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    if seat.overflowed.is_set():
+        # Whoever takes nothing may not take the reason either.
+        with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+            async with asyncio.timeout(GOODBYE_S):
+                await socket.close(1013, "you did not take your messages; come back")
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
 
 
 async def _receive_all(socket: WebSocket, on_air: OnAir, seat: Seat) -> None:
@@ -294,6 +313,6 @@ async def _receive_all(socket: WebSocket, on_air: OnAir, seat: Seat) -> None:
 
 
 async def _send_all(socket: WebSocket, seat: Seat) -> None:
-    while not seat.overflowed.is_set():
-        await socket.send_text(await seat.outbox.get())
-    await socket.close(1013, "you did not take your messages; come back")
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # gone while being written to
+        while True:
+            await socket.send_text(await seat.outbox.get())

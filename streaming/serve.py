@@ -54,7 +54,7 @@ def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path 
 
     with logging_redirect_tqdm() if sys.stderr.isatty() else contextlib.nullcontext():
         asyncio.run(run())
-    return 0
+    return 0 if server.started else 1
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -59,6 +59,25 @@ async def receive(socket: websockets.ClientConnection, kind: str) -> dict[str, A
                 return message
 
 
+async def test_a_viewer_who_reads_nothing_is_let_go_and_the_others_stay(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (address, house):
+        room = house.rooms["test"]
+        url = f"ws://{address}/rooms/test/ws"
+        async with websockets.connect(url, compression=None) as deaf, websockets.connect(url) as good:
+            await receive(good, "welcome")
+            deaf.transport.pause_reading()
+            flood = json.dumps({"type": "notice", "to": "room", "code": "flood", "text": "." * 100_000})
+            for _ in range(2000):
+                if room.viewers == 1:
+                    break
+                room.broadcast(flood)
+                await receive(good, "notice")
+            assert room.viewers == 1
+            await good.send('{"type":"ask","id":"c1","text":"?"}')
+            assert (await receive(good, "rejected"))["id"] == "c1"
+            deaf.transport.abort()
+
+
 async def test_a_viewer_is_welcomed_and_bad_messages_harm_nobody(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (address, _):
         url = f"ws://{address}/rooms/test/ws"
