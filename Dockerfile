@@ -15,14 +15,17 @@ RUN apt-get update \
 RUN useradd --system --create-home --home-dir /var/lib/everhost everhost
 WORKDIR /opt/everhost
 
-# The pins first: what they bring is kept when only everhost's own code changes.
-COPY constraints.txt ./
-RUN python3 -m venv .venv && .venv/bin/pip install --no-cache-dir -q --upgrade 'pip>=25.1'
-COPY pyproject.toml README.md LICENSE NOTICE ./
+# The dependencies first: they are kept when only everhost's own code changes.
+COPY constraints.txt pyproject.toml ./
+RUN python3 -m venv .venv \
+    && .venv/bin/pip install --no-cache-dir -q --upgrade 'pip>=25.1' \
+    && .venv/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > dependencies.txt \
+    && .venv/bin/pip install --no-cache-dir -q -c constraints.txt -r dependencies.txt
+COPY README.md LICENSE NOTICE ./
 COPY avatar ./avatar
 COPY knowledge ./knowledge
 COPY streaming ./streaming
-RUN .venv/bin/pip install --no-cache-dir -q -c constraints.txt .
+RUN .venv/bin/pip install --no-cache-dir -q --no-deps .
 COPY rooms ./rooms
 
 USER everhost
