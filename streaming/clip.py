@@ -61,12 +61,17 @@ def render(
         raise EverhostError(f"{out}: clips are MP4; give a name that ends in .mp4")
     if not out.parent.is_dir():
         raise EverhostError(f"there is no folder {out.parent}; make it or choose another")
+    if out.is_dir():
+        raise EverhostError(f"{out} is a folder; name a file in it")
     partial = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.mp4")
     try:
         ticks = _write(chunks, host, partial, width, height, seed, progress)
         partial.replace(out)
+    except OSError as error:  # FFmpeg's own are of this kind too
+        raise EverhostError(f"{out} cannot be written: {error.strerror}; choose another name or folder") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return ticks
 
 
@@ -129,7 +134,8 @@ class _Mp4(contextlib.AbstractContextManager["_Mp4"]):
         sound.time_base = Fraction(1, SAMPLE_RATE)
         self._file.mux(self._audio.encode(sound))
 
-    def __exit__(self, *_: object) -> None:
-        self._file.mux(self._video.encode(None))
-        self._file.mux(self._audio.encode(None))
-        self._file.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        with contextlib.closing(self._file):
+            if kind is None:
+                self._file.mux(self._video.encode(None))
+                self._file.mux(self._audio.encode(None))
