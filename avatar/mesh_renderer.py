@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from avatar import raster
 from avatar.face import FaceFrame
-from avatar.pack import Box, Pack, grid_nodes
+from avatar.pack import Box, Bytes2, Pack, grid_nodes
 from avatar.picture import Picture
 
 Floats = npt.NDArray[np.float32]
@@ -50,10 +50,12 @@ class MeshRenderer:
         self._depth = np.empty((h, w), np.float32)
         self._where = np.zeros((h, w), np.uint32)
         self._touched = np.zeros((grid_nodes(h) - 1, grid_nodes(w) - 1), np.uint8)
-        self._atlas_y = pack.atlas_y[..., None].copy()
-        self._back = np.ascontiguousarray(np.moveaxis(pack.back, 0, -1))
-        self._front = np.ascontiguousarray(np.moveaxis(pack.front, 0, -1))
-        self._back_bounds, self._front_bounds = _opacity_bounds(pack.back[1]), _opacity_bounds(pack.front[1])
+        self._atlas, self._atlas_uv = pack_luma(pack.atlas_y), pack_chroma(pack.atlas_uv)
+        self._stride = pack.atlas_y.shape[1]
+        self._cover_bounds = _bounds(pack.cover, raster.CELL)
+        self._back, self._back_uv = pack_layer(pack.back), pack_chroma(pack.back_uv)
+        self._front, self._front_uv = pack_layer(pack.front), pack_chroma(pack.front_uv)
+        self._back_bounds, self._front_bounds = _bounds_around(pack.back[1]), _bounds_around(pack.front[1])
         nodes = (grid_nodes(h), grid_nodes(w), 2)
         self._back_grid, self._front_grid = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
 
@@ -75,20 +77,54 @@ class MeshRenderer:
         raster.warp_grid(pack.back_reach, pivot, rotation, translation, lens, x0, y0, self._back_grid)
         raster.warp_grid(pack.front_reach, pivot, rotation, translation, lens, x0, y0, self._front_grid)
         raster.shade(
-            self._depth, self._where, self._touched, self._atlas_y, pack.atlas_uv, pack.cover,
-            self._plate_y, self._plate_u, self._plate_v, self._back, pack.back_uv, self._back_bounds, self._back_grid,
-            self._front, pack.front_uv, self._front_bounds, self._front_grid, x0, y0, picture.y, picture.u, picture.v,
+            self._where, self._touched, self._atlas, self._atlas_uv, self._stride, pack.cover, self._cover_bounds,
+            self._plate_y, self._plate_u, self._plate_v,
+            self._back, self._back_uv, self._back_bounds, self._back_grid,
+            self._front, self._front_uv, self._front_bounds, self._front_grid,
+            x0, y0, picture.y, picture.u, picture.v,
         )  # fmt: skip
 
 
-def _opacity_bounds(opacity: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(rows, columns, 2): the least and greatest opacity in each cell of the warp grid."""
+def _quads(plane: Bytes2) -> npt.NDArray[np.uint64]:
+    """(h, w): each pixel with its right, lower and lower right neighbours, a byte each from the lowest."""
+    wide = np.pad(plane, ((0, 1), (0, 1)), mode="edge").astype(np.uint64)
+    parts = (wide[:-1, :-1], wide[:-1, 1:], wide[1:, :-1], wide[1:, 1:])
+    a, b, c, d = (part << np.uint64(8 * k) for k, part in enumerate(parts))
+    return np.asarray(a | b | c | d)
+
+
+def pack_luma(luma: Bytes2) -> npt.NDArray[np.uint32]:
+    """(h · w,): all that a bilinear sample needs in one word."""
+    return _quads(luma).astype(np.uint32).ravel()
+
+
+def pack_layer(layer: Bytes2) -> npt.NDArray[np.int64]:
+    """(h · w,): as :func:`pack_luma`, luma in the lower half and opacity in the upper; clear along its edges."""
+    opacity = np.zeros_like(layer[1])
+    opacity[1:-2, 1:-2] = layer[1][1:-2, 1:-2]
+    return (_quads(layer[0]) | _quads(opacity) << np.uint64(32)).view(np.int64).ravel()
+
+
+def pack_chroma(chroma: Bytes2) -> npt.NDArray[np.uint16]:
+    """(h · w,): U in the lower byte, V in the upper."""
+    return np.ascontiguousarray(chroma).view("<u2").ravel()
+
+
+def _bounds(opacity: Bytes2, side: int) -> Bytes2:
+    """(rows, columns, 2): the least and greatest opacity in each square of ``side`` pixels."""
     h, w = opacity.shape
-    pad = ((0, -h % raster.CELL), (0, -w % raster.CELL))
-    cells = np.pad(opacity, pad, mode="edge").reshape(
-        (h + pad[0][1]) // raster.CELL, raster.CELL, (w + pad[1][1]) // raster.CELL, raster.CELL
-    )
-    return np.stack([cells.min((1, 3)), cells.max((1, 3))], -1)
+    wide = np.pad(opacity, ((0, -h % side), (0, -w % side)), mode="edge")
+    squares = wide.reshape(wide.shape[0] // side, side, wide.shape[1] // side, side)
+    return np.stack([squares.min((1, 3)), squares.max((1, 3))], -1)
+
+
+def _bounds_around(opacity: Bytes2) -> Bytes2:
+    """(rows, columns, 2): the least and greatest opacity within reach of each block, as the shader asks for them."""
+    blocks = -(-(raster.REACH + 1) // raster.BLOCK)
+    near = _bounds(opacity, raster.BLOCK)
+    near = np.pad(near, ((blocks, blocks), (blocks, blocks), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(near, (2 * blocks + 1, 2 * blocks + 1), (0, 1))
+    return np.stack([windows[:, :, 0].min((2, 3)), windows[:, :, 1].max((2, 3))], -1)
 
 
 def rotation_matrix(angles: Floats) -> Floats:

@@ -16,6 +16,12 @@ UV_SHIFT = 4
 """Atlas positions are stored in 1/16 texel, 16 bits an axis."""
 CELL = 16
 """Pixels between two nodes of a layer's warp grid."""
+HALF = CELL // 2
+"""A cell's side in the chroma planes."""
+BLOCK = 4
+"""Pixels between two places where a layer's opacity bounds are known."""
+REACH = 11
+"""Pixels around such a place, whichever of its block, that its bounds hold for; a bilinear sample's width is extra."""
 
 
 def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,6 +30,11 @@ def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function)
     except RuntimeError:  # neither the package nor the user's cache folder can be written
         return njit(nogil=True, fastmath=True, error_model="numpy")(function)
+
+
+def _part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a piece into every loop that uses it: a call would count references to each array handed over."""
+    return njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)(function)
 
 
 @_kernel
@@ -74,58 +85,56 @@ def rasterize(triangles, screen, uvs, x0, y0, depth, where, touched):  # type: i
     for y in range(h):
         for x in range(w):
             depth[y, x] = FAR
+            where[y, x] = 0
     for j in range(touched.shape[0]):
         for i in range(touched.shape[1]):
             touched[j, i] = 0
-    one = np.float32(1 << UV_SHIFT)
+    one, half = np.float32(1 << UV_SHIFT), np.float32(0.5)
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        a, b, c = np.uintp(triangles[t, 0]), np.uintp(triangles[t, 1]), np.uintp(triangles[t, 2])
         xa, ya = screen[a, 0] - x0, screen[a, 1] - y0
         xb, yb = screen[b, 0] - x0, screen[b, 1] - y0
         xc, yc = screen[c, 0] - x0, screen[c, 1] - y0
-        area = (xb - xa) * (yc - ya) - (xc - xa) * (yb - ya)
+        x1, y1, x2, y2 = xb - xa, yb - ya, xc - xa, yc - ya
+        area = x1 * y2 - x2 * y1
         if area >= np.float32(-1e-6):  # rows grow downwards, so counter-clockwise is negative
             continue
-        top = max(0, math.ceil(min(ya, yb, yc) - np.float32(0.5)))
-        bottom = min(h, math.ceil(max(ya, yb, yc) - np.float32(0.5)))
-        if top >= bottom:
+        first, last = max(0, math.ceil(min(xa, xb, xc) - half)), min(w, math.ceil(max(xa, xb, xc) - half))
+        top, bottom = max(0, math.ceil(min(ya, yb, yc) - half)), min(h, math.ceil(max(ya, yb, yc) - half))
+        if top >= bottom or first >= last:
             continue
-        first, last = max(0, int(min(xa, xb, xc))), min(w - 1, int(max(xa, xb, xc)))
         for j in range(top // CELL, (bottom - 1) // CELL + 1):
-            for i in range(first // CELL, last // CELL + 1):
+            for i in range(first // CELL, (last - 1) // CELL + 1):
                 touched[j, i] = 1
         inv = np.float32(1.0) / area
-        za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-        ua, ub, uc = uvs[t, 0, 0] * one, uvs[t, 1, 0] * one, uvs[t, 2, 0] * one
-        va, vb, vc = uvs[t, 0, 1] * one, uvs[t, 1, 1] * one, uvs[t, 2, 1] * one
         # Attributes are planes over the screen: value = at a + gradient · (p - a).
-        x1, y1, x2, y2 = xb - xa, yb - ya, xc - xa, yc - ya
-        zx, zy = ((zb - za) * y2 - (zc - za) * y1) * inv, ((zc - za) * x1 - (zb - za) * x2) * inv
-        ux, uy = ((ub - ua) * y2 - (uc - ua) * y1) * inv, ((uc - ua) * x1 - (ub - ua) * x2) * inv
-        vx, vy = ((vb - va) * y2 - (vc - va) * y1) * inv, ((vc - va) * x1 - (vb - va) * x2) * inv
+        za, z1, z2 = screen[a, 2], screen[b, 2] - screen[a, 2], screen[c, 2] - screen[a, 2]
+        ua, u1, u2 = uvs[t, 0, 0] * one, (uvs[t, 1, 0] - uvs[t, 0, 0]) * one, (uvs[t, 2, 0] - uvs[t, 0, 0]) * one
+        va, v1, v2 = uvs[t, 0, 1] * one, (uvs[t, 1, 1] - uvs[t, 0, 1]) * one, (uvs[t, 2, 1] - uvs[t, 0, 1]) * one
+        zx, zy = (z1 * y2 - z2 * y1) * inv, (z2 * x1 - z1 * x2) * inv
+        ux, uy = (u1 * y2 - u2 * y1) * inv, (u2 * x1 - u1 * x2) * inv
+        vx, vy = (v1 * y2 - v2 * y1) * inv, (v2 * x1 - v1 * x2) * inv
+        # Edges run from the upper end to the lower, so that triangles that share one agree about it.
+        xt, yt, xm, ym, xl, yl = xa, ya, xb, yb, xc, yc
+        if ym < yt:
+            xt, yt, xm, ym = xm, ym, xt, yt
+        if yl < ym:
+            xm, ym, xl, yl = xl, yl, xm, ym
+            if ym < yt:
+                xt, yt, xm, ym = xm, ym, xt, yt
+        long_, upper, lower = (xl - xt) / (yl - yt), (xm - xt) / (ym - yt), (xl - xm) / (yl - ym)
         for y in range(top, bottom):
-            py = y + np.float32(0.5)
-            left, right = FAR, -FAR
-            if (ya <= py) != (yb <= py):
-                x = xa + (py - ya) * (xb - xa) / (yb - ya)
-                left, right = min(left, x), max(right, x)
-            if (yb <= py) != (yc <= py):
-                x = xb + (py - yb) * (xc - xb) / (yc - yb)
-                left, right = min(left, x), max(right, x)
-            if (yc <= py) != (ya <= py):
-                x = xc + (py - yc) * (xa - xc) / (ya - yc)
-                left, right = min(left, x), max(right, x)
-            begin, end = max(0, math.ceil(left - np.float32(0.5))), min(w, math.ceil(right - np.float32(0.5)))
-            if begin >= end:
-                continue
-            ox, oy = begin + np.float32(0.5) - xa, py - ya
-            z = za + zx * ox + zy * oy
-            u = ua + ux * ox + uy * oy
-            v = va + vx * ox + vy * oy
+            py = y + half
+            one_end = xt + (py - yt) * long_
+            other = xt + (py - yt) * upper if py < ym else xm + (py - ym) * lower
+            begin = max(0, math.ceil(min(one_end, other) - half))
+            end = min(w, math.ceil(max(one_end, other) - half))
+            ox, oy = begin + half - xa, py - ya
+            z, u, v = za + zx * ox + zy * oy, ua + ux * ox + uy * oy, va + vx * ox + vy * oy
             for x in range(begin, end):
-                if z < depth[y, x]:
-                    depth[y, x] = z
-                    where[y, x] = (np.uint32(v) << np.uint32(16)) | np.uint32(u)
+                if z < depth[np.uintp(y), np.uintp(x)]:
+                    depth[np.uintp(y), np.uintp(x)] = z
+                    where[np.uintp(y), np.uintp(x)] = (np.uint32(v) << np.uint32(16)) | np.uint32(u)
                 z += zx
                 u += ux
                 v += vx
@@ -164,191 +173,208 @@ def warp_grid(reach, pivot, rotation, translation, lens, x0, y0, out):  # type: 
             out[r, c, 1] = qy - y0
 
 
-@njit(nogil=True, forceinline=True)
-def _mix(image, row, column, fx, fy, channel):  # type: ignore[no-untyped-def]
-    """Bilinear sample of one channel of a uint8 image, fractions in 1/256, as 0…65280 (8.8 fixed point)."""
-    # Unsigned indices spare Numba's test for negative ones.
-    j, i, k = np.uintp(row), np.uintp(column), np.uintp(channel)
-    a, b = np.int32(image[j, i, k]), np.int32(image[j, i + np.uintp(1), k])
-    c, d = np.int32(image[j + np.uintp(1), i, k]), np.int32(image[j + np.uintp(1), i + np.uintp(1), k])
-    top = (a << 8) + fx * (b - a)
-    low = (c << 8) + fx * (d - c)
-    return top + ((fy * ((low - top) >> 4)) >> 4)
+@_part
+def _bilinear(q, fx, fy):  # type: ignore[no-untyped-def]
+    """Four packed bytes, mixed by fractions in 1/16, as 0…65280 (8.8 fixed point)."""
+    row = (q & 0x00FF00FF) * (16 - fx) + ((q >> 8) & 0x00FF00FF) * fx
+    return (row & 0xFFFF) * (16 - fy) + (row >> 16) * fy
 
 
-@_kernel
-def _opacity_bounds(bounds, grid, gj, gi, h, w):  # type: ignore[no-untyped-def]
-    """Least and greatest opacity a layer can have in a cell, from per-cell ``bounds`` (rows, columns, 2)."""
-    x_low, x_high, y_low, y_high = np.float32(1e9), np.float32(-1e9), np.float32(1e9), np.float32(-1e9)
-    for j in range(gj, gj + 2):
-        for i in range(gi, gi + 2):
-            x, y = grid[j, i, 0], grid[j, i, 1]
-            x_low, x_high = min(x_low, x), max(x_high, x)
-            y_low, y_high = min(y_low, y), max(y_high, y)
-    i0, i1 = max(0, int(x_low - 2) // CELL), min(bounds.shape[1] - 1, max(0, int(x_high + 2) // CELL))
-    j0, j1 = max(0, int(y_low - 2) // CELL), min(bounds.shape[0] - 1, max(0, int(y_high + 2) // CELL))
-    least, greatest = 255, 0
-    for j in range(j0, j1 + 1):
-        for i in range(i0, i1 + 1):
-            least, greatest = min(least, int(bounds[j, i, 0])), max(greatest, int(bounds[j, i, 1]))
-    if x_low < 1 or y_low < 1 or x_high > w - 2 or y_high > h - 2:
-        least = 0
-    return least, greatest
+@_part
+def _hair(q, fx, fy):  # type: ignore[no-untyped-def]
+    """A layer's eight packed bytes, mixed by fractions in 1/128: opacity above bit 46, luma as 8.14 below bit 32.
+
+    Finer fractions would reach the sign bit, where compiled overflow is undefined.
+    """
+    row = (q & 0x00FF00FF00FF00FF) * (128 - fx) + ((q >> 8) & 0x00FF00FF00FF00FF) * fx
+    return (row & 0x0000FFFF0000FFFF) * (128 - fy) + ((row >> 16) & 0x0000FFFF0000FFFF) * fy
 
 
-@_kernel
-def _blend_layer(layer, chroma, grid, gj, gi, rows, columns, opaque, luma, cu, cv):  # type: ignore[no-untyped-def]
-    """Lay a warped layer over a cell. ``luma``, ``cu``, ``cv`` are 8.8 fixed point."""
-    h, w = layer.shape[0], layer.shape[1]
-    one = np.float32(65536.0)
-    step = np.float32(1.0 / CELL)
+@_part
+def _row(grid, gj, gi, y):  # type: ignore[no-untyped-def]
+    """Where row ``y`` of a cell is read in a layer: (column, row) of its first pixel and the steps, in 1/65536."""
+    one, step = np.float32(65536.0), np.float32(1.0 / CELL)
+    f = (np.float32(y) + np.float32(0.5)) * step
+    xl = grid[gj, gi, 0] + (grid[gj + 1, gi, 0] - grid[gj, gi, 0]) * f
+    xr = grid[gj, gi + 1, 0] + (grid[gj + 1, gi + 1, 0] - grid[gj, gi + 1, 0]) * f
+    yl = grid[gj, gi, 1] + (grid[gj + 1, gi, 1] - grid[gj, gi, 1]) * f
+    yr = grid[gj, gi + 1, 1] + (grid[gj + 1, gi + 1, 1] - grid[gj, gi + 1, 1]) * f
+    dx, dy = np.int64((xr - xl) * step * one), np.int64((yr - yl) * step * one)
+    sx = np.int64((xl - np.float32(0.5)) * one) + (dx >> 1)
+    sy = np.int64((yl - np.float32(0.5)) * one) + (dy >> 1)
+    return sx, sy, dx, dy
+
+
+@_part
+def _layer_bounds(bounds, grid, gj, gi, h, w):  # type: ignore[no-untyped-def]
+    """Least and greatest opacity a layer can have in a cell: one look into ``bounds`` where the warp is mild."""
+    xa, xb, xc, xd = grid[gj, gi, 0], grid[gj, gi + 1, 0], grid[gj + 1, gi, 0], grid[gj + 1, gi + 1, 0]
+    ya, yb, yc, yd = grid[gj, gi, 1], grid[gj, gi + 1, 1], grid[gj + 1, gi, 1], grid[gj + 1, gi + 1, 1]
+    x_low, x_high, y_low, y_high = min(xa, xb, xc, xd), max(xa, xb, xc, xd), min(ya, yb, yc, yd), max(ya, yb, yc, yd)
+    if x_high - x_low > 2 * REACH or y_high - y_low > 2 * REACH:
+        return 0, 255
+    i = min(max(int((x_low + x_high) * np.float32(0.5)) // BLOCK, 0), bounds.shape[1] - 1)
+    j = min(max(int((y_low + y_high) * np.float32(0.5)) // BLOCK, 0), bounds.shape[0] - 1)
+    inside = x_low >= 1 and y_low >= 1 and x_high <= w - 2 and y_high <= h - 2
+    return int(bounds[j, i, 0]) if inside else 0, int(bounds[j, i, 1])
+
+
+@_part
+def _drawn(where, cover, clothed, ty, tx, rows, columns):  # type: ignore[no-untyped-def]
+    """How many pixels of a cell show the mesh, and whether it hides all that lies behind it."""
+    seen, bare = np.int32(0), np.int32(0)
+    if clothed:
+        for y in range(ty, ty + rows):
+            for x in range(tx, tx + columns):
+                drawn = where[np.uintp(y), np.uintp(x)] != 0
+                seen += np.int32(drawn and cover[np.uintp(y), np.uintp(x)] < 255)
+                bare += np.int32(drawn and cover[np.uintp(y), np.uintp(x)] == 0)
+        return seen, bare == rows * columns
+    for y in range(ty, ty + rows):
+        for x in range(tx, tx + columns):
+            seen += np.int32(where[np.uintp(y), np.uintp(x)] != 0)
+    return seen, seen == rows * columns
+
+
+@_part
+def _plate_onto(plate, ty, tx, rows, columns, side, out):  # type: ignore[no-untyped-def]
     for y in range(rows):
-        fy = (np.float32(y) + np.float32(0.5)) * step
-        xl = grid[gj, gi, 0] * (1 - fy) + grid[gj + 1, gi, 0] * fy
-        xr = grid[gj, gi + 1, 0] * (1 - fy) + grid[gj + 1, gi + 1, 0] * fy
-        yl = grid[gj, gi, 1] * (1 - fy) + grid[gj + 1, gi, 1] * fy
-        yr = grid[gj, gi + 1, 1] * (1 - fy) + grid[gj + 1, gi + 1, 1] * fy
-        dx, dy = np.int32((xr - xl) * step * one), np.int32((yr - yl) * step * one)
-        sx = np.int32((xl - np.float32(0.5)) * one) + (dx >> 1)
-        sy = np.int32((yl - np.float32(0.5)) * one) + (dy >> 1)
         for x in range(columns):
-            i, j = sx >> 16, sy >> 16
-            if 0 <= i < w - 1 and 0 <= j < h - 1:
-                fx, fv = (sx >> 8) & 255, (sy >> 8) & 255
-                a = 255 if opaque else _mix(layer, j, i, fx, fv, 1) >> 8
-                if a > 1:
-                    value = _mix(layer, j, i, fx, fv, 0)
-                    a += a >> 7
-                    luma[y, x] += ((value - luma[y, x]) * a) >> 8
-                    if not (x & 1 or y & 1):
-                        ci, cj = i >> 1, j >> 1
-                        cu[y >> 1, x >> 1] += (((np.int32(chroma[cj, ci, 0]) << 8) - cu[y >> 1, x >> 1]) * a) >> 8
-                        cv[y >> 1, x >> 1] += (((np.int32(chroma[cj, ci, 1]) << 8) - cv[y >> 1, x >> 1]) * a) >> 8
+            out[np.uintp(y * side + x)] = np.int32(plate[np.uintp(ty + y), np.uintp(tx + x)]) << 8
+
+
+@_part
+def _mesh_onto(where, atlas, atlas_uv, stride, ty, tx, rows, columns, words, seen, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Lay the mesh over a cell. Fetching and blending are loops of their own: the second runs in vector registers."""
+    last = atlas.shape[0] - 1
+    for y in range(rows):
+        for x in range(columns):
+            n = np.uintp(y * CELL + x)
+            p = np.int64(where[np.uintp(ty + y), np.uintp(tx + x)])
+            u, v = (p & 0xFFFF) - 8, (p >> 16) - 8
+            at = min(max((v >> 4) * stride + (u >> 4), 0), last)
+            words[n] = np.int64(atlas[np.uintp(at)]) | ((u & 15) << 32) | ((v & 15) << 40)
+            seen[n] = np.int32(p != 0)
+    for k in range(CELL * CELL):
+        n = np.uintp(k)
+        q = words[n]
+        value = np.int32(_bilinear(q & 0xFFFFFFFF, (q >> 32) & 15, (q >> 40) & 15))
+        luma[n] = value if seen[n] else luma[n]
+    half, last = stride >> 1, atlas_uv.shape[0] - 1
+    for y in range(0, rows, 2):
+        for x in range(0, columns, 2):
+            p = np.int64(where[np.uintp(ty + y), np.uintp(tx + x)])
+            if p != 0:
+                u, v = (p & 0xFFFF) - 8, (p >> 16) - 8
+                c = np.int32(atlas_uv[np.uintp(min(max((v >> 5) * half + (u >> 5), 0), last))])
+                n = np.uintp((y >> 1) * HALF + (x >> 1))
+                cu[n], cv[n] = (c & 255) << 8, c & 0xFF00
+
+
+@_part
+def _hair_onto(layer, layer_uv, h, w, grid, gj, gi, rows, columns, words, parts, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Lay a layer over a cell."""
+    half = w >> 1
+    for y in range(rows):
+        sx, sy, dx, dy = _row(grid, gj, gi, y)
+        for x in range(columns):
+            n = np.uintp(y * CELL + x)
+            words[n] = layer[np.uintp(min(max(sy >> 16, 0), h - 2) * w + min(max(sx >> 16, 0), w - 2))]
+            parts[n] = ((sx >> 9) & 127) | (((sy >> 9) & 127) << 8)
             sx += dx
             sy += dy
+    for k in range(CELL * CELL):
+        n = np.uintp(k)
+        value = _hair(words[n], np.int64(parts[n] & 255), np.int64(parts[n] >> 8))
+        a = np.int32(value >> 46)
+        a += a >> 7
+        parts[n] = a
+        under = luma[n]
+        luma[n] = under + (((np.int32((value & 0xFFFFFFFF) >> 6) - under) * a) >> 8)
+    for y in range(0, rows, 2):
+        cx, cy, dx, dy = _row(grid, gj, gi, y)
+        for x in range(0, columns, 2):
+            a = parts[np.uintp(y * CELL + x)]
+            if a > 1:
+                n = np.uintp((y >> 1) * HALF + (x >> 1))
+                c = np.int32(
+                    layer_uv[np.uintp((min(max(cy >> 16, 0), h - 2) >> 1) * half + (min(max(cx >> 16, 0), w - 2) >> 1))]
+                )
+                cu[n] += ((((c & 255) << 8) - cu[n]) * a) >> 8
+                cv[n] += (((c & 0xFF00) - cv[n]) * a) >> 8
+            cx += 2 * dx
+            cy += 2 * dy
 
 
-@_kernel
-def _blend_mesh(depth, where, atlas_y, atlas_uv, cover, ty, tx, rows, columns, luma, cu, cv):  # type: ignore[no-untyped-def]
-    """Lay the mesh over a cell, under the plate's clothes."""
+@_part
+def _clothes_onto(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv):  # type: ignore[no-untyped-def]
+    """Put the plate's clothes back over what lies behind them."""
     for y in range(rows):
         for x in range(columns):
-            seen = 256 - np.int32(cover[ty + y, tx + x])
-            if seen == 1 or not depth[ty + y, tx + x] < FAR:
+            c = np.int32(cover[np.uintp(ty + y), np.uintp(tx + x)])
+            if c == 0:
                 continue
-            p = where[ty + y, tx + x]
-            u, v = np.int32(p & np.uint32(0xFFFF)) - 8, np.int32(p >> np.uint32(16)) - 8
-            # A sliver's planes can overshoot its corners; never read outside the atlas.
-            i, j = min(max(u >> UV_SHIFT, 0), atlas_y.shape[1] - 2), min(max(v >> UV_SHIFT, 0), atlas_y.shape[0] - 2)
-            value = _mix(atlas_y, j, i, (u & 15) << 4, (v & 15) << 4, 0)
-            luma[y, x] = value if seen == 256 else luma[y, x] + (((value - luma[y, x]) * seen) >> 8)
+            c += c >> 7
+            n = np.uintp(y * CELL + x)
+            luma[n] += (((np.int32(plate_y[np.uintp(ty + y), np.uintp(tx + x)]) << 8) - luma[n]) * c) >> 8
             if not (x & 1 or y & 1):
-                ci, cj = i >> 1, j >> 1
-                cu[y >> 1, x >> 1] += (((np.int32(atlas_uv[cj, ci, 0]) << 8) - cu[y >> 1, x >> 1]) * seen) >> 8
-                cv[y >> 1, x >> 1] += (((np.int32(atlas_uv[cj, ci, 1]) << 8) - cv[y >> 1, x >> 1]) * seen) >> 8
+                n = np.uintp((y >> 1) * HALF + (x >> 1))
+                j, i = np.uintp((ty + y) >> 1), np.uintp((tx + x) >> 1)
+                cu[n] += (((np.int32(plate_u[j, i]) << 8) - cu[n]) * c) >> 8
+                cv[n] += (((np.int32(plate_v[j, i]) << 8) - cv[n]) * c) >> 8
 
 
-@_kernel
-def _mesh_pixels(depth, cover, ty, tx, rows, columns):  # type: ignore[no-untyped-def]
-    """How many pixels of a cell show the mesh, and whether it hides all that lies behind it."""
-    seen, bare = 0, 0
+@_part
+def _write(values, side, rows, columns, y0, x0, out):  # type: ignore[no-untyped-def]
     for y in range(rows):
         for x in range(columns):
-            drawn = depth[ty + y, tx + x] < FAR
-            seen += drawn and cover[ty + y, tx + x] < 255
-            bare += drawn and cover[ty + y, tx + x] == 0
-    return seen, bare == rows * columns
+            out[np.uintp(y0 + y), np.uintp(x0 + x)] = (values[np.uintp(y * side + x)] + 128) >> 8
 
 
 @_kernel
 def shade(  # type: ignore[no-untyped-def]
-    depth,
-    where,
-    touched,
-    atlas_y,
-    atlas_uv,
-    cover,
-    plate_y,
-    plate_u,
-    plate_v,
-    back,
-    back_uv,
-    back_bounds,
-    back_grid,
-    front,
-    front_uv,
-    front_bounds,
-    front_grid,
-    x0,
-    y0,
-    out_y,
-    out_u,
-    out_v,
-):
+    where, touched, atlas, atlas_uv, stride, cover, cover_bounds, plate_y, plate_u, plate_v,
+    back, back_uv, back_bounds, back_grid, front, front_uv, front_bounds, front_grid, x0, y0, out_y, out_u, out_v,
+):  # fmt: skip
     """Compose the region cell by cell: plate, back layer, mesh, clothes, front layer; straight into the planes.
 
-    ``atlas_y`` is (A, B, 1), ``back`` and ``front`` (h, w, 2) luma and opacity, ``_uv`` (h // 2, w // 2, 2) chroma;
-    ``cover`` (h, w) is how far the plate's clothes hide the mesh. Cells where nothing but the plate shows are copied.
+    ``atlas`` is packed by ``avatar.mesh_renderer.pack_luma`` from rows of ``stride`` texels, ``back`` and ``front`` by
+    ``pack_layer``, every ``_uv`` by ``pack_chroma``; ``cover`` (h, w) is how far the plate's clothes hide the mesh.
+    Cells where nothing but the plate shows are copied.
     """
-    h, w = depth.shape
-    for y in range(h):
-        for x in range(w):
-            out_y[y0 + y, x0 + x] = plate_y[y, x]
-    for y in range(h // 2):
-        for x in range(w // 2):
-            out_u[y0 // 2 + y, x0 // 2 + x] = plate_u[y, x]
-            out_v[y0 // 2 + y, x0 // 2 + x] = plate_v[y, x]
-    luma = np.empty((CELL, CELL), np.int32)
-    cu, cv = np.empty((CELL // 2, CELL // 2), np.int32), np.empty((CELL // 2, CELL // 2), np.int32)
+    h, w = where.shape
+    out_y[y0 : y0 + h, x0 : x0 + w] = plate_y
+    out_u[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2] = plate_u
+    out_v[y0 // 2 : (y0 + h) // 2, x0 // 2 : (x0 + w) // 2] = plate_v
+    words, parts = np.zeros(CELL * CELL, np.int64), np.zeros(CELL * CELL, np.int32)
+    luma, cu, cv = np.zeros(CELL * CELL, np.int32), np.zeros(HALF * HALF, np.int32), np.zeros(HALF * HALF, np.int32)
     for gj in range((h + CELL - 1) // CELL):
         for gi in range((w + CELL - 1) // CELL):
             ty, tx = gj * CELL, gi * CELL
             rows, columns = min(CELL, h - ty), min(CELL, w - tx)
-            front_least, front_most = _opacity_bounds(front_bounds, front_grid, gj, gi, h, w)
-            mesh, back_most = 0, 0
-            if front_least < 255:
-                solid = False
-                if touched[gj, gi]:
-                    mesh, solid = _mesh_pixels(depth, cover, ty, tx, rows, columns)
-                if not solid:
-                    back_most = _opacity_bounds(back_bounds, back_grid, gj, gi, h, w)[1]
-            if front_most == 0 and back_most == 0 and mesh == 0:
+            front_least, front_most = _layer_bounds(front_bounds, front_grid, gj, gi, h, w)
+            clothed, hidden = cover_bounds[gj, gi, 1] > 0, cover_bounds[gj, gi, 0] == 255
+            mesh, solid = 0, False
+            if touched[gj, gi] and not hidden and front_least < 255:
+                mesh, solid = _drawn(where, cover, clothed, ty, tx, rows, columns)
+            back_most = 0
+            if not (solid or hidden or front_least == 255):
+                back_most = _layer_bounds(back_bounds, back_grid, gj, gi, h, w)[1]
+            if front_most == 0 and mesh == 0 and back_most == 0:
                 continue
-            hy, hx = ty // 2, tx // 2
-            for y in range(rows):
-                for x in range(columns):
-                    luma[y, x] = np.int32(plate_y[ty + y, tx + x]) << 8
-            for y in range(rows // 2):
-                for x in range(columns // 2):
-                    cu[y, x] = np.int32(plate_u[hy + y, hx + x]) << 8
-                    cv[y, x] = np.int32(plate_v[hy + y, hx + x]) << 8
+            hy, hx, half_rows, half_columns = ty >> 1, tx >> 1, rows >> 1, columns >> 1
+            if not solid and front_least < 255:
+                _plate_onto(plate_y, ty, tx, rows, columns, CELL, luma)
+                _plate_onto(plate_u, hy, hx, half_rows, half_columns, HALF, cu)
+                _plate_onto(plate_v, hy, hx, half_rows, half_columns, HALF, cv)
             if back_most > 0:
-                _blend_layer(back, back_uv, back_grid, gj, gi, rows, columns, False, luma, cu, cv)
-                _lay_clothes(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv)
+                _hair_onto(back, back_uv, h, w, back_grid, gj, gi, rows, columns, words, parts, luma, cu, cv)
             if mesh > 0:
-                _blend_mesh(depth, where, atlas_y, atlas_uv, cover, ty, tx, rows, columns, luma, cu, cv)
+                _mesh_onto(where, atlas, atlas_uv, stride, ty, tx, rows, columns, words, parts, luma, cu, cv)
+            if clothed and (mesh > 0 or back_most > 0):
+                _clothes_onto(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv)
             if front_most > 0:
-                _blend_layer(front, front_uv, front_grid, gj, gi, rows, columns, front_least == 255, luma, cu, cv)
-            for y in range(rows):
-                for x in range(columns):
-                    out_y[y0 + ty + y, x0 + tx + x] = (luma[y, x] + 128) >> 8
-            for y in range(rows // 2):
-                for x in range(columns // 2):
-                    out_u[y0 // 2 + hy + y, x0 // 2 + hx + x] = (cu[y, x] + 128) >> 8
-                    out_v[y0 // 2 + hy + y, x0 // 2 + hx + x] = (cv[y, x] + 128) >> 8
-
-
-@_kernel
-def _lay_clothes(cover, plate_y, plate_u, plate_v, ty, tx, rows, columns, luma, cu, cv):  # type: ignore[no-untyped-def]
-    """Put the plate's clothes back over what was laid behind them."""
-    for y in range(rows):
-        for x in range(columns):
-            c = np.int32(cover[ty + y, tx + x])
-            if c == 0:
-                continue
-            c += c >> 7
-            luma[y, x] += (((np.int32(plate_y[ty + y, tx + x]) << 8) - luma[y, x]) * c) >> 8
-            if not (x & 1 or y & 1):
-                u, v = np.int32(plate_u[(ty + y) >> 1, (tx + x) >> 1]), np.int32(plate_v[(ty + y) >> 1, (tx + x) >> 1])
-                cu[y >> 1, x >> 1] += (((u << 8) - cu[y >> 1, x >> 1]) * c) >> 8
-                cv[y >> 1, x >> 1] += (((v << 8) - cv[y >> 1, x >> 1]) * c) >> 8
+                _hair_onto(front, front_uv, h, w, front_grid, gj, gi, rows, columns, words, parts, luma, cu, cv)
+            _write(luma, CELL, rows, columns, y0 + ty, x0 + tx, out_y)
+            _write(cu, HALF, half_rows, half_columns, (y0 >> 1) + hy, (x0 >> 1) + hx, out_u)
+            _write(cv, HALF, half_rows, half_columns, (y0 >> 1) + hy, (x0 >> 1) + hx, out_v)
