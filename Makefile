@@ -19,6 +19,7 @@ run: .venv/.installed
 
 test: .venv/.dev lint
 	./.ci/packages chromium chromium-driver
+	command -v node >/dev/null || ./.ci/packages nodejs
 	$(BIN)/python -m pytest
 
 check: .venv/.dev lint

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors that a person can mend are printed without a traceback."""
     parsed = _parser().parse_args(arguments)
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before anything loads ONNX Runtime
     logging.basicConfig(
         level=logging.DEBUG if parsed.verbose else logging.INFO,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",

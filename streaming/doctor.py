@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 from streaming.errors import ModelError
 from streaming.models import CATALOGUE, Store, bars
+from streaming.workers import CHILD_ENVIRONMENT
 
 DEFAULT_MODELS: Final = ("whisper-base", "kokoro", "qwen2.5-coder-1.5b")
 """What a room uses that names no other."""
@@ -133,7 +134,7 @@ def _native_packages() -> list[Finding]:
 
 def _native_package(name: str) -> Finding:
     code = f"import {name}" + ("; numba.njit(lambda: 1)()" if name == "numba" else "")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **CHILD_ENVIRONMENT}
     try:
         ran = subprocess.run(
             [sys.executable, "-c", code],
@@ -149,7 +150,8 @@ def _native_package(name: str) -> Finding:
     if ran.returncode == 0:
         return Finding(name, True, "works")
     last = ran.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-    return Finding(name, False, last or f"dies with exit status {ran.returncode}", f"{_REINSTALL} {name}")
+    remedy = "apt-get install libgomp1" if "libgomp" in last else f"{_REINSTALL} {name}"
+    return Finding(name, False, last or f"dies with exit status {ran.returncode}", remedy)
 
 
 def _codecs() -> Finding:

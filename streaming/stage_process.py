@@ -17,6 +17,7 @@ from avatar.clock import TICKS_PER_SECOND
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.stage import Command, Failed, Ready, StageConfig, Told
+from streaming.workers import CHILD_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class StageProcess:
     async def _live(self) -> None:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        environment = {**os.environ, **CHILD_ENVIRONMENT}
         process = None
         try:
             with theirs:

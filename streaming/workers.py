@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from streaming.errors import EngineError
 from streaming.worker_frames import HEADER, Frame, Kind, encode
@@ -43,7 +43,7 @@ _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 30.0  # seconds
 _DEATHS_BEFORE_FAILED = 3
 """Deaths in a row while loading after which those in line are told; the engine is still tried again."""
 
-_SINGLE_THREAD = {
+CHILD_ENVIRONMENT: Final = {
     # Spinning BLAS and OpenMP threads would take the cores the stages need.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -53,6 +53,7 @@ _SINGLE_THREAD = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # a room reports to nobody
 }
 
 
@@ -138,7 +139,7 @@ class _Child:
                     stdout=PIPE,
                     stderr=STDOUT,
                     pass_fds=(theirs.fileno(),),
-                    env={**os.environ, **_SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env={**os.environ, **CHILD_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             except BaseException:
                 writer.close()

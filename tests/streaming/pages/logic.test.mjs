@@ -7,6 +7,15 @@ import { pathToFileURL } from "node:url";
 const load = (name) => import(pathToFileURL(`${process.env.PAGES_JS}/${name}`).href);
 
 if (!globalThis.navigator) globalThis.navigator = { language: "en" };
+if (!globalThis.CustomEvent) {
+  // Node 18 keeps it behind a flag.
+  globalThis.CustomEvent = class extends Event {
+    constructor(type, { detail = null, ...rest } = {}) {
+      super(type, rest);
+      this.detail = detail;
+    }
+  };
+}
 const { Backoff } = await load("backoff.js");
 const { CaptionTrack } = await load("captions.js");
 const { MediaClock } = await load("clock.js");
