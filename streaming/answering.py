@@ -9,7 +9,7 @@ from pathlib import Path
 from knowledge.answer import Context
 from knowledge.answerer import CitedAnswerer, open_knowledge, warm
 from knowledge.errors import LLMError
-from knowledge.llm import ChatModel, Message, OpenAIChat
+from knowledge.llm import Message, OpenAIChat
 from streaming.engines import LLM, Engines, WorkerEmbedder
 from streaming.errors import EngineError, RoomFileError
 from streaming.roomfile import LANGUAGES, Language, Llm, RoomFile
@@ -57,7 +57,7 @@ class EmbeddedChat:
         return self._chat
 
 
-def chat_model(llm: Llm, engines: Engines) -> ChatModel:
+def chat_model(llm: Llm, engines: Engines) -> EmbeddedChat | OpenAIChat:
     """The model a room names. Raises :class:`RoomFileError` when its key is not in the environment."""
     if llm.base_url is None:
         return EmbeddedChat(engines)
@@ -92,11 +92,11 @@ async def warm_up(settings: Sequence[RoomFile], engines: Engines) -> None:
         await chat.aclose()
 
 
-async def open_room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> CitedAnswerer:
-    """Open a room's index under ``folder``, taking in what changed in its documents."""
-    return await open_knowledge(
-        settings.documents,
-        folder / f"{settings.id}.index.sqlite",
-        WorkerEmbedder(engines),
-        chat_model(settings.llm, engines),
-    )
+@contextlib.asynccontextmanager
+async def room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> AsyncGenerator[CitedAnswerer, None]:
+    """A room's answerer while it is open; its index is under ``folder`` and takes in what changed in the documents."""
+    async with contextlib.aclosing(chat_model(settings.llm, engines)) as chat:
+        index = folder / f"{settings.id}.index.sqlite"
+        answerer = await open_knowledge(settings.documents, index, WorkerEmbedder(engines), chat)
+        async with contextlib.aclosing(answerer):
+            yield answerer

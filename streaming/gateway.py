@@ -18,7 +18,7 @@ from knowledge.answerer import CitedAnswerer
 from knowledge.library import Progress
 from streaming import metrics
 from streaming import protocol as say
-from streaming.answering import open_room_answerer, warm_up
+from streaming.answering import room_answerer, warm_up
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
@@ -54,6 +54,7 @@ class House:
     folder: Path
     """Where indexes and state are kept."""
     _answerers: dict[str, CitedAnswerer] = field(default_factory=dict)
+    _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @classmethod
@@ -82,8 +83,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(on_air.close() for on_air in self.rooms.values()))
-        for answerer in self._answerers.values():
-            await answerer.aclose()
+        await self._opened.aclose()
         await self.engines.close()
         self.state.close()
 
@@ -117,7 +117,8 @@ class House:
 
     async def _learn(self, on_air: OnAir) -> None:
         try:
-            answerer = await open_room_answerer(on_air.settings, self.engines, self.folder)
+            opening = room_answerer(on_air.settings, self.engines, self.folder)
+            answerer = await self._opened.enter_async_context(opening)
         except Exception:
             log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
             on_air.knows(None)

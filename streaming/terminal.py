@@ -18,7 +18,7 @@ from avatar.speech import SpeechChunk
 from avatar.voice import VoiceEngine
 from knowledge.answer import Refusal
 from streaming import clip, roomfile
-from streaming.answering import context, open_room_answerer
+from streaming.answering import context, room_answerer
 from streaming.engines import Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
@@ -48,12 +48,9 @@ async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | N
         await engines.settled()
         if failed := [need.error for need in engines.missing if need.error]:
             raise EverhostError("; ".join(failed))
-        answerer = await open_room_answerer(settings, engines, data)
-        try:
+        async with room_answerer(settings, engines, data) as answerer:
             for question in questions:
                 await _ask_one(answerer, settings, question, as_json)
-        finally:
-            await answerer.aclose()
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
