@@ -70,7 +70,9 @@ def find_backend(group: str, name: str) -> str:
 class Engines:
     """Shared by all rooms of a gateway."""
 
-    def __init__(self, store: Store, rooms: Iterable[RoomFile], *, hearing: bool = True) -> None:
+    def __init__(self, store: Store, rooms: Iterable[RoomFile], *, hearing: bool = True, patient: bool = True) -> None:
+        """``patient``: a model that cannot be fetched now is tried again for ever, as a room on air wants it."""
+        self._patient = patient
         self._store = store
         self._needs: dict[str, Need] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -147,7 +149,6 @@ class Engines:
             log.error("%s: %s", need.name, need.error, exc_info=not isinstance(error, EverhostError))
 
     async def _fetch(self, need: Need, model: str) -> bool:
-
         def progress(name: str, done: int, total: int) -> None:
             need.done, need.total = done, total
 
@@ -160,7 +161,7 @@ class Engines:
                 if need.error is None:
                     log.error("%s: %s", need.name, error)
                 need.error = str(error)
-                if not error.retryable:
+                if not (error.retryable and self._patient):
                     return False
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 300)

@@ -1,5 +1,6 @@
 """``everhost new``: a room file for any folder of documents."""
 
+import json
 import os
 import re
 from importlib.resources import files
@@ -21,14 +22,22 @@ def create(name: str, documents: Path, language: str, folder: Path | None = None
     if not any(documents.rglob("*.md")):
         raise RoomFileError(f"{documents} has no Markdown (*.md) file to answer from")
     folder = folder or Path("rooms")
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.yaml"
     template = Template(files("streaming").joinpath("assets/room.yaml").read_text("utf-8"))
-    text = template.substitute(name=name, language=language, documents=os.path.relpath(documents, folder))
+    text = template.substitute(
+        name=name, language=language, documents=json.dumps(os.path.relpath(documents, folder), ensure_ascii=False)
+    )
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise RoomFileError(f"{path} exists already; choose another name or remove it first") from None
-    roomfile.load(path)
+    except OSError as error:
+        raise RoomFileError(f"{path} cannot be written ({error.strerror}); run it where you may write") from None
+    try:
+        roomfile.load(path)
+    except RoomFileError:
+        path.unlink()
+        raise
     return path

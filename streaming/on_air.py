@@ -341,7 +341,10 @@ class OnAir:
     async def _tick_all(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._perform(self.core.tick(time.time()))
+            try:
+                self._perform(self.core.tick(time.time()))
+            except Exception:  # the room's clock must not stop
+                log.exception("the room's tick failed")
 
     def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
         self._hold(asyncio.create_task(work))

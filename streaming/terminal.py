@@ -40,7 +40,10 @@ def read_questions(path: Path) -> list[str]:
 async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | None, *, as_json: bool) -> int:
     settings = roomfile.load(room)
     engines = Engines(
-        Store.from_environment(folder=models), [settings.model_copy(update={"voices": {}})], hearing=False
+        Store.from_environment(folder=models),
+        [settings.model_copy(update={"voices": {}})],
+        hearing=False,
+        patient=False,
     )
     progress = asyncio.create_task(show_progress(engines))
     try:
@@ -49,6 +52,7 @@ async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | N
         if failed := [need.error for need in engines.missing if need.error]:
             raise EverhostError("; ".join(failed))
         async with room_answerer(settings, engines, data) as answerer:
+            await answerer.library.filled()  # nobody is on air: the best answer, not the first
             for question in questions:
                 await _ask_one(answerer, settings, question, as_json)
     finally:

@@ -82,6 +82,17 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         roomfile.load(tmp_path / "no.yaml")
 
 
+def test_a_new_room_where_nothing_may_be_written_or_with_an_odd_folder(folder: Path) -> None:
+    (folder / "file").write_text("")
+    with pytest.raises(RoomFileError, match="cannot be written"):
+        newroom.create("my-room", folder / "docs", "en", folder / "file" / "rooms")
+    odd = folder / 'my "docs": #1'
+    odd.mkdir()
+    (odd / "a.md").write_text("# A\n\nText.\n")
+    room = roomfile.load(newroom.create("odd", odd, "en", folder / "rooms"))
+    assert room.documents == odd.resolve()
+
+
 def test_a_new_room_from_a_folder_of_markdown(folder: Path) -> None:
     path = newroom.create("my-room", folder / "docs", "en", folder / "rooms")
     room = roomfile.load(path)
