@@ -35,8 +35,9 @@ async def test_two_viewers_see_48_pictures_a_second_from_one_encoder(air: Air) -
         )
         rates = [sum(begin <= at < end for at in one.seen.pictures) / (end - begin) for one in (first, second)]
         assert min(rates) >= 47.5, rates
-        # Once for both: were there an encoder a viewer, there would be twice as many.
-        assert encoded <= ticks + 1
+        # Once for both: were there an encoder a viewer, there would be twice as many. The counts are reported once a
+        # second and read one after the other, so they may lie a second apart.
+        assert encoded < 1.5 * ticks
 
 
 async def test_a_typed_question_is_answered_from_the_documents_and_said(air: Air) -> None:
