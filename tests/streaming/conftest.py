@@ -38,11 +38,10 @@ class Air:
         health: dict[str, Any] = json.loads(self.get("/healthz"))
         return health
 
-    def metric(self, name: str) -> float:
-        for line in self.get("/metrics").splitlines():
-            if line.startswith(f"everhost_{name}{{"):
-                return float(line.rpartition(" ")[2])
-        raise AssertionError(f"no metric {name}")
+    def metrics(self) -> dict[str, float]:
+        """The room's metrics, all of one moment, without their prefix."""
+        lines = [line for line in self.get("/metrics").splitlines() if not line.startswith("#")]
+        return {line.partition("{")[0].removeprefix("everhost_"): float(line.rpartition(" ")[2]) for line in lines}
 
 
 def free_port() -> int:
