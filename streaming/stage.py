@@ -36,6 +36,7 @@ class StageConfig:
     host: str
     width: int = 1920
     height: int = 1080
+    background: str | None = None
     seed: int = 0
     first_tick: int = 0
     depth: int = 4
@@ -116,7 +117,7 @@ class Stage:
     def __init__(self, config: StageConfig, tell: Callable[[Told], bool]) -> None:
         self._config = config
         self._tell = tell
-        self._renderer = load_host(config.host, config.width, config.height)
+        self._renderer = load_host(config.host, config.width, config.height, config.background)
         self._label = Label(config.width, config.height, self._renderer.region)
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()

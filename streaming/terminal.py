@@ -11,9 +11,8 @@ from typing import Any
 from tqdm import tqdm
 
 from avatar.clock import TICKS_PER_SECOND
-from avatar.face import ARKIT, FaceFrame
 from avatar.hosts import load_host
-from avatar.picture import Picture
+from avatar.sheet import contact_sheet
 from avatar.speech import SpeechChunk
 from avatar.voice import VoiceEngine
 from knowledge.answer import Refusal
@@ -151,32 +150,13 @@ def _load_voice(language: str, voice: str | None, store: Store) -> VoiceEngine:
     return Kokoro(model=model, vocabulary=folder / "vocab.json", voice=voice or "zf_xiaobei")
 
 
-def contact_sheet(name: str, out: Path) -> int:
-    """Neutral and each of the 52 shapes, as a PNG."""
+def show_host(name: str, out: Path) -> int:
+    """Write a host's contact sheet."""
     import cv2
-    import numpy as np
 
     if out.suffix.lower() != ".png":
         raise EverhostError(f"{out}: contact sheets are PNG; give a name that ends in .png")
-    renderer = load_host(name)
-    picture = Picture(renderer.width, renderer.height)
-    renderer.prepare(picture)
-    cells = []
-    for shape in (None, *ARKIT):
-        frame = FaceFrame()
-        if shape is not None:
-            frame[shape] = 1.0
-        renderer.draw(frame, picture)
-        bgr = cv2.cvtColor(picture.data, cv2.COLOR_YUV2BGR_I420)
-        side = renderer.height
-        left = (renderer.width - side) // 2
-        cell = cv2.resize(bgr[:, left : left + side], (270, 270), interpolation=cv2.INTER_AREA)
-        cv2.putText(cell, shape or "neutral", (6, 262), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-        cells.append(cell)
-    columns = 9
-    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
-    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    if not cv2.imwrite(str(out), np.vstack(rows)):
+    if not cv2.imwrite(str(out), contact_sheet(load_host(name))):
         raise EverhostError(f"{out} cannot be written; choose another folder")
     print(out, file=sys.stdout)  # noqa: T201
     return 0

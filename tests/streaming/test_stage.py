@@ -190,3 +190,20 @@ def test_a_stage_without_its_encoder_ends_instead_of_standing_still(monkeypatch:
 def test_an_unknown_host_is_named() -> None:
     with pytest.raises(PackError, match="nobody"):
         Stage(StageConfig("nobody"), lambda told: True)
+
+
+@pytest.mark.real
+def test_a_portrait_room_over_a_chroma_key_sends_portrait_pictures() -> None:
+    config = StageConfig("lin", 1080, 1920, background="green", first_tick=FIRST_TICK, preset="ultrafast")
+    one = Running(config)
+    one.thread.start()
+    try:
+        one.until(lambda: bool(one.packets("video")))
+    finally:
+        one.stage.command(None)
+        one.thread.join(30)
+    decoder = av.CodecContext.create("h264", "r")
+    (picture, *_) = [*decoder.decode(av.Packet(one.packets("video")[0].data)), *decoder.decode(None)]
+    assert (picture.width, picture.height) == (1080, 1920)
+    red, green, blue = picture.to_ndarray(format="rgb24")[900, 10].tolist()
+    assert green > 150 > 100 > max(red, blue)

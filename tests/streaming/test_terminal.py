@@ -4,8 +4,12 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+from avatar.face import ARKIT
+from avatar.sheet import COLUMNS, SIDE, faces
 from streaming.cli import main
 from tests.streaming.conftest import ROOMS
 
@@ -51,7 +55,10 @@ def test_an_empty_file_of_questions(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_hosts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["avatar", "list"]) == 0
-    assert capsys.readouterr().out.split() == ["lin"]
+    line = capsys.readouterr().out
+    assert line.split()[0] == "lin"
+    assert "1920x1080" in line
+    assert "1080x1920" in line
 
 
 @pytest.mark.real
@@ -60,9 +67,33 @@ def test_a_contact_sheet_shows_every_shape(tmp_path: Path) -> None:
     assert main(["avatar", "show", "lin", "-o", str(out)]) == 0
     sheet = cv2.imread(str(out))
     assert sheet is not None
-    assert sheet.shape == (6 * 270, 9 * 270, 3)  # neutral and 52 shapes, and one cell left over
-    neutral = sheet[:240, :270].astype(int)  # above the name
-    jaw_open = 1 + 17
-    row, column = divmod(jaw_open, 9)
-    opened = sheet[row * 270 : row * 270 + 240, column * 270 : (column + 1) * 270].astype(int)
-    assert abs(opened - neutral).max() > 60
+    names = list(faces())
+    assert set(ARKIT) < set(names)
+    assert sheet.shape == (-(-len(names) // COLUMNS) * SIDE, COLUMNS * SIDE, 3)
+
+    def cell(name: str) -> npt.NDArray[np.int_]:
+        row, column = divmod(names.index(name), COLUMNS)
+        above_the_name = sheet[row * SIDE : (row + 1) * SIDE - 24, column * SIDE : (column + 1) * SIDE]
+        return above_the_name.astype(int)
+
+    for name in ("jawOpen", "eyeBlinkLeft", "browInnerUp", "delighted", "yaw +8", "[u]"):
+        assert abs(cell(name) - cell("neutral")).max() > 40, name
+
+
+def test_a_host_that_is_not_there_cannot_be_built(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["avatar", "build", "nobody"]) == 2
+    assert "lin" in capsys.readouterr().err
+
+
+def test_a_host_is_not_built_without_the_base_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["avatar", "build", "lin", "--cache", str(tmp_path), "-o", str(tmp_path / "x.pack")]) == 2
+    assert "pip download" in capsys.readouterr().err
+
+
+def test_a_host_file_says_what_is_wrong_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_text("name: odd\nage: 200\nhat: tall\n", "utf-8")
+    assert main(["avatar", "build", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "age" in said
+    assert "hat" in said

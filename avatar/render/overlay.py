@@ -1,0 +1,222 @@
+"""Laying a flat layer over what is drawn."""
+
+from typing import Final
+
+import numpy as np
+
+from avatar.render.kernel import part, routine
+from avatar.render.layers import PAD
+from avatar.render.raster import CELL
+from avatar.render.vectors import lay8, lay16, prefetch, slanted8, slanted16, straight8, straight16
+
+HALF: Final = CELL // 2
+"""A cell's side in the chroma planes."""
+_STRAIGHT: Final = 0.125
+"""Pixels by which the ends of a cell's row may stray from a straight run, half to each side, so that it is read as
+one, with a single fraction."""
+_SLANTED: Final = 0.99
+"""And to be read as a slanted one, which wants two neighbouring rows and columns at most."""
+
+
+@part
+def _stray(grid, gj, gi):  # type: ignore[no-untyped-def]
+    """By how many pixels at most the rows of a cell stray from straight runs, from end to end."""
+    j, i = np.uintp(gj), np.uintp(gi)
+    low, right, side = j + np.uintp(1), i + np.uintp(1), np.float32(CELL)
+    return max(
+        abs(grid[j, right, 0] - grid[j, i, 0] - side), abs(grid[low, right, 0] - grid[low, i, 0] - side),
+        abs(grid[j, right, 1] - grid[j, i, 1]), abs(grid[low, right, 1] - grid[low, i, 1]),
+    )  # fmt: skip
+
+
+@part
+def _rows(grid, gj, gi):  # type: ignore[no-untyped-def]
+    """How the rows of a cell are read in a padded layer, all 1/65536 pixel: column and row of the first one's first
+    pixel and their steps along it; and what each of these four grows by from row to row."""
+    one, cell, half = np.float32(65536.0), np.float32(1.0 / CELL), np.float32(0.5)
+    j, i = np.uintp(gj), np.uintp(gi)
+    low, right = j + np.uintp(1), i + np.uintp(1)
+    pad, most = np.float32(PAD - 0.5), np.float32(1e5)
+    x, y = min(max(grid[j, i, 0], -most), most), min(max(grid[j, i, 1], -most), most)
+    dx, dy = (grid[j, right, 0] - grid[j, i, 0]) * cell, (grid[j, right, 1] - grid[j, i, 1]) * cell
+    ex, ey = (grid[low, i, 0] - grid[j, i, 0]) * cell, (grid[low, i, 1] - grid[j, i, 1]) * cell
+    fx = ((grid[low, right, 0] - grid[low, i, 0]) * cell - dx) * cell
+    fy = ((grid[low, right, 1] - grid[low, i, 1]) * cell - dy) * cell
+    x, y = x + pad + half * (dx + ex + half * fx), y + pad + half * (dy + ey + half * fy)
+    dx, dy, ex, ey = dx + half * fx, dy + half * fy, ex + half * fx, ey + half * fy
+    return (
+        np.int64(x * one), np.int64(y * one), np.int64(dx * one), np.int64(dy * one),
+        np.int64(ex * one), np.int64(ey * one), np.int64(fx * one), np.int64(fy * one),
+    )  # fmt: skip
+
+
+@part
+def _half_rows(sx, sy, dx, dy, ex, ey, fx, fy):  # type: ignore[no-untyped-def]
+    """The same in the chroma planes, from what :func:`_rows` returns."""
+    # The middle of the first 2 x 2 pixels is half a pixel from the first's, here and in the layer.
+    sx += (dx + ex - 65536 + (fx >> 1)) >> 1
+    sy += (dy + ey - 65536 + (fy >> 1)) >> 1
+    return sx >> 1, sy >> 1, dx + (fx >> 1), dy + (fy >> 1), ex + (fx >> 1), ey + (fy >> 1), 2 * fx, 2 * fy
+
+
+@part
+def _line(sx, sy, dx, dy, count, h, w):  # type: ignore[no-untyped-def]
+    """For the slanted reader: first pixel's place in a plane (h, w), and px, py, dx, dy."""
+    dx -= 65536
+    left, top = min(sx, sx + (count - 1) * dx) >> 16, min(sy, sy + (count - 1) * dy) >> 16
+    px, py = (sx - (left << 16)) >> 4, (sy - (top << 16)) >> 4
+    left, top = min(max(left, 0), w - count - 2), min(max(top, 0), h - 3)
+    return top * w + left, px, py, dx >> 4, dy >> 4
+
+
+@part
+def _straight_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at):  # type: ignore[no-untyped-def]
+    """Write a cell of a layer that hides all behind it and is read row by row, each with one fraction."""
+    sx, sy, dx, dy, ex, ey, fx, fy = _rows(grid, gj, gi)
+    half_sx, half_sy, half_dx, half_dy, half_ex, half_ey, _, _ = _half_rows(sx, sy, dx, dy, ex, ey, fx, fy)
+    sx, sy = sx + (15 * (dx - 65536) >> 1), sy + (15 * dy >> 1)  # right in the middle
+    ex, ey = ex + (15 * fx >> 1), ey + (15 * fy >> 1)
+    for y in range(CELL):
+        place = min(max(sy >> 16, 0), h - 2) * w + min(max(sx >> 16, 0), w - CELL - 1)
+        prefetch(luma, place + CELL * w)
+        prefetch(out_y, at + (y + CELL) * stride)
+        straight16(out_y, at + y * stride, luma, place, w, (sx >> 8) & 255, (sy >> 8) & 255)
+        sx, sy = sx + ex, sy + ey
+    h, w, stride = h >> 1, w >> 1, stride >> 1
+    sx, sy = half_sx + (7 * (half_dx - 65536) >> 1), half_sy + (7 * half_dy >> 1)
+    for y in range(HALF):
+        place = min(max(sy >> 16, 0), h - 2) * w + min(max(sx >> 16, 0), w - HALF - 1)
+        prefetch(out_u, half_at + (y + HALF) * stride)
+        prefetch(out_v, half_at + (y + HALF) * stride)
+        prefetch(cb, place + HALF * w)
+        prefetch(cr, place + HALF * w)
+        straight8(out_u, half_at + y * stride, cb, place, w, (sx >> 8) & 255, (sy >> 8) & 255)
+        straight8(out_v, half_at + y * stride, cr, place, w, (sx >> 8) & 255, (sy >> 8) & 255)
+        sx, sy = sx + half_ex, sy + half_ey
+
+
+@part
+def _opaque_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at):  # type: ignore[no-untyped-def]
+    """Write a cell of a layer that hides all behind it."""
+    sx, sy, dx, dy, ex, ey, fx, fy = _rows(grid, gj, gi)
+    half_sx, half_sy, half_dx, half_dy, half_ex, half_ey, half_fx, half_fy = _half_rows(sx, sy, dx, dy, ex, ey, fx, fy)
+    for y in range(CELL):
+        place, px, py, qx, qy = _line(sx, sy, dx, dy, CELL, h, w)
+        prefetch(luma, place + CELL * w)
+        prefetch(out_y, at + (y + CELL) * stride)
+        slanted16(out_y, at + y * stride, luma, place, w, px, py, qx, qy)
+        sx, sy, dx, dy = sx + ex, sy + ey, dx + fx, dy + fy
+    h, w, stride = h >> 1, w >> 1, stride >> 1
+    for y in range(HALF):
+        place, px, py, qx, qy = _line(half_sx, half_sy, half_dx, half_dy, HALF, h, w)
+        prefetch(out_u, half_at + (y + HALF) * stride)
+        prefetch(out_v, half_at + (y + HALF) * stride)
+        prefetch(cb, place + HALF * w)
+        prefetch(cr, place + HALF * w)
+        slanted8(out_u, half_at + y * stride, cb, place, w, px, py, qx, qy)
+        slanted8(out_v, half_at + y * stride, cr, place, w, px, py, qx, qy)
+        half_sx, half_sy = half_sx + half_ex, half_sy + half_ey
+        half_dx, half_dy = half_dx + half_fx, half_dy + half_fy
+
+
+@part
+def _clear_cell(  # type: ignore[no-untyped-def]
+    luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at
+):
+    """Lay a cell of a layer over what is there."""
+    sx, sy, dx, dy, ex, ey, fx, fy = _rows(grid, gj, gi)
+    half_sx, half_sy, half_dx, half_dy, half_ex, half_ey, half_fx, half_fy = _half_rows(sx, sy, dx, dy, ex, ey, fx, fy)
+    for y in range(CELL):
+        place, px, py, qx, qy = _line(sx, sy, dx, dy, CELL, h, w)
+        prefetch(luma, place + CELL * w)
+        prefetch(out_y, at + (y + CELL) * stride)
+        prefetch(opacity, place + CELL * w)
+        lay16(out_y, at + y * stride, luma, opacity, place, w, px, py, qx, qy)
+        sx, sy, dx, dy = sx + ex, sy + ey, dx + fx, dy + fy
+    h, w, stride = h >> 1, w >> 1, stride >> 1
+    for y in range(HALF):
+        place, px, py, qx, qy = _line(half_sx, half_sy, half_dx, half_dy, HALF, h, w)
+        prefetch(out_u, half_at + (y + HALF) * stride)
+        prefetch(out_v, half_at + (y + HALF) * stride)
+        prefetch(cb, place + HALF * w)
+        prefetch(cr, place + HALF * w)
+        prefetch(half_opacity, place + HALF * w)
+        lay8(out_u, half_at + y * stride, cb, half_opacity, place, w, px, py, qx, qy)
+        lay8(out_v, half_at + y * stride, cr, half_opacity, place, w, px, py, qx, qy)
+        half_sx, half_sy = half_sx + half_ex, half_sy + half_ey
+        half_dx, half_dy = half_dx + half_fx, half_dy + half_fy
+
+
+@part
+def _sample(plane, h, w, sx, sy):  # type: ignore[no-untyped-def]
+    """A flat plane of h x w at (sx, sy), 1/65536 pixel, bilinear, 8.8 bits."""
+    at = np.uintp(min(max(sy >> 16, 0), h - 2) * w + min(max(sx >> 16, 0), w - 2))
+    below, fx, fy = at + np.uintp(w), (sx >> 8) & 255, (sy >> 8) & 255
+    a, b = np.int64(plane[at]), np.int64(plane[at + np.uintp(1)])
+    c, d = np.int64(plane[below]), np.int64(plane[below + np.uintp(1)])
+    upper, lower = (a << 8) + (b - a) * fx, (c << 8) + (d - c) * fx
+    return ((upper << 8) + (lower - upper) * fy) >> 8
+
+
+@part
+def _lay_pixel(out, n, value, opacity):  # type: ignore[no-untyped-def]
+    """Lay a value, multiplied by its opacity, over a byte; both 8.8 bits."""
+    total = (value + 128 + np.int64(out[n]) * (65280 - opacity) // 255) >> 8
+    out[n] = np.uint8(min(total, 255))
+
+
+@part
+def _any_cell(  # type: ignore[no-untyped-def]
+    luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, rows, columns, out_y, out_u, out_v, stride, at, half_at
+):
+    """Lay a cell of a layer over what is there, pixel by pixel: at the picture's edge, and where the head is turned
+    further than rows of pixels allow."""
+    sx, sy, dx, dy, ex, ey, fx, fy = _rows(grid, gj, gi)
+    half_sx, half_sy, half_dx, half_dy, half_ex, half_ey, half_fx, half_fy = _half_rows(sx, sy, dx, dy, ex, ey, fx, fy)
+    for y in range(rows):
+        for x in range(columns):
+            n, tx, ty = np.uintp(at + y * stride + x), sx + x * dx, sy + x * dy
+            _lay_pixel(out_y, n, _sample(luma, h, w, tx, ty), _sample(opacity, h, w, tx, ty))
+        sx, sy, dx, dy = sx + ex, sy + ey, dx + fx, dy + fy
+    h, w = h >> 1, w >> 1
+    for y in range(rows >> 1):
+        for x in range(columns >> 1):
+            n, tx, ty = np.uintp(half_at + y * (stride >> 1) + x), half_sx + x * half_dx, half_sy + x * half_dy
+            share = _sample(half_opacity, h, w, tx, ty)
+            _lay_pixel(out_u, n, _sample(cb, h, w, tx, ty), share)
+            _lay_pixel(out_v, n, _sample(cr, h, w, tx, ty), share)
+        half_sx, half_sy = half_sx + half_ex, half_sy + half_ey
+        half_dx, half_dy = half_dx + half_fx, half_dy + half_fy
+
+
+@routine
+def lay_layer(  # type: ignore[no-untyped-def]
+    luma, opacity, cb, cr, half_opacity, h, w, grid, least_most, hidden, gj, out_y, out_u, out_v, stride, at, half_at,
+    rows, width,
+):  # fmt: skip
+    """Lay a row of a layer's cells over a picture, except cells that are ``hidden``.
+
+    The layer is a :class:`avatar.render.compose.Flat` of h x w pixels; the picture's planes are flat, the cells' first
+    pixels at ``at`` and ``half_at``, ``rows`` of each and ``width`` of all of them are seen.
+    """
+    j = np.uintp(gj)
+    for gi in range((width + CELL - 1) // CELL):
+        i = np.uintp(gi)
+        if least_most[j, i, 1] == 0 or hidden[j, i]:
+            continue
+        columns = min(CELL, width - gi * CELL)
+        to, half_to = at + gi * CELL, half_at + gi * HALF
+        stray = _stray(grid, gj, gi)
+        if rows < CELL or columns < CELL or not stray < np.float32(_SLANTED):
+            _any_cell(
+                luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, rows, columns, out_y, out_u, out_v, stride,
+                to, half_to,
+            )  # fmt: skip
+        elif least_most[j, i, 0] < 255:
+            _clear_cell(
+                luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to
+            )
+        elif stray < np.float32(_STRAIGHT):
+            _straight_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to)
+        else:
+            _opaque_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to)

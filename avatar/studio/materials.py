@@ -1,0 +1,231 @@
+"""What things in the studio are made of: Cycles node trees, built by code."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy  # type: ignore[import-not-found,unused-ignore]
+import numpy as np
+import numpy.typing as npt
+
+from avatar.studio.base_mesh import Array
+from avatar.studio.scene import to_blender
+
+Colour = tuple[float, float, float]
+"""Linear Rec. 709."""
+
+
+class Tree:
+    """A node tree that is written down as expressions: each call makes a node and returns its output."""
+
+    def __init__(self, material: bpy.types.Material) -> None:
+        self.nodes = material.node_tree.nodes
+        self.links = material.node_tree.links
+
+    def put(self, socket: Any, value: Any) -> None:
+        """Set an input to a number, a colour, or another node's output."""
+        if isinstance(value, bpy.types.NodeSocket):
+            self.links.new(value, socket)
+        elif isinstance(value, tuple) and len(value) == 3 and socket.type == "RGBA":
+            socket.default_value = (*value, 1)
+        else:
+            socket.default_value = value
+
+    def node(self, kind: str, *inputs: Any, out: int | str = 0, **settings: Any) -> Any:
+        node = self.nodes.new(f"ShaderNode{kind}")
+        for key, value in settings.items():
+            setattr(node, key, value)
+        for socket, value in zip(node.inputs, inputs, strict=False):
+            if value is not None:
+                self.put(socket, value)
+        return node.outputs[out]
+
+    def math(self, operation: str, *inputs: Any) -> Any:
+        return self.node("Math", *inputs, operation=operation)
+
+    def mix(self, share: Any, first: Any, second: Any) -> Any:
+        return self.node("MixRGB", share, first, second)
+
+    def attribute(self, name: str) -> Any:
+        return self.node("Attribute", attribute_name=name, out="Fac")
+
+    def image(self, path: Path) -> Any:
+        image = bpy.data.images.load(str(path), check_existing=True)
+        image.colorspace_settings.name = "Non-Color"
+        return self.node("TexImage", image=image)
+
+    def noise(self, scale: float, detail: float = 2.0) -> Any:
+        """Noise in object space, about 0.5."""
+        node = self.nodes.new("ShaderNodeTexNoise")
+        self.put(node.inputs["Vector"], self.node("TexCoord", out="Object"))
+        node.inputs["Scale"].default_value, node.inputs["Detail"].default_value = scale, detail
+        return node.outputs["Fac"]
+
+    def bump(self, height: Any, strength: float, distance: float) -> Any:
+        node = self.nodes.new("ShaderNodeBump")
+        node.inputs["Strength"].default_value, node.inputs["Distance"].default_value = strength, distance
+        self.put(node.inputs["Height"], height)
+        return node.outputs["Normal"]
+
+
+def principled(name: str, **inputs: Any) -> tuple[bpy.types.Material, Tree]:
+    """A principled material; inputs by their names with ``_`` for blanks."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = Tree(material)
+    surface(tree, **inputs)
+    return material, tree
+
+
+def surface(tree: Tree, **inputs: Any) -> None:
+    shader = tree.nodes["Principled BSDF"].inputs
+    for key, value in inputs.items():
+        tree.put(shader[key.replace("_", " ")], value)
+
+
+def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour) -> bpy.types.Material:
+    """Skin with blush, lids, lips, mouth and scalp tinted through the base mesh's masks and vertex attributes."""
+    material, tree = principled(
+        "skin",
+        Roughness=0.47,
+        Specular_IOR_Level=0.33,
+        Subsurface_Weight=0.22,
+        Subsurface_Radius=(1.0, 0.35, 0.2),
+        Subsurface_Scale=0.007,
+    )
+    red = tuple(c * k for c, k in zip(tone, (0.98, 0.72, 0.66), strict=True))
+    dark = tuple(c * k for c, k in zip(tone, (0.62, 0.50, 0.48), strict=True))
+    patch = tree.node("MapRange", tree.noise(45.0, 6.0), 0.36, 0.70, 0.0, 0.55)
+    colour = tree.mix(patch, tone, red)
+    colour = tree.mix(tree.attribute("blush"), colour, red)
+    masks = data / "mpfb2/textures"
+    lids = tree.math("MULTIPLY", tree.image(masks / "mpfb_eyelids.jpg"), 0.40)
+    colour = tree.mix(lids, colour, dark)
+    lip_noise = tree.node("MapRange", tree.noise(260.0, 3.0), 0.3, 0.7, 0.75, 1.0)
+    colour = tree.mix(tree.math("MULTIPLY", tree.image(masks / "mpfb_lips.jpg"), lip_noise), colour, lips)
+    inner = tuple(c * 0.45 for c in lips)
+    colour = tree.mix(tree.image(masks / "mpfb_inside-mouth.jpg"), colour, inner)
+    rooted = tree.node("MapRange", tree.noise(420.0, 3.0), 0.35, 0.65, 0.75, 1.0)
+    colour = tree.mix(tree.math("MULTIPLY", tree.attribute("scalp"), rooted), colour, scalp)
+    grain = tree.math(
+        "ADD", tree.math("MULTIPLY", tree.noise(420.0), 0.55), tree.math("MULTIPLY", tree.noise(1100.0), 0.45)
+    )
+    surface(tree, Base_Color=colour, Normal=tree.bump(grain, 0.30, 0.0018))
+    return material
+
+
+GAPS = (0.0, 0.0072, 0.0128, 0.0188, 0.0240)
+"""Where one tooth ends and the next begins, metres from the middle."""
+
+
+def teeth() -> bpy.types.Material:
+    """One band of enamel, parted into teeth by shade; it reads where a point was at rest from the attribute."""
+    material, tree = principled(
+        "teeth", Roughness=0.16, Subsurface_Weight=0.12, Subsurface_Radius=(1.0, 0.8, 0.6), Subsurface_Scale=0.003
+    )
+    at = tree.node("Attribute", attribute_name="rest", out="Vector")
+    x = tree.math("ABSOLUTE", tree.node("SeparateXYZ", at, out="X"))
+    shade: Any = 0.0
+    for gap in GAPS:
+        off = tree.math("DIVIDE", tree.math("SUBTRACT", x, gap), 0.00038)
+        line = tree.math("POWER", 2.71828, tree.math("MULTIPLY", tree.math("MULTIPLY", off, off), -1.0))
+        shade = tree.math("ADD", shade, line)
+    back = tree.node("MapRange", x, 0.008, 0.026, 0.0, 0.45)
+    colour = tree.mix(back, (0.80, 0.74, 0.64), (0.55, 0.45, 0.36))
+    surface(tree, Base_Color=tree.mix(tree.math("MULTIPLY", shade, 0.6), colour, (0.28, 0.18, 0.14)))
+    return material
+
+
+def tongue() -> bpy.types.Material:
+    material, tree = principled("tongue", Base_Color=(0.50, 0.17, 0.17), Roughness=0.32, Subsurface_Weight=0.2)
+    surface(tree, Normal=tree.bump(tree.noise(900.0), 0.3, 0.001), Subsurface_Scale=0.004)
+    return material
+
+
+def eye(name: str, centre: Array, radius: float, iris: Colour) -> bpy.types.Material:
+    """An eyeball coloured by the distance from its front pole: pupil, fibrous iris, dark limbus, veined sclera.
+
+    Where the eye looks is read from the object's own coordinates at rest, so the colours turn with the mesh's UVs.
+    """
+    material, tree = principled(
+        name, Roughness=0.22, Coat_Weight=1.0, Coat_Roughness=0.015, Coat_IOR=1.45, Subsurface_Weight=0.12,
+        Subsurface_Scale=0.003, Specular_IOR_Level=0.2,
+    )  # fmt: skip
+    at = tree.node("Attribute", attribute_name="rest", out="Vector")
+    pole = tuple(to_blender(np.asarray(centre) + np.array([0, 0, radius])))
+    away = tree.node("VectorMath", at, pole, operation="DISTANCE", out="Value")
+    r = tree.math("DIVIDE", away, radius)
+    offset = tree.node("VectorMath", at, tuple(to_blender(np.asarray(centre))), operation="SUBTRACT")
+    x, z = (tree.node("SeparateXYZ", offset, out=axis) for axis in ("X", "Z"))
+    around = tree.math("ARCTAN2", z, x)
+    ring = tree.node(
+        "CombineXYZ", tree.math("COSINE", around), tree.math("SINE", around), tree.math("MULTIPLY", r, 0.8)
+    )
+    fibre = tree.nodes.new("ShaderNodeTexNoise")
+    fibre.inputs["Scale"].default_value, fibre.inputs["Detail"].default_value = 14.0, 4.0
+    tree.put(fibre.inputs["Vector"], ring)
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    light = tuple(min(1.0, 2.3 * c) for c in iris)
+    edge = tuple(0.22 * c for c in iris)
+    stops = ramp.color_ramp.elements
+    stops[0].position, stops[0].color = 0.0, (0.003, 0.003, 0.003, 1)
+    stops[1].position, stops[1].color = 0.165, (0.004, 0.003, 0.003, 1)
+    for place, colour in ((0.195, iris), (0.33, light), (0.42, iris), (0.475, edge), (0.535, (0.74, 0.69, 0.67))):
+        stops.new(place).color = (*colour, 1)
+    tree.put(ramp.inputs[0], r)
+    dimmed = tree.node("MapRange", fibre.outputs["Fac"], 0.3, 0.7, 0.45, 1.35)
+    inside = tree.math("LESS_THAN", r, 0.47)
+    gain = tree.math("ADD", tree.math("MULTIPLY", inside, tree.math("SUBTRACT", dimmed, 1.0)), 1.0)
+    colour = tree.node("VectorMath", ramp.outputs[0], operation="SCALE")
+    tree.put(colour.node.inputs["Scale"], gain)
+    corner = tree.node("MapRange", r, 0.75, 1.25, 0.0, 0.5)
+    surface(tree, Base_Color=tree.mix(corner, colour, (0.62, 0.36, 0.32)))
+    return material
+
+
+def lash(name: str, mask: bpy.types.Image) -> bpy.types.Material:
+    """Hairs of a lid on a card, their opacity read from ``mask`` by the card's UVs."""
+    material, tree = principled(name, Base_Color=(0.012, 0.009, 0.008), Roughness=0.6, Specular_IOR_Level=0.2)
+    opacity = tree.node("TexImage", image=mask, extension="CLIP")
+    mix = tree.node("MixShader", opacity, tree.node("BsdfTransparent"), tree.nodes["Principled BSDF"].outputs[0])
+    tree.put(tree.nodes["Material Output"].inputs["Surface"], mix)
+    return material
+
+
+def strand(name: str, colour: Colour, roughness: float) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    tree = Tree(material)
+    tree.nodes.remove(tree.nodes["Principled BSDF"])
+    shader = tree.node("BsdfHairPrincipled", parametrization="COLOR").node
+    for key, value in (
+        ("Color", (*colour, 1)), ("Roughness", roughness), ("Radial Roughness", 0.5), ("Random Roughness", 0.25),
+        ("Random Color", 0.35), ("Coat", 0.0),
+    ):  # fmt: skip
+        if key in shader.inputs:
+            shader.inputs[key].default_value = value
+    tree.put(tree.nodes["Material Output"].inputs[0], shader.outputs[0])
+    return material
+
+
+def cloth(name: str, colour: Colour, weave: float, sheen: float, wrinkles: float) -> bpy.types.Material:
+    material, tree = principled(
+        name, Base_Color=colour, Roughness=0.82, Specular_IOR_Level=0.2, Sheen_Weight=sheen, Sheen_Roughness=0.4
+    )
+    relief = tree.math(
+        "ADD",
+        tree.math("MULTIPLY", tree.noise(1600.0, 1.0), weave),
+        tree.math("MULTIPLY", tree.noise(15.0, 3.0), wrinkles),
+    )
+    surface(tree, Normal=tree.bump(relief, 1.0, 0.01))
+    return material
+
+
+def picture(name: str, pixels: npt.NDArray[np.floating[Any]], colour_space: str = "Non-Color") -> bpy.types.Image:
+    """An image from (h, w, 3) floats, its first row on top."""
+    h, w = pixels.shape[:2]
+    image = bpy.data.images.new(name, w, h, float_buffer=True)
+    image.colorspace_settings.name = colour_space
+    rgba = np.concatenate([pixels, np.ones((h, w, 1))], -1)[::-1]
+    image.pixels.foreach_set(np.ascontiguousarray(rgba, np.float32).ravel())
+    image.pack()
+    return image

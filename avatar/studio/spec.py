@@ -1,0 +1,180 @@
+"""A host as a file says it: age, sex, ancestry, shape, hair, colours, clothes, light, framing.
+
+Lengths are metres in the host's axes (y up, z towards the viewer, x to the host's left), colours linear Rec. 709.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from avatar.errors import StudioError
+from avatar.studio.base_mesh import Array
+from avatar.studio.camera import Camera
+from avatar.studio.motion import smooth
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Colour = tuple[Share, Share, Share]
+Point = tuple[float, float, float]
+GROWN: Final = 30
+"""Years at which the base mesh's "young" has had its time,"""
+OLD: Final = 90
+"""and those of its "old"."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Swept(_Strict):
+    """Long hair, parted at one side, swept back over the ears; the rest falls behind the shoulders."""
+
+    style: Literal["swept"] = "swept"
+    colour: Colour
+    crown: Point = (0.0, 0.592, 0.03)
+    """Centre of the skull."""
+    part_x: float = 0.020
+    """Where the hair is parted."""
+    volume: float = 0.013
+    """How high the hair stands above the top of the head."""
+    strands: int = Field(3200, ge=100, le=20000)
+    """Hairs that are grown on the head."""
+    children: int = Field(7, ge=1, le=20)
+    """Hairs made of each of those, lying beside it."""
+    fall: int = Field(2400, ge=0, le=20000)
+    """Hairs that fall behind the neck."""
+    end_y: float = 0.33
+    """Height at which those end."""
+    wisp: float = Field(0.010, gt=0)
+    """Width of the locks that strands gather into."""
+    steps: int = Field(30, ge=8, le=100)
+    seed: int = 7
+
+
+class Brow(_Strict):
+    """A brow as a line on the face, seen from the front."""
+
+    colour: Colour
+    line: tuple[Point, ...] = Field(min_length=2)
+    """(x, y, half width) from the nose outwards."""
+    hairs: int = Field(520, ge=10, le=5000)
+    length: float = Field(0.0072, gt=0)
+    seed: int = 3
+
+
+class Blazer(_Strict):
+    style: Literal["blazer"] = "blazer"
+    jacket: Colour
+    blouse: Colour
+
+
+class Lamp(_Strict):
+    place: Point
+    """Relative to the middle of the face."""
+    size: float = Field(gt=0)
+    watts: float = Field(ge=0)
+    colour: Colour
+
+
+class Framing(_Strict):
+    """The canvas, a pinhole before it, and the windows of it that go on air."""
+
+    width: int = 1920
+    height: int = 1920
+    focal: float = 6600.0
+    distance: float = 2.8
+    eye_y: float = 0.56
+    centre_y: float = 618.0
+    views: dict[str, tuple[int, int, int, int]] = {"16:9": (0, 200, 1920, 1080), "9:16": (420, 0, 1080, 1920)}
+    """Left, top, width, height on the canvas."""
+
+
+class HostSpec(_Strict):
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    title: str
+    edition: int = 1
+    """To be raised when a change of this file changes how the host looks."""
+    age: float = Field(ge=18, le=OLD)
+    sex: Literal["female", "male"]
+    ancestry: dict[Literal["african", "asian", "caucasian"], Share]
+    shape: dict[str, float] = {}
+    """Targets of the base mesh, by path, and how much of each; ``*`` stands for both sides."""
+    smile: Share = 0.0
+    """How much of a smile the face at rest has."""
+    lashes: Share = 0.5
+    """How much of the base mesh's lashes is kept."""
+    tone: Colour
+    lips: Colour
+    iris: Colour
+    hair: Swept
+    brow: Brow
+    clothes: Blazer
+    lamps: tuple[Lamp, ...] = Field(min_length=1)
+    world: Colour
+    background: Literal["office"] = "office"
+    framing: Framing = Framing()
+    target: Point = (0.0, 0.55, 0.08)
+    """The middle of the face, where lamps point."""
+    pivot: Point = (0.0, 0.515, 0.02)
+    """The point the head turns about."""
+    neck: tuple[float, float] = (0.405, 0.470)
+    """Below the first height nothing follows the head; above the second everything does."""
+    bottom: float = -0.22
+    """Height at which the body ends, out of sight."""
+
+    @property
+    def camera(self) -> Camera:
+        f = self.framing
+        return Camera(f.width, f.height, f.focal, f.distance, f.eye_y, f.centre_y)
+
+    def targets(self) -> dict[str, float]:
+        """Every target of the base mesh that makes this person, and how much of it."""
+        old = float(np.clip((self.age - GROWN) / (OLD - GROWN), 0, 1))
+        total = sum(self.ancestry.values())
+        out: dict[str, float] = {}
+        for stage, share in (("young", 1 - old), ("old", old)):
+            if share == 0:
+                continue
+            for ancestry, part in self.ancestry.items():
+                out[f"macrodetails/{ancestry}-{self.sex}-{stage}"] = share * part / total
+            out[f"macrodetails/universal-{self.sex}-{stage}-averagemuscle-averageweight"] = share
+        for name, weight in self.shape.items():
+            for path in (name.replace("*", side) for side in ("l", "r")) if "*" in name else (name,):
+                out[path] = out.get(path, 0.0) + weight
+        return out
+
+    def rise(self, points: Array) -> Array:
+        """(…, 3) metres: how far points (…, 3) at rest move at breath 1."""
+        y = points[..., 1]
+        up = 0.0022 * smooth((y - 0.12) / 0.2) * (1 - 0.4 * smooth((y - 0.40) / 0.06))
+        return np.stack([0 * up, up, 0 * up], -1)
+
+    def sway(self, points: Array) -> Array:
+        """(…) in [0, 1]: how far points (…, 3) at rest follow the torso's lean."""
+        return smooth((points[..., 1] - 0.02) / 0.3)
+
+    def follow(self, points: Array) -> Array:
+        """(…) in [0, 1]: how far points (…, 3) at rest or nearly so follow the head."""
+        low, high = self.neck
+        return smooth((points[..., 1] - low) / (high - low))
+
+
+def load_spec(path: Path) -> HostSpec:
+    """Read a host's file.
+
+    Raises:
+        StudioError: it cannot be read, or a line of it is not understood; the message says which.
+    """
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudioError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise StudioError(f"{path} is not YAML: {error}") from error
+    try:
+        return HostSpec.model_validate(data)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(p) for p in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()]
+        raise StudioError(f"{path} does not describe a host:\n" + "\n".join(lines)) from error

@@ -1,0 +1,211 @@
+"""The host on the set: everything that casts light, shade or an image, and what is posed."""
+
+import bpy  # type: ignore[import-not-found,unused-ignore]
+import cv2
+import numpy as np
+from mathutils import Matrix, Vector  # type: ignore[import-not-found,unused-ignore]
+from mathutils.bvhtree import BVHTree  # type: ignore[import-not-found,unused-ignore]
+from scipy.spatial import cKDTree  # type: ignore[import-untyped]
+
+from avatar.face import ARKIT, FaceFrame
+from avatar.studio import hair, materials, person, scene, wardrobe
+from avatar.studio.base_mesh import Array
+from avatar.studio.motion import rotation_matrix, smooth
+from avatar.studio.person import Person
+from avatar.studio.scene import Part, Surface, from_blender, to_blender
+from avatar.studio.spec import HostSpec
+
+
+class Ground:
+    """The skin at rest as something to lay hairs on."""
+
+    def __init__(self, surface: Surface) -> None:
+        points = to_blender(surface.vertices.astype(float))
+        self._tree = BVHTree.FromPolygons(points.tolist(), surface.triangles.tolist())
+
+    def onto(self, flat: Array) -> Array:
+        """Lay front-view points (n, 2) on the skin, a quarter of a millimetre above it."""
+        out = []
+        for x, y in flat:
+            hit, normal, _, _ = self._tree.ray_cast(Vector((x, -1.0, y)), Vector((0, 1, 0)))
+            out.append(hit + normal * 0.00025 if hit else Vector((x, 0, y)))
+        return from_blender(np.array(out))
+
+
+def lash_mask(width: int, height: int, hairs: int, upper: bool) -> Array:
+    """(h, w, 3) opacity of a lid's hairs on their card; the root is the first row."""
+    rng = np.random.default_rng(11)
+    scale = 4
+    image = np.zeros((height * scale, width * scale), np.uint8)
+    for k in range(hairs):
+        x = (k + rng.uniform(-0.3, 0.3)) / hairs
+        long_ = (
+            (0.98 if upper else 0.75) * rng.uniform(0.72, 1.0) * (0.55 + 0.45 * np.sin(np.pi * min(1, x * 0.9 + 0.15)))
+        )
+        tip = x + rng.normal(0, 0.010) + 0.05 * (x - 0.45)
+        t = np.linspace(0, 1, 10)
+        xs = x + (tip - x) * t**1.6
+        for j in range(9):
+            a = (int(xs[j] * width * scale), int(t[j] * long_ * height * scale))
+            b = (int(xs[j + 1] * width * scale), int(t[j + 1] * long_ * height * scale))
+            thick = max(1, round(scale * (2.2 if upper else 1.3) * (1 - t[j]) ** 0.7))
+            cv2.line(image, a, b, 255, thick, cv2.LINE_AA)
+    if upper:
+        image[: int(0.16 * height * scale)] = 255
+    out = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
+    return np.repeat(out[..., None], 3, -1)
+
+
+class Studio:
+    """One host, posed by face weights and head motion. ``show`` says what the camera sees."""
+
+    def __init__(self, spec: HostSpec, who: Person) -> None:
+        scene.reset()
+        self.spec, self.who = spec, who
+        base, data = who.base, who.base.data
+        rest = base.vertices
+        ears = who.ears()
+        faces = [f for f in base.groups["body"] if all(rest[v, 1] > spec.bottom for v, _ in f)]
+        self.skin = Part("skin", base, faces, materials.skin(data, spec.tone, spec.lips, spec.hair.colour), 2)
+        self.skin.attribute(
+            "scalp", 0.92 * smooth(hair.inside_hairline(rest, spec.hair.crown) / 9) * (rest[:, 1] > 0.5) * (ears < 0.2)
+        )
+        self.skin.attribute("blush", blush(rest, ears))
+        self.eyes = [self._eye(group) for group in person.EYES]
+        self.teeth = Part("teeth", base, [f for g in person.TEETH for f in base.groups[g]], materials.teeth(), 1)
+        self.teeth.attribute("rest", to_blender(rest))
+        self.tongue = Part("tongue", base, base.groups["helper-tongue"], materials.tongue(), 1)
+        self.lashes = [self._lash("upper", person.UPPER_LASHES), self._lash("lower", person.LOWER_LASHES)]
+        self.parts = [self.skin, *self.eyes, self.teeth, self.tongue, *self.lashes]
+        bpy.context.view_layer.update()
+        self._grow(ears)
+        self.clothes = wardrobe.dress(base, spec.clothes.jacket, spec.clothes.blouse, spec.bottom)
+        scene.place_camera(spec.camera)
+        scene.light(spec.lamps, np.array(spec.target), spec.world)
+        bpy.context.view_layer.update()
+
+    def _eye(self, group: str) -> Part:
+        base = self.who.base
+        points = base.vertices[sorted({v for f in base.groups[group] for v, _ in f})]
+        centre, radius = (points.max(0) + points.min(0)) / 2, np.ptp(points[:, 0]) / 2
+        part = Part(group, base, base.groups[group], materials.eye(group, centre, radius, self.spec.iris), 2)
+        part.attribute("rest", to_blender(base.vertices))
+        return part
+
+    def _lash(self, name: str, groups: tuple[str, str]) -> Part:
+        mask = materials.picture(name, lash_mask(512, 64, 95 if name == "upper" else 60, name == "upper"))
+        faces = [f for g in groups for f in self.who.base.groups[g]]
+        part = Part(name, self.who.base, faces, materials.lash(name, mask), 1)
+        layer = part.object.data.uv_layers[0].data
+        flat = np.empty(len(layer) * 2, np.float32)
+        layer.foreach_get("uv", flat)
+        uvs = flat.reshape(-1, 2)
+        corners = [v for f in faces for v, _ in f]
+        for sign in (1, -1):
+            mine = np.array([sign * self.who.base.vertices[v, 0] > 0 for v in corners])
+            low, high = uvs[mine].min(0), uvs[mine].max(0)
+            uvs[mine] = (uvs[mine] - low) / (high - low)
+        layer.foreach_set("uv", uvs.ravel())
+        return part
+
+    def _grow(self, ears: Array) -> None:
+        spec = self.spec
+        surface = self.skin.surface(1)
+        ground = Ground(surface)
+        vertices = surface.vertices.astype(float)
+        whole = self.who.base.vertices[self.skin.indices]
+        near = ears[self.skin.indices][cKDTree(whole).query(vertices)[1]]
+        rng = np.random.default_rng(spec.hair.seed)
+        skull = hair.Skull(vertices, surface.triangles, near)
+        start = hair.roots(spec.hair, vertices, surface.triangles, near, rng)
+        swept = hair.multiply(hair.grow(spec.hair, start, skull, rng), spec.hair.children, 0.0010, rng)
+        stuff = materials.strand("hair", spec.hair.colour, 0.28)
+        self.front_points, self.back_points = swept, hair.falling(spec.hair, rng)
+        self.front = scene.strands("front", swept, 0.00011, stuff)
+        self.back = scene.strands("back", hair.multiply(self.back_points, 3, 0.0012, rng), 0.00012, stuff)
+        self._brow_rest = np.concatenate([hair.brow_hairs(spec.brow, side, ground.onto) for side in (1, -1)])
+        self._brow_units = self._bound(self._brow_rest[:, 0])
+        stuff = materials.strand("brows", spec.brow.colour, 0.5)
+        self.brows = scene.strands("brows", self._brow_rest, 0.00007, stuff)
+
+    def _bound(self, roots: Array) -> Array:
+        """(52, n, 3): what each face unit adds to the skin, subdivided as in the render, beneath each point at rest."""
+        rest = self.skin.surface().vertices
+        distance, near = cKDTree(rest).query(roots, 4)
+        share = 1 / (distance + 1e-5)
+        share /= share.sum(1, keepdims=True)
+        out = np.zeros((len(ARKIT), len(roots), 3))
+        base = self.who.base.vertices
+        brows = (np.abs(base[:, 0]) < 0.07) & (np.abs(base[:, 1] - roots[:, 1].mean()) < 0.02) & (base[:, 2] > 0.06)
+        for k, unit in enumerate(self.who.units):
+            if np.abs(unit[brows]).max() > 2e-5:
+                self.skin.pose(base + unit)
+                moved = self.skin.surface().vertices - rest
+                out[k] = (moved[near] * share[..., None]).sum(1)
+        self.skin.pose(base)
+        return out
+
+    def named(self) -> dict[str, list[bpy.types.Object]]:
+        """What a picture can name."""
+        return {
+            "skin": [self.skin.object],
+            "brows": [self.brows],
+            "eyes": [e.object for e in self.eyes],
+            "teeth": [self.teeth.object],
+            "tongue": [self.tongue.object],
+            "lashes": [p.object for p in self.lashes],
+            "front": [self.front],
+            "back": [self.back],
+            "clothes": self.clothes,
+        }
+
+    def pose(self, frame: FaceFrame) -> None:
+        """Face and head as the frame says; the body stays at rest."""
+        weights = frame.weights.astype(float)
+        turn = rotation_matrix(frame.rotation).astype(float)
+        for part in self.parts:
+            part.pose(self.turned(self.who.posed(weights), turn, frame.translation))
+        brows = self._brow_rest + np.tensordot(weights, self._brow_units, 1)[:, None]
+        flat = self.turned(brows.reshape(-1, 3), turn, frame.translation)
+        self.brows.data.points.foreach_set("position", to_blender(flat).astype(np.float32).ravel())
+        self.brows.data.update_tag()
+        pivot = np.array(self.spec.pivot)
+        rigid = np.eye(4)
+        axes = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
+        rigid[:3, :3] = axes @ turn @ axes.T
+        rigid[:3, 3] = axes @ (pivot + frame.translation - turn @ pivot)
+        for ob in (self.front, self.back):
+            ob.matrix_world = Matrix(rigid.tolist())
+
+    def turned(self, points: Array, turn: Array, shift: Array) -> Array:
+        """Points (n, 3) after the head's motion, which the neck takes up."""
+        pivot = np.array(self.spec.pivot)
+        moved = (points - pivot) @ turn.T + pivot + shift
+        return np.asarray(points + self.spec.follow(points)[:, None] * (moved - points))
+
+    def gloss(self, wet: bool) -> None:
+        """Whether the eyes mirror the lamps."""
+        for eye in self.eyes:
+            shader = eye.object.data.materials[0].node_tree.nodes["Principled BSDF"].inputs
+            shader["Coat Weight"].default_value = float(wet)
+            shader["Specular IOR Level"].default_value = 0.2 * wet
+
+    def show(
+        self, seen: list[bpy.types.Object], holdout: list[bpy.types.Object], absent: list[bpy.types.Object]
+    ) -> None:
+        """What the camera sees; what cuts a hole into that; what is not there, not even as a shadow."""
+        for ob in bpy.context.scene.objects:
+            if ob.type not in {"MESH", "CURVES"}:
+                continue
+            ob.visible_camera = ob in seen or ob in holdout
+            ob.is_holdout = ob in holdout
+            ob.hide_render = ob in absent
+
+
+def blush(points: Array, ears: Array) -> Array:
+    """(n,) in [0, 1]: where blood shows: cheeks, the tip of the nose, ears, chin."""
+    x, y, z = points.T
+    cheek = np.exp(-(((np.abs(x) - 0.042) / 0.018) ** 2 + ((y - 0.548) / 0.016) ** 2)) * (z > 0.05)
+    nose = np.exp(-((x / 0.012) ** 2 + ((y - 0.542) / 0.012) ** 2)) * (z > 0.12)
+    chin = np.exp(-((x / 0.014) ** 2 + ((y - 0.482) / 0.010) ** 2)) * (z > 0.08)
+    return np.asarray((0.42 * cheek + 0.35 * nose + 0.15 * chin + 0.45 * ears).clip(0, 1))

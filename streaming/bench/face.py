@@ -1,0 +1,97 @@
+"""``everhost bench render | likeness | steadiness | aperture``: the benches of the face, on the command line."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tqdm import tqdm
+
+from avatar.bench import aperture, likeness, render, steadiness
+from avatar.bench.talk import Talk, talk
+from streaming.models.store import Store
+
+if TYPE_CHECKING:
+    from avatar.studio.darkroom import Darkroom
+
+TRUTH: Final = Path.home() / ".cache/everhost/truths"
+SEEDS: Final = {"en": 3, "zh": 4}
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """One bench, as a table or as JSON."""
+    report, table = _BENCHES[arguments.bench](arguments)
+    return json.dumps(asdict(report), ensure_ascii=False) if arguments.json else table(report)
+
+
+def _render(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    return render.run(arguments.host, [_spoken(arguments, "en")]), render.table
+
+
+def _aperture(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    talks = [_spoken(arguments, language) for language in ("en", "zh")]
+    return aperture.run(arguments.host, talks, _pictures(arguments)), aperture.table
+
+
+def _likeness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    folder = (arguments.truth or TRUTH) / Path(arguments.host).stem
+    if arguments.take:
+        with _bar("path tracing") as progress:
+            likeness.truths(_darkroom(arguments), arguments.host, folder, progress.told)
+    return likeness.run(arguments.host, folder, _pictures(arguments)), likeness.table
+
+
+def _steadiness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    folder = (arguments.truth or TRUTH) / Path(arguments.host).stem
+    if arguments.take:
+        with _bar("path tracing") as progress:
+            steadiness.truths(_darkroom(arguments), arguments.host, folder, progress.told)
+    return steadiness.run(arguments.host, folder, _pictures(arguments)), steadiness.table
+
+
+_BENCHES: Final = {"render": _render, "likeness": _likeness, "steadiness": _steadiness, "aperture": _aperture}
+
+
+class _bar:
+    def __init__(self, what: str) -> None:
+        self._bar = tqdm(desc=what, unit="picture")
+
+    def told(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> "_bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _pictures(arguments: argparse.Namespace) -> Path | None:
+    if arguments.pictures is not None:
+        arguments.pictures.mkdir(parents=True, exist_ok=True)
+    folder: Path | None = arguments.pictures
+    return folder
+
+
+def _spoken(arguments: argparse.Namespace, language: str) -> Talk:
+    if language == "en":
+        from avatar.voice.hibari import Hibari
+
+        return talk(Hibari(), language, SEEDS[language])
+    from avatar.voice.kokoro import Kokoro
+
+    store = Store.from_environment(folder=arguments.models)
+    folder = asyncio.run(store.ensure("kokoro"))
+    voice = Kokoro(model=next(folder.glob("*.onnx")), vocabulary=folder / "vocab.json", voice="zf_xiaobei")
+    return talk(voice, language, SEEDS[language])
+
+
+def _darkroom(arguments: argparse.Namespace) -> "Darkroom":
+    from avatar.hosts import spec_path
+    from avatar.studio.command import CACHE, darkroom
+
+    return darkroom(spec_path(arguments.host), arguments.mesh, CACHE)
