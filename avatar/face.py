@@ -4,6 +4,7 @@ The 52 blendshapes are ARKit's, in Apple's documented order, so a frame can be s
 Live Link consumer as it is. Gaze is the ``eyeLook*`` weights; there is no second truth for it.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,9 @@ ARKIT: Final[tuple[str, ...]] = (
 """Blendshape names in Apple's order; ``Left`` is the host's left."""
 
 INDEX: Final[dict[str, int]] = {name: i for i, name in enumerate(ARKIT)}
+
+EYE_RANGE: Final = math.radians(30)
+"""Eye rotation that weight 1 of an ``eyeLook*`` shape stands for; Apple leaves it open."""
 
 
 def _zeros3() -> Floats:

@@ -11,11 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from avatar.clock import TICKS_PER_SECOND
-from avatar.face import INDEX, BodyPose, FaceFrame
+from avatar.face import EYE_RANGE, INDEX, BodyPose, FaceFrame
 from avatar.noise import pulse, smooth, smoothstep, uniform
-
-EYE_RANGE: Final = math.radians(30)
-"""Eye rotation that weight 1 of an ``eyeLook*`` shape stands for."""
 
 _DEGREE: Final = math.pi / 180
 

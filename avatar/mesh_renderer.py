@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -10,12 +11,16 @@ from avatar.errors import PackError
 from avatar.face import FaceFrame
 from avatar.pack import Box, Pack, View
 from avatar.picture import Picture
-from avatar.render import compose, edges, layers, light, pose, raster
+from avatar.render import compose, edges, eyes, layers, light, pose, raster
 from avatar.render.backdrop import backdrop
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
+_AROUND: Final = 7
+"""Cells across that the mesh may move within, about, against the hair."""
+_WELL: Final = 0.006
+"""Metres by which the mesh must come before the hair to count; less than hides it, for turns change depths."""
 MAX_TURN: Final = 0.6
 """Radians: the host is made to be seen from the front, and turns no further than this."""
 MAX_SHIFT: Final = 0.15
@@ -77,6 +82,12 @@ class _Pose:
         self.screen = np.empty_like(pack.vertices)
         self.weights = np.zeros(len(pack.unit_starts) - 1, np.float32)
         self.angles = np.zeros(3, np.float32)
+        self._eyes = np.array(pack.eye_centres, np.float32)
+        self._spans = np.array(pack.eye_vertices, np.int64)
+        self.balls = np.zeros((2, 15), np.float32)
+        low, high = pack.gloss_shade
+        self.balls[:, 12:] = low, 1 / max(high - low, 1e-3), pack.gloss_bleach
+        """Where the eyeballs are, as :func:`avatar.render.eyes.light_at` wants it."""
         self.breath, self.lean = np.float32(0), np.float32(0)
         self.turn, self.offset = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
         """The head's whole motion: a point p goes to ``turn @ p + offset``."""
@@ -96,10 +107,15 @@ class _Pose:
         self.turn = leaned @ rotation
         self.offset = leaned @ (pivot + shift - rotation @ pivot)
         pose.pose(pack.vertices, pack.unit_starts, pack.unit_indices, pack.unit_deltas, self.weights, self._posed)
+        eyes.turn_eyes(self._posed, self._spans, self._eyes, eyes.gaze(self.weights))
         pose.move_and_project(
             self._posed, pack.follow, pack.breath, pack.lean, pivot, rotation, shift, self.breath, self.lean, self.lens,
             self.screen,
         )  # fmt: skip
+        for eye, (ball, radius) in enumerate(zip(self.balls, pack.eye_radii, strict=True)):
+            centre = self.turn @ self._eyes[eye] + self.offset
+            ball[:2], ball[3:12] = self.project(centre), self.turn.ravel()
+            ball[2] = radius * self.lens[0] / (self.lens[3] - centre[2])
 
     def project(self, point: Floats) -> Floats:
         """(2,) column and row in the drawn region of a point (3,) in metres."""
@@ -120,6 +136,8 @@ class _Light:
         self._inputs = np.empty(pack.light_metric.shape[2], np.float32)
         self._coefficients = np.zeros(len(pack.light_limits), np.float32)
         self._kept = np.full(len(pack.light_ids), np.iinfo(np.int32).max, np.int32)
+        self.shades = pack.shade_rest.copy()
+        """Factors on the colours of the eyeballs."""
 
     def follow(self, weights: Floats, angles: Floats) -> None:
         pack = self._pack
@@ -132,6 +150,9 @@ class _Light:
             pack.light_blocks, pack.light_starts, pack.light_ids, pack.light_scales, pack.light_steps,
             self._coefficients, self._base, self._kept, self.luma, self.chroma,
         )  # fmt: skip
+        eyes.shade(
+            pack.shade_rest, pack.shade_ids, pack.shade_scales, pack.shade_steps, self._coefficients, self.shades
+        )
 
 
 class _Stage:
@@ -150,30 +171,48 @@ class _Stage:
             for plane, k in zip(planes, (1, 2, 2), strict=True)
         )
         self._backdrop = compose.Backdrop(luma, cb, cr, w)
-        self._eyes = np.array(pack.eye_centres, np.float32)
         self._mesh = _mesh(pack, atlas, rest)
         self._work = compose.make_work(self._mesh, h, w)
         left, top = view.x0 + x0, view.y0 + y0
         self._back = _Sheet(pack.back, pack.back_uv, pack.head_box, left, top, cells, endless=False)
         self._front = _Sheet(pack.front, pack.front_uv, pack.head_box, left, top, cells, endless=False)
         self._body = _Sheet(pack.body, pack.body_uv, pack.body_box, left, top, cells, endless=True)
+        self._work.never[:] = self._overlaps(rest, h, w)
         self._breath_x, self._breath_y = (np.ascontiguousarray(pack.body_breath[..., k]) for k in (0, 1))
+
+    def _overlaps(self, rest: Floats, h: int, w: int) -> Bytes:
+        """(cells, cells): 1 where a turn of the head may bring some of the mesh before the front hair."""
+        pack = self._pack
+        near = raster.draw_alone(pack.triangles, rest, pack.uvs, h, w)
+        depth = np.where(near == raster.EMPTY, np.float32(pose.DEPTH_RANGE), raster.unpack(near)[1])
+        cells = depth.reshape(h // raster.CELL, raster.CELL, w // raster.CELL, raster.CELL).min((1, 3))
+        nearest = cv2.erode(cells, np.ones((_AROUND, _AROUND), np.uint8))
+        deepest = cv2.dilate(pack.front_depth - np.float32(pack.lens.distance), np.ones((3, 3), np.uint8))
+        out = np.ones(cells.shape, np.uint8)
+        rows, columns = (round(v / raster.CELL) for v in (self._front.top, self._front.left))
+        for j in range(out.shape[0]):
+            for i in range(out.shape[1]):
+                y, x = min(max(j - rows, 0), deepest.shape[0] - 1), min(max(i - columns, 0), deepest.shape[1] - 1)
+                out[j, i] = nearest[j, i] < deepest[y, x] - _WELL
+        return out
 
     def draw(self, at: _Pose, picture: Picture) -> None:
         pack, mesh = self._pack, self._mesh
         back, body, front = self._back, self._body, self._front
-        for sheet, reach in ((back, pack.back_reach), (front, pack.front_reach)):
+        for sheet, reach, depth in (
+            (back, pack.back_reach, pack.back_reach), (front, pack.front_reach, pack.front_depth)
+        ):  # fmt: skip
             layers.warp_head(
-                reach, sheet.content, at.turn, at.offset, at.lens, sheet.left, sheet.top, sheet.span, sheet.grid
-            )
+                reach, depth, sheet.content, at.turn, at.offset, at.lens, sheet.left, sheet.top, sheet.span,
+                sheet.grid, sheet.deep,
+            )  # fmt: skip
             layers.survey(sheet.bounds, sheet.grid, sheet.span, sheet.least_most)
         layers.warp_body(
             self._breath_x, self._breath_y, pack.body_lean, body.content, at.breath, at.lean, at.foot[0], at.foot[1],
             body.left, body.top, body.span, body.grid,
         )  # fmt: skip
         layers.survey(body.bounds, body.grid, body.span, body.least_most)
-        for eye in range(2):
-            mesh.corners[eye] = at.project(at.turn @ self._eyes[eye] + at.offset) - mesh.gloss.shape[1] / 2
+        mesh.balls[:] = at.balls
         x0, y0, x1, y1 = self._region
         planes = picture.y.reshape(-1), picture.u.reshape(-1), picture.v.reshape(-1)
         target = compose.Target(*planes, picture.width, x0, y0, x1 - x0, y1 - y0)
@@ -196,7 +235,8 @@ def _mesh(pack: Pack, atlas: _Light, rest: Floats) -> compose.Mesh:
         luma=atlas.luma.reshape(-1),
         chroma=atlas.chroma,
         gloss=np.pad(pack.gloss.astype(np.float32), ((0, 0), (1, 1), (1, 1))),
-        corners=np.zeros((2, 2), np.float32),
+        shades=atlas.shades,
+        balls=np.zeros((2, 15), np.float32),
         charts=np.array(pack.eye_charts, np.int64) * 256 - 128,
     )
 
@@ -214,11 +254,14 @@ class _Sheet:
         self.content = made.content
         self.span = np.zeros(4, np.int64)
         self.grid = np.zeros((cells[0] + 1, cells[1] + 1, 2), np.float32)
+        self.deep = np.zeros((cells[0] + 1, cells[1] + 1), np.float32)
         self.least_most = np.zeros((*cells, 2), np.uint8)
         h, w = made.luma.shape
         planes = (made.luma, made.opacity, made.cb, made.cr, made.half_opacity)
         flat_luma, flat_opacity, cb, cr, half_opacity = (plane.reshape(-1) for plane in planes)
-        self.flat = compose.Flat(flat_luma, flat_opacity, cb, cr, half_opacity, (h, w), self.grid, self.least_most)
+        self.flat = compose.Flat(
+            flat_luma, flat_opacity, cb, cr, half_opacity, (h, w), self.grid, self.deep, self.least_most
+        )
 
 
 def _view(pack: Pack, width: int, height: int) -> View:

@@ -3,7 +3,7 @@
 A pack is a zip archive of ``manifest.json`` and one NumPy array file (``NAME.npy``) for each member of
 :data:`MEMBERS`, and nothing else. The manifest states the format and its version, each member's SHA-256, and the
 fields of :class:`Pack` that are no members. Everything lies on one canvas, a picture plane of W x H pixels that
-the lens projects on; a live picture is a view, a window of it. All colours are BT.709 limited range. Version 2:
+the lens projects on; a live picture is a view, a window of it. All colours are BT.709 limited range. Version 3:
 
 ==================  =========  ======================  =================================================================
 member              dtype      shape                   meaning
@@ -27,6 +27,10 @@ lash_triangles      int32      (l, 3)                  vertices; seen from both 
 lash_uvs            float32    (l, 3, 2)               texels of ``lash`` (column, row) of each corner
 lash                uint8      (., .)                  opacity of the lashes, which lie over the face
 gloss               uint8      (2, g, g)               luma that the lights add around the centre of each eye
+shade_rest          float32    (2, e, f)               factor on the colours of each eyeball, face at rest
+shade_ids           int32      (q,)                    the coefficient of light a step of shade is multiplied with
+shade_scales        float32    (q,)                    and the factor
+shade_steps         int8       (q, 2, e, f)            what it adds to that factor
 atlas_y, atlas_uv   uint8      (A, B), (A/2, B/2, 2)   the mesh's colours with the studio's light in them, face at rest
 light_metric        float32    (G, d, 55)              see below
 light_centres       float32    (G, p, d)
@@ -41,7 +45,9 @@ light_steps         int8       (s, 384)                256 luma, 64 Cb and 64 Cr
 back, front         uint8      (2, h, w)               luma and opacity of the hair behind and before the mesh, over
                                                        ``head_box``
 back_uv, front_uv   uint8      (h/2, w/2, 2)           their chroma
-*_reach             float32    (rows, columns)         their distance from the pinhole's plane, metres, every 16 pixels
+*_reach             float32    (rows, columns)         their distance from the pinhole's plane, metres, every 16
+                                                       pixels: smooth, for they are warped by it as the head turns
+front_depth         float32    (rows, columns)         the same as it is: what of the mesh is well before it hides it
 ==================  =========  ======================  =================================================================
 
 Light follows the face: with x the 52 weights and the 3 angles of a face frame, each group g of the G has
@@ -51,6 +57,10 @@ Light follows the face: with x the 52 weights and the 3 angles of a face frame, 
 its limit. A block of the atlas is then what ``atlas_*`` holds plus the sum of
 ``c[light_ids[j]] · light_scales[j] · light_steps[j]`` over its rows j.
 
+Eyeballs are spheres: their vertices turn about their centre with the gaze, by :data:`avatar.face.EYE_RANGE` at weight
+1 of an ``eyeLook*`` shape, and no blendshape moves them. Their colours in the atlas turn with them; shade is laid over
+the sphere as seen from the front of the head (:mod:`avatar.render.eyes`), and multiplies luma above black and chroma.
+
 Pictures are composed in the order background, back hair, mesh with light, gloss and lashes, body, front hair.
 """
 
@@ -58,10 +68,10 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +80,7 @@ from avatar.errors import PackError
 from avatar.face import ARKIT
 
 FORMAT: Final = "everhost-host"
-VERSION: Final = 2
+VERSION: Final = 3
 MANIFEST: Final = "manifest.json"
 MAX_FILE: Final = 15 << 20
 """Bytes a pack may take on disk."""
@@ -85,6 +95,8 @@ INPUTS: Final = len(ARKIT) + 3
 _MAX_SIDE: Final = 8192
 _MAX_AXIS: Final = 1 << 22
 _MAX_LIGHT: Final = {"G": 8, "d": INPUTS, "p": 4096, "k": 512}
+_MAX_SHADE: Final = 256
+_MAX_SHADES: Final = 1024
 _MAX_VALUE: Final = 1e4
 """No number in a pack has a reason to be larger, and none up to it can overflow while drawing."""
 
@@ -93,6 +105,7 @@ Box = tuple[int, int, int, int]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +155,16 @@ class Pack:
     """Around the host's left and right eye at rest."""
     eye_centres: tuple[tuple[float, float, float], tuple[float, float, float]]
     """The left and the right eyeball's, metres."""
+    eye_radii: tuple[float, float]
+    """Metres."""
+    eye_vertices: tuple[tuple[int, int], tuple[int, int]]
+    """First and end of the rows of ``vertices`` that are the left and the right eyeball."""
     eye_charts: tuple[Box, Box]
     """Texels of the atlas that show the left and the right eyeball."""
+    gloss_shade: tuple[float, float]
+    """Factors of shade: up to the first no lamp is mirrored, from the second on as much as ``gloss`` says."""
+    gloss_bleach: float
+    """Share of chroma that a level of mirrored light takes."""
     lash_colour: tuple[int, int, int]
     """Y', Cb, Cr."""
     background: Bytes
@@ -164,6 +185,10 @@ class Pack:
     lash_uvs: Floats
     lash: Bytes
     gloss: Bytes
+    shade_rest: Floats
+    shade_ids: Ints
+    shade_scales: Floats
+    shade_steps: npt.NDArray[np.int8]
     atlas_y: Bytes
     atlas_uv: Bytes
     light_metric: Floats
@@ -182,6 +207,7 @@ class Pack:
     front: Bytes
     front_uv: Bytes
     front_reach: Floats
+    front_depth: Floats
 
 
 MEMBERS: Final[dict[str, tuple[type[np.generic], tuple[str | int, ...]]]] = {
@@ -203,6 +229,10 @@ MEMBERS: Final[dict[str, tuple[type[np.generic], tuple[str | int, ...]]]] = {
     "lash_uvs": (np.float32, ("l", 3, 2)),
     "lash": (np.uint8, ("lh", "lw")),
     "gloss": (np.uint8, (2, "g", "g")),
+    "shade_rest": (np.float32, (2, "e", "f")),
+    "shade_ids": (np.int32, ("q",)),
+    "shade_scales": (np.float32, ("q",)),
+    "shade_steps": (np.int8, ("q", 2, "e", "f")),
     "atlas_y": (np.uint8, ("A", "B")),
     "atlas_uv": (np.uint8, ("A/2", "B/2", 2)),
     "light_metric": (np.float32, ("G", "d", INPUTS)),
@@ -221,6 +251,7 @@ MEMBERS: Final[dict[str, tuple[type[np.generic], tuple[str | int, ...]]]] = {
     "front": (np.uint8, (2, "hh", "hw")),
     "front_uv": (np.uint8, ("hh/2", "hw/2", 2)),
     "front_reach": (np.float32, ("hr", "hc")),
+    "front_depth": (np.float32, ("hr", "hc")),
 }
 """dtype and shape of each member; equal letters are equal sizes."""
 
@@ -265,7 +296,7 @@ def load_pack(path: Path) -> Pack:
             pack = _read(archive)
     except OSError as error:
         raise PackError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:  # the archive's own directory is torn
         raise PackError(f"{path}: not a host pack, or damaged ({error}); get it again") from error
     except PackError as error:
         raise PackError(f"{path}: {error}") from error
@@ -364,6 +395,11 @@ def _boxes(value: Any) -> tuple[Box, Box]:
     return left, right
 
 
+def _pair(value: Any, kind: Callable[[Any], _T]) -> tuple[_T, _T]:
+    first, second = (kind(v) for v in value)
+    return first, second
+
+
 def _point(value: Any) -> tuple[float, float, float]:
     x, y, z = (float(v) for v in value)
     return x, y, z
@@ -390,7 +426,11 @@ def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "mouth_box": _box(manifest["mouth_box"]),
         "eye_boxes": _boxes(manifest["eye_boxes"]),
         "eye_centres": (left, right),
+        "eye_radii": _pair(manifest["eye_radii"], float),
+        "eye_vertices": _pair(manifest["eye_vertices"], lambda span: _pair(span, int)),
         "eye_charts": _boxes(manifest["eye_charts"]),
+        "gloss_shade": _pair(manifest["gloss_shade"], float),
+        "gloss_bleach": float(manifest["gloss_bleach"]),
         "lash_colour": (luma, cb, cr),
     }
 
@@ -402,9 +442,14 @@ def _check(pack: Pack) -> None:
     lens = pack.lens
     if not (0 < lens.focal <= 1e6 and 0.1 <= lens.distance <= 100):
         raise PackError("the lens must have a focal length and stand before the host")
-    numbers = (lens.centre_x, lens.centre_y, lens.eye_y, *pack.pivot, *(v for c in pack.eye_centres for v in c))
+    numbers = (
+        lens.centre_x, lens.centre_y, lens.eye_y, *pack.pivot, *(v for c in pack.eye_centres for v in c),
+        *pack.gloss_shade, pack.gloss_bleach,
+    )  # fmt: skip
     if not all(abs(v) <= _MAX_VALUE for v in numbers):  # false for what is no number, too
         raise PackError("the lens, the pivot or an eye is not finite, or too far away")
+    if not all(1e-4 <= radius <= 1 for radius in pack.eye_radii):
+        raise PackError(f"eyes of {pack.eye_radii} metres cannot be drawn")
     if not all(0 <= v <= 255 for v in pack.lash_colour):
         raise PackError(f"lash_colour {pack.lash_colour} is no 8-bit colour")
     for name, (dtype, _) in MEMBERS.items():
@@ -463,8 +508,10 @@ def _check_shapes(pack: Pack) -> None:
         raise PackError("the shapes of the light_* members do not fit each other")
     if any(sizes[letter] > most for letter, most in _MAX_LIGHT.items()):
         raise PackError("the light_* members are too large to be used on air")
-    if not all(0 < sizes[letter] <= _MAX_SIDE for letter in ("rows", "columns", "lh", "lw", "g")):
-        raise PackError(f"background, lash and gloss must have sides from 1 to {_MAX_SIDE}")
+    if not all(0 < sizes[letter] <= _MAX_SIDE for letter in ("rows", "columns", "lh", "lw", "g", "e", "f")):
+        raise PackError(f"background, lash, gloss and shade must have sides from 1 to {_MAX_SIDE}")
+    if min(sizes["e"], sizes["f"]) < 2 or max(sizes["e"], sizes["f"]) > _MAX_SHADE or sizes["q"] > _MAX_SHADES:
+        raise PackError(f"shade must have sides from 2 to {_MAX_SHADE}, and {_MAX_SHADES} steps at most")
 
 
 def _check_mesh(pack: Pack) -> None:
@@ -472,6 +519,8 @@ def _check_mesh(pack: Pack) -> None:
     for name in ("triangles", "unit_indices", "lash_triangles"):
         _check_range(name, getattr(pack, name), count, "vertices")
     _check_division("unit_starts", pack.unit_starts, len(pack.unit_indices))
+    if not all(0 <= first <= end <= count for first, end in pack.eye_vertices):
+        raise PackError(f"eye_vertices {pack.eye_vertices} must lie within the vertices")
     rows, columns = pack.atlas_y.shape
     if pack.uvs.size and (pack.uvs.min() < 1 or (pack.uvs.reshape(-1, 2).max(0) > (columns - 2, rows - 2)).any()):
         raise PackError("uvs.npy points outside the atlas")
@@ -489,6 +538,7 @@ def _check_light(pack: Pack) -> None:
     _check_range("light_blocks", pack.light_blocks[:, 0], rows // BLOCK, "blocks")
     _check_range("light_blocks", pack.light_blocks[:, 1], columns // BLOCK, "blocks")
     _check_range("light_ids", pack.light_ids, len(pack.light_limits), "coefficients")
+    _check_range("shade_ids", pack.shade_ids, len(pack.light_limits), "coefficients")
     _check_division("light_starts", pack.light_starts, len(pack.light_ids))
     if (pack.light_limits < 0).any():
         raise PackError("light_limits.npy must not be negative")

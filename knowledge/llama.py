@@ -23,7 +23,7 @@ class LlamaServer:
         missing or broken.
         """
         _check(model)
-        import xllamacpp  # type: ignore[import-untyped]
+        import xllamacpp
 
         self.api_key: Final = secrets.token_urlsafe(24)
         """Keeps other users of this machine, and web pages open on it, from using the port."""

@@ -2,7 +2,7 @@
 
 import re
 
-import cn2an  # type: ignore[import-untyped]
+import cn2an
 
 _NUMERAL = "零〇一二两三四五六七八九十百千万亿"
 _CHINESE_UNITS = (

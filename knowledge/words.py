@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from knowledge.numerals import split_articles
 
 if TYPE_CHECKING:
-    import jieba  # type: ignore[import-untyped]
+    import jieba
 
 _WORD = re.compile(r"\w+")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")

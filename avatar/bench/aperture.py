@@ -35,8 +35,11 @@ _LIP_DEPTH: Final = 0.012
 """Metres that a lip goes back into the mouth."""
 _RED: Final = 130.0
 """Cr of what is hardly red: teeth and the dark."""
-_REDDISH, _PALE = 0.8, 0.6
-"""Shares of the lips' red above :data:`_RED`: from the first on it is lip, below the second it is something else."""
+_REDDISH, _PALE = 0.8, 0.3
+"""Shares of the lips' red above :data:`_RED`: from the first on it is lip, below the second it is something else. What
+wet lips mirror lies between."""
+_NOSE: Final = 20
+"""Rows at the top of the mouth's box that are not looked at: nostrils are as red as lips."""
 _DARK_UPPER, _DARK_LOWER = 0.5, 0.72
 """Share of a lip's luma below which a pixel beside it is the inside of the mouth. The upper lip shades itself."""
 _ASIDE: Final = (-24, 0, 24)
@@ -226,4 +229,4 @@ class Seen:
     def _column(self, frame: FaceFrame, aside: int) -> tuple[Floats, Floats]:
         """Luma and Cr (h,), 8-bit scale, down the mouth of the picture as it stands, pixels ``aside`` its middle."""
         box = self._places.box("mouth", frame)
-        return self._live.column((box[0] + box[2]) // 2 + aside, box[1], box[3])
+        return self._live.column((box[0] + box[2]) // 2 + aside, box[1] + _NOSE, box[3])

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from avatar.emotions import EMOTIONS, emotion
 from avatar.errors import AvatarError
-from avatar.face import ARKIT, INDEX, FaceFrame
-from avatar.life import EYE_RANGE
+from avatar.face import ARKIT, EYE_RANGE, INDEX, FaceFrame
 from avatar.voice import VoiceEngine
 
 Floats = npt.NDArray[np.float32]

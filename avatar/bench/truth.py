@@ -54,7 +54,7 @@ def take(
 ) -> None:
     """Path-trace all that the darkroom does not have, and put all into ``folder``."""
     from avatar.studio import darkroom
-    from avatar.studio.scene import Box as Crop
+    from avatar.studio.camera import Box as Crop
 
     folder.mkdir(parents=True, exist_ok=True)
     for k, one in enumerate(wanted):

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from avatar.render.edges import chain_outlines, outline
 from avatar.render.kernel import kernel, routine
 from avatar.render.lashes import chain_lashes, draw_lashes
-from avatar.render.overlay import HALF, lay_layer
-from avatar.render.raster import CELL, EMPTY, MARGIN, chain_triangles, draw_triangles
-from avatar.render.surface import RING, lay_mesh
+from avatar.render.overlay import HALF, lay_before, lay_layer
+from avatar.render.raster import CELL, EMPTY, MARGIN, RING, chain_triangles, draw_triangles
+from avatar.render.surface import lay_mesh
 from avatar.render.vectors import copy8, copy16, prefetch
 
 Bytes = npt.NDArray[np.uint8]
@@ -59,6 +59,8 @@ class Flat(NamedTuple):
     shape: tuple[int, int]
     """(h, w) of the luma plane."""
     grid: Floats
+    deep: Floats
+    """How far off it is at the grid's nodes, metres from the plane z = 0."""
     least_most: Bytes
 
 
@@ -82,8 +84,10 @@ class Mesh(NamedTuple):
     """(A/2, B/2): Cb in the lower half, Cr in the upper."""
     gloss: Floats
     """(2, g, g) luma, zero along the edges."""
-    corners: Floats
-    """(2, 2) column and row of each gloss' first corner in the region."""
+    shades: Floats
+    """(2, e, f) factors, as :func:`avatar.render.eyes.shade` makes them."""
+    balls: Floats
+    """(2, 15) where the eyeballs are, as for :func:`avatar.render.eyes.light_at`."""
     charts: npt.NDArray[np.int64]
     """(2, 4) the eyes' boxes in the atlas, 1/256 texel."""
 
@@ -98,7 +102,8 @@ class Work(NamedTuple):
     covered: Bytes
     hidden: Bytes
     filled: Bytes
-    nothing: Bytes
+    never: Bytes
+    """A byte a cell that the mesh can come before the front layer in."""
     shares: npt.NDArray[np.uint32]
     """(CELL, w) and a byte for each of its cells, as below."""
     crossed: Bytes
@@ -130,11 +135,14 @@ def make_work(mesh: Mesh, height: int, width: int) -> Work:
 
 
 @routine
-def seal(body, front, covered, hidden):  # type: ignore[no-untyped-def]
-    """Which cells are ``covered`` by the front layer, and which ``hidden`` by it or the body, both surveyed."""
+def seal(body, front, never, covered, hidden):  # type: ignore[no-untyped-def]
+    """Which cells are ``covered`` by the front layer, and which ``hidden`` by it or the body, both surveyed.
+
+    Cells of ``never`` are not: there the mesh can come before the front layer.
+    """
     for j in range(np.uintp(hidden.shape[0])):
         for i in range(np.uintp(hidden.shape[1])):
-            covered[j, i] = front[j, i, 0] == 255
+            covered[j, i] = front[j, i, 0] == 255 and not never[j, i]
             hidden[j, i] = covered[j, i] or body[j, i, 0] == 255
 
 
@@ -215,18 +223,20 @@ def compose(backdrop, back, mesh, screen, body, front, work, target):  # type: i
     # A routine is handed arrays one by one: a tuple of them would have references to all counted at each call.
     out_y, out_u, out_v, stride, x0, y0, width, height = target
     plain_y, plain_u, plain_v, pitch = backdrop
-    triangles, uvs, sides, ends, lash_triangles, lash_uvs, lash_opacity, lash, luma, chroma, gloss, corners, charts = (
-        mesh
-    )
-    near, touched, covered, hidden, filled, nothing, shares, crossed, veil, veiled, facing, chains, follows = work
+    (
+        triangles, uvs, sides, ends, lash_triangles, lash_uvs, lash_opacity, lash, luma, chroma, gloss, shades, balls,
+        charts,
+    ) = mesh  # fmt: skip
+    near, touched, covered, hidden, filled, never, shares, crossed, veil, veiled, facing, chains, follows = work
     first, outlines, strands = chains
     follow, outlines_follow, strands_follow = follows
     keys, words = near.reshape(near.size), chroma.reshape(chroma.size)
-    back_y, back_a, back_u, back_v, back_b, (back_h, back_w), back_grid, back_most = back
-    body_y, body_a, body_u, body_v, body_b, (body_h, body_w), body_grid, body_most = body
-    front_y, front_a, front_u, front_v, front_b, (front_h, front_w), front_grid, front_most = front
+    back_y, back_a, back_u, back_v, back_b, (back_h, back_w), back_grid, _, back_most = back
+    body_y, body_a, body_u, body_v, body_b, (body_h, body_w), body_grid, _, body_most = body
+    front_y, front_a, front_u, front_v, front_b, (front_h, front_w), front_grid, front_deep, front_most = front
     places, values = np.empty(AREA, np.int64), np.empty(AREA, np.uint8)
-    seal(body_most, front_most, covered, hidden)
+    kept, masks = np.empty(2 * AREA, np.uint8), np.empty(CELL, np.int64)
+    seal(body_most, front_most, never, covered, hidden)
     bands, w = hidden.shape[0], shares.shape[1]
     h = bands * CELL
     chain_triangles(triangles, screen, h, w, first, follow, facing)
@@ -254,16 +264,16 @@ def compose(backdrop, back, mesh, screen, body, front, work, target):  # type: i
             out_y, out_u, out_v, stride, at, half_at, rows, width,
         )  # fmt: skip
         lay_mesh(
-            near, keys, shares, crossed, veil, veiled, luma, chroma, words, lash, gloss, corners, charts, touched,
+            near, keys, shares, crossed, veil, veiled, luma, chroma, words, lash, gloss, shades, balls, charts, touched,
             hidden, gj, out_y, out_u, out_v, stride, at, half_at, rows, width, places, values,
         )  # fmt: skip
         lay_layer(
             body_y, body_a, body_u, body_v, body_b, body_h, body_w, body_grid, body_most, covered, gj,
             out_y, out_u, out_v, stride, at, half_at, rows, width,
         )  # fmt: skip
-        lay_layer(
-            front_y, front_a, front_u, front_v, front_b, front_h, front_w, front_grid, front_most, nothing, gj,
-            out_y, out_u, out_v, stride, at, half_at, rows, width,
+        lay_before(
+            front_y, front_a, front_u, front_v, front_b, front_h, front_w, front_grid, front_most, front_deep, near,
+            shares, touched, kept, masks, gj, out_y, out_u, out_v, stride, at, half_at, rows, width,
         )  # fmt: skip
         _clear_marks(shares, crossed)
         _clear_marks(veil, veiled)

@@ -54,6 +54,20 @@ def mesh_edges(triangles: Ints) -> tuple[Ints, Ints]:
 
 
 @part
+def _no_more(word, side, share):  # type: ignore[no-untyped-def]
+    """The word with no more than a share of one side.
+
+    Outlines of one surface may lie within a pixel of each other, where its triangles turn away in turns; only the
+    outermost counts.
+    """
+    shift = np.uint32(8 * side)
+    old = (word >> shift) & np.uint32(255)
+    if old != 0 and old <= share:
+        return word
+    return (word & ~(np.uint32(255) << shift)) | (np.uint32(share) << shift)
+
+
+@part
 def _leave(near, mask, shares, crossed, depth, y, x, dy, dx, inside, share, inner_side, outer_side):  # type: ignore[no-untyped-def]
     """Leave a share in the pixel (y, x), whose neighbour across the outline is at (dy, dx), if it is seen there.
 
@@ -67,12 +81,19 @@ def _leave(near, mask, shares, crossed, depth, y, x, dy, dx, inside, share, inne
         return
     if outer != EMPTY and outer >> DEPTH_SHIFT < depth + _BEHIND:
         return
-    shift = np.uint32(8 * (outer_side if inside else inner_side))
     row, column = np.uintp(y & (CELL - 1)), np.uintp(x)
+    crossed[np.uintp(x // CELL)] = 1
+    if inside:
+        shares[row, column] = _no_more(shares[row, column], outer_side, max(share, 1))
+        return
+    shift = np.uint32(8 * inner_side)
     word, new = shares[row, column], np.uint32(share)
     if new > (word >> shift) & np.uint32(255):
         shares[row, column] = (word & ~(np.uint32(255) << shift)) | (new << shift)
-        crossed[np.uintp(x // CELL)] = 1
+    if (y ^ (y + dy)) < CELL:  # of the same band
+        row, column = np.uintp((y + dy) & (CELL - 1)), np.uintp(x + dx)
+        shares[row, column] = _no_more(shares[row, column], outer_side, 1)
+        crossed[np.uintp((x + dx) // CELL)] = 1
 
 
 @routine

@@ -10,7 +10,7 @@ from avatar.render.raster import CELL, DEPTH_SHIFT, DEPTH_STEPS
 
 _SUBPIXELS: Final = 2
 """Samples of a pixel along an axis."""
-_BEFORE: Final = np.int64(0.003 * DEPTH_STEPS)
+_BEFORE: Final = np.int64(0.001 * DEPTH_STEPS)
 """How far a lash may lie behind the face and still be seen: roots sit in the lid."""
 
 

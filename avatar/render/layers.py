@@ -117,7 +117,7 @@ def _moved(x, y, depth, rotation, offset, lens):  # type: ignore[no-untyped-def]
     my = rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz + offset[1]
     mz = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz + offset[2]
     scale = lens[0] / max(lens[3] - mz, np.float32(0.05))
-    return lens[1] + scale * mx, lens[2] - scale * (my - lens[4])
+    return lens[1] + scale * mx, lens[2] - scale * (my - lens[4]), mz
 
 
 @part
@@ -131,7 +131,7 @@ def _reached(content, left, top, further, rows, columns, span):  # type: ignore[
 
 
 @kernel
-def warp_head(reach, content, rotation, offset, lens, left, top, span, out):  # type: ignore[no-untyped-def]
+def warp_head(reach, depth, content, rotation, offset, lens, left, top, span, out, deep):  # type: ignore[no-untyped-def]
     """Where a layer that moves with the head is to be read, at nodes every CELL pixels of the drawn region.
 
     ``reach`` (rows, columns) is the layer's depth from the pinhole at rest, on a grid of its own; ``content`` (4,) the
@@ -139,13 +139,14 @@ def warp_head(reach, content, rotation, offset, lens, left, top, span, out):  # 
     ``rotation @ p + offset``. ``out`` (nodes, nodes, 2) gets (column, row) in the layer at those nodes that the content
     can have moved to: rows span[0] to span[1] and columns span[2] to span[3], which are written. The motion is inverted
     by fixed-point steps, each node's begun from its neighbour's. ``lens`` is as for
-    :func:`avatar.render.pose.move_and_project`.
+    :func:`avatar.render.pose.move_and_project`. ``reach`` is smooth, so that the warp is; how far off the layer truly
+    is, ``depth`` (rows, columns) likewise, goes to ``deep`` (nodes, nodes), metres from the plane z = 0.
     """
     left, top, furthest = np.float32(left), np.float32(top), np.float32(0)
     for r in range(0, reach.shape[0], 4):
         for c in range(0, reach.shape[1], 4):
             x, y = left + np.float32(c * CELL), top + np.float32(r * CELL)
-            mx, my = _moved(x, y, reach[r, c], rotation, offset, lens)
+            mx, my, _ = _moved(x, y, reach[r, c], rotation, offset, lens)
             furthest = max(furthest, abs(mx - x), abs(my - y))
     further = np.float32(CELL) + np.float32(1.25) * furthest  # more, as only some nodes were asked
     _reached(content, left, top, further, out.shape[0], out.shape[1], span)
@@ -155,13 +156,16 @@ def warp_head(reach, content, rotation, offset, lens, left, top, span, out):  # 
             px, py = np.float32(c * CELL), np.float32(r * CELL)
             for _ in range(_STEPS):
                 qx, qy = px - ahead_x, py - ahead_y
-                mx, my = _moved(qx, qy, _between(reach, qx - left, qy - top), rotation, offset, lens)
+                mx, my, _ = _moved(qx, qy, _between(reach, qx - left, qy - top), rotation, offset, lens)
                 change = abs(mx - qx - ahead_x) + abs(my - qy - ahead_y)
                 ahead_x, ahead_y = mx - qx, my - qy
                 if change < _SMALL:
                     break
-            out[r, c, 0] = px - ahead_x - left
-            out[r, c, 1] = py - ahead_y - top
+            qx, qy = px - ahead_x, py - ahead_y
+            out[r, c, 0] = qx - left
+            out[r, c, 1] = qy - top
+            _, _, mz = _moved(qx, qy, _between(depth, qx - left, qy - top), rotation, offset, lens)
+            deep[r, c] = -mz
 
 
 @kernel

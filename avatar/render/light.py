@@ -74,7 +74,7 @@ def relight(blocks, starts, ids, scales, steps, weights, base, kept, luma, chrom
     where the step is largest, and ``kept`` (m,) int32: a block with the same multiples as last time is as it should be.
     """
     texels = np.empty(SIDE * SIDE * 3 // 2, np.float32)
-    low, high, half = np.float32(0), np.float32(255), np.float32(0.5)
+    low, high, half = np.float32(16), np.float32(240), np.float32(0.5)  # limited range: nothing is blacker than black
     fine, coarse = np.float32(127 * 8), np.float32(1.0 / (127 * 8))
     for b in range(blocks.shape[0]):
         changed = 0

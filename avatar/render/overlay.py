@@ -6,7 +6,8 @@ import numpy as np
 
 from avatar.render.kernel import part, routine
 from avatar.render.layers import PAD
-from avatar.render.raster import CELL
+from avatar.render.pose import DEPTH_RANGE
+from avatar.render.raster import CELL, DEPTH_SHIFT, DEPTH_STEPS, EMPTY, RING
 from avatar.render.vectors import lay8, lay16, prefetch, slanted8, slanted16, straight8, straight16
 
 HALF: Final = CELL // 2
@@ -16,6 +17,8 @@ _STRAIGHT: Final = 0.125
 one, with a single fraction."""
 _SLANTED: Final = 0.99
 """And to be read as a slanted one, which wants two neighbouring rows and columns at most."""
+_BEFORE: Final = np.int64(0.010 * DEPTH_STEPS)
+"""What lies before a layer is nearer than it by more than this: hair lies on skin, not far above it."""
 
 
 @part
@@ -189,6 +192,26 @@ def _any_cell(  # type: ignore[no-untyped-def]
         half_dx, half_dy = half_dx + half_fx, half_dy + half_fy
 
 
+@part
+def _lay_cell(  # type: ignore[no-untyped-def]
+    luma, opacity, cb, cr, half_opacity, h, w, grid, least, gj, gi, rows, columns, out_y, out_u, out_v, stride, at,
+    half_at,
+):  # fmt: skip
+    """Lay a cell of a layer, ``least`` opaque at least, over what is there, as fast as its warp allows."""
+    stray = _stray(grid, gj, gi)
+    if rows < CELL or columns < CELL or not stray < np.float32(_SLANTED):
+        _any_cell(
+            luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, rows, columns, out_y, out_u, out_v, stride, at,
+            half_at,
+        )  # fmt: skip
+    elif least < 255:
+        _clear_cell(luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at)
+    elif stray < np.float32(_STRAIGHT):
+        _straight_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at)
+    else:
+        _opaque_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, at, half_at)
+
+
 @routine
 def lay_layer(  # type: ignore[no-untyped-def]
     luma, opacity, cb, cr, half_opacity, h, w, grid, least_most, hidden, gj, out_y, out_u, out_v, stride, at, half_at,
@@ -205,18 +228,113 @@ def lay_layer(  # type: ignore[no-untyped-def]
         if least_most[j, i, 1] == 0 or hidden[j, i]:
             continue
         columns = min(CELL, width - gi * CELL)
-        to, half_to = at + gi * CELL, half_at + gi * HALF
-        stray = _stray(grid, gj, gi)
-        if rows < CELL or columns < CELL or not stray < np.float32(_SLANTED):
-            _any_cell(
-                luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, rows, columns, out_y, out_u, out_v, stride,
-                to, half_to,
-            )  # fmt: skip
-        elif least_most[j, i, 0] < 255:
-            _clear_cell(
-                luma, opacity, cb, cr, half_opacity, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to
-            )
-        elif stray < np.float32(_STRAIGHT):
-            _straight_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to)
-        else:
-            _opaque_cell(luma, cb, cr, h, w, grid, gj, gi, out_y, out_u, out_v, stride, to, half_to)
+        _lay_cell(
+            luma, opacity, cb, cr, half_opacity, h, w, grid, least_most[j, i, 0], gj, gi, rows, columns, out_y, out_u,
+            out_v, stride, at + gi * CELL, half_at + gi * HALF,
+        )  # fmt: skip
+
+
+@part
+def _hides(near, shares, deep, gj, gi, masks):  # type: ignore[no-untyped-def]
+    """Which pixels of a cell show a mesh that lies before the layer, or its smooth outline: a bit a column in
+    ``masks`` (CELL,), a word a row. Whether any do."""
+    j, i, cell = np.uintp(gj), np.uintp(gi), np.float32(1.0 / CELL)
+    low, right = j + np.uintp(1), i + np.uintp(1)
+    some = 0
+    for y in range(CELL):
+        t = np.float32(y) * cell
+        a, b = deep[j, i] + (deep[low, i] - deep[j, i]) * t, deep[j, right] + (deep[low, right] - deep[j, right]) * t
+        base, step = (a + np.float32(DEPTH_RANGE)) * np.float32(DEPTH_STEPS), (b - a) * cell * np.float32(DEPTH_STEPS)
+        row, mask = np.uintp((gj * CELL + y) & RING), 0
+        for x in range(CELL):
+            n = np.uintp(gi * CELL + x)
+            key = near[row, n]
+            bound = np.int64(base + step * np.float32(x)) - _BEFORE
+            if key >> DEPTH_SHIFT < bound and key != EMPTY:
+                mask |= 1 << x
+        masks[np.uintp(y)] = mask
+        some |= mask
+    if some:
+        for y in range(CELL):  # beside such a pixel, what is mixed with it already is as it should be
+            mask = masks[np.uintp(y)]
+            for x in range(CELL):
+                if shares[np.uintp(y), np.uintp(gi * CELL + x)] != 0 and _beside(masks, y, x):
+                    mask |= 1 << (x + CELL)
+            masks[np.uintp(y)] = mask
+    return some != 0
+
+
+@part
+def _beside(masks, y, x):  # type: ignore[no-untyped-def]
+    """Whether a pixel of a cell is next to one that hides the layer."""
+    ring = (1 << x) | ((1 << x) >> 1) | ((1 << x) << 1)
+    around = masks[np.uintp(y)]
+    if y > 0:
+        around |= masks[np.uintp(y - 1)]
+    if y < CELL - 1:
+        around |= masks[np.uintp(y + 1)]
+    return (around & ring & 0xFFFF) != 0
+
+
+@part
+def _keep(out_y, out_u, out_v, stride, at, half_at, kept_y, kept_u, kept_v, rows, columns):  # type: ignore[no-untyped-def]
+    """Copy a cell of a picture aside."""
+    for y in range(rows):
+        for x in range(columns):
+            kept_y[np.uintp(y * CELL + x)] = out_y[np.uintp(at + y * stride + x)]
+    for y in range(rows >> 1):
+        for x in range(columns >> 1):
+            n = np.uintp(half_at + y * (stride >> 1) + x)
+            kept_u[np.uintp(y * HALF + x)], kept_v[np.uintp(y * HALF + x)] = out_u[n], out_v[n]
+
+
+@part
+def _put_back(out_y, out_u, out_v, stride, at, half_at, kept_y, kept_u, kept_v, rows, columns, masks):  # type: ignore[no-untyped-def]
+    """Put those pixels of a cell back that are masked; chroma in the share of its four that are."""
+    for y in range(rows):
+        mask = masks[np.uintp(y)]
+        mask |= mask >> CELL
+        for x in range(columns):
+            if (mask >> x) & 1:
+                out_y[np.uintp(at + y * stride + x)] = kept_y[np.uintp(y * CELL + x)]
+    for y in range(rows >> 1):
+        upper, lower = masks[np.uintp(2 * y)], masks[np.uintp(2 * y + 1)]
+        upper, lower = upper | (upper >> CELL), lower | (lower >> CELL)
+        for x in range(columns >> 1):
+            pair = 3 << (2 * x)
+            share = 0
+            for bits in ((upper & pair) >> (2 * x), (lower & pair) >> (2 * x)):
+                share += (bits & 1) + (bits >> 1)
+            if share:
+                n, m = np.uintp(half_at + y * (stride >> 1) + x), np.uintp(y * HALF + x)
+                out_u[n] = np.uint8((np.int64(out_u[n]) * (4 - share) + np.int64(kept_u[m]) * share + 2) >> 2)
+                out_v[n] = np.uint8((np.int64(out_v[n]) * (4 - share) + np.int64(kept_v[m]) * share + 2) >> 2)
+
+
+@routine
+def lay_before(  # type: ignore[no-untyped-def]
+    luma, opacity, cb, cr, half_opacity, h, w, grid, least_most, deep, near, shares, touched, kept, masks, gj,
+    out_y, out_u, out_v, stride, at, half_at, rows, width,
+):  # fmt: skip
+    """As :func:`lay_layer`, but the layer is hidden by what of the mesh lies before it.
+
+    ``deep`` (nodes, nodes) is how far off the layer is, from :func:`avatar.render.layers.warp_head`; ``kept``
+    (3 · CELL²,) and ``masks`` (CELL,) have room for a cell; the rest is as in :class:`avatar.render.compose.Work`.
+    """
+    j = np.uintp(gj)
+    area, quarter = CELL * CELL, HALF * HALF
+    kept_y, kept_u, kept_v = kept[:area], kept[area : area + quarter], kept[area + quarter :]
+    for gi in range((width + CELL - 1) // CELL):
+        i = np.uintp(gi)
+        if least_most[j, i, 1] == 0:
+            continue
+        columns, to, half_to = min(CELL, width - gi * CELL), at + gi * CELL, half_at + gi * HALF
+        hides = touched[j, i] != 0 and _hides(near, shares, deep, gj, gi, masks)
+        if hides:
+            _keep(out_y, out_u, out_v, stride, to, half_to, kept_y, kept_u, kept_v, rows, columns)
+        _lay_cell(
+            luma, opacity, cb, cr, half_opacity, h, w, grid, least_most[j, i, 0], gj, gi, rows, columns, out_y, out_u,
+            out_v, stride, to, half_to,
+        )  # fmt: skip
+        if hides:
+            _put_back(out_y, out_u, out_v, stride, to, half_to, kept_y, kept_u, kept_v, rows, columns, masks)

@@ -15,6 +15,8 @@ from avatar.render.vectors import draw_run
 
 CELL: Final = 16
 """Pixels along a side of a cell, the piece that a picture is composed of."""
+RING: Final = 4 * CELL - 1
+"""Row y of the picture is row y & RING of the plane of raster keys: it holds the rows around the band being drawn."""
 RUN: Final = 8
 """Pixels of a row drawn at once."""
 MARGIN: Final = RUN

@@ -5,17 +5,17 @@ from typing import Final
 import numpy as np
 
 from avatar.render.edges import DOWN, LEFT, RIGHT, UP
+from avatar.render.eyes import light_at, light_chroma, light_luma, near_eye, which_eye
 from avatar.render.kernel import part, routine
-from avatar.render.raster import CELL, EMPTY, UV_BITS, UV_MASK
+from avatar.render.raster import CELL, EMPTY, RING, UV_BITS, UV_MASK
 from avatar.render.vectors import chroma8, look_up16, prefetch
 
 HALF: Final = CELL // 2
 """A cell's side in the chroma planes."""
-RING: Final = 4 * CELL - 1
-"""Row y of the picture is row y & RING of the plane of raster keys: it holds the rows around the band being drawn."""
 _SEAM: Final = 8 * 256
 """Neighbours in the picture that lie further apart in the atlas belong to different surfaces; 1/256 texel."""
-_WHITE: Final = 235
+_BLACK: Final = 16 << 8
+"""8.8 bits."""
 
 
 @part
@@ -56,7 +56,10 @@ def _neighbour(side):  # type: ignore[no-untyped-def]
 
 
 @part
-def _mix_outlines(near, shares, luma, last, wide, ty, tx, rows, columns, out_y, stride, at, places, values):  # type: ignore[no-untyped-def]
+def _mix_outlines(  # type: ignore[no-untyped-def]
+    near, shares, luma, last, wide, charts, shades, gloss, balls, eyed, ty, tx, rows, columns, out_y, stride, at,
+    places, values,
+):  # fmt: skip
     """The pixels of a cell on an outline, mixed with their neighbours and with what is behind: how many, where, what.
 
     Before the cell is drawn, so that what is behind is still there.
@@ -75,41 +78,18 @@ def _mix_outlines(near, shares, luma, last, wide, ty, tx, rows, columns, out_y, 
                     dy, dx = _neighbour(side)
                     key = near[np.uintp((ty + y + dy) & RING), np.uintp(tx + x + dx)]
                     if key != EMPTY:
-                        value += share * _texel(luma, last, wide, key)
+                        texel = _texel(luma, last, wide, key)
+                        eye = which_eye(key, charts) if eyed else -1
+                        if eye >= 0:
+                            factor, added = light_at(shades[eye], gloss[eye], balls[eye], tx + x, ty + y)
+                            texel = np.int64(_BLACK + np.float32(texel - _BLACK) * factor + added * np.float32(256))
+                        value += share * texel
                         seen += share
             n = at + y * stride + x
             value += (255 - seen) * (np.int64(out_y[np.uintp(n)]) << 8)
-            places[count], values[count] = n, np.uint8((value // 255 + 128) >> 8)
+            places[count], values[count] = n, np.uint8(min((value // 255 + 128) >> 8, np.int64(255)))
             count += 1
     return count
-
-
-@part
-def _add_gloss(near, gloss, corners, charts, ty, tx, rows, columns, out_y, stride, at):  # type: ignore[no-untyped-def]
-    """Add the catchlights to what shows an eyeball."""
-    side, zero = gloss.shape[1], np.float32(0)
-    most = np.float32(side) - np.float32(1.001)
-    for eye in range(2):
-        left, top = corners[eye, 0] - np.float32(tx), corners[eye, 1] - np.float32(ty)
-        if not (left < columns and left > -side and top < rows and top > -side):
-            continue
-        first_y, last_y = max(np.int64(0), np.int64(top)), min(np.int64(rows), np.int64(top) + side + 1)
-        first_x, last_x = max(np.int64(0), np.int64(left)), min(np.int64(columns), np.int64(left) + side + 1)
-        for y in range(first_y, last_y):
-            for x in range(first_x, last_x):
-                key = near[np.uintp((ty + y) & RING), np.uintp(tx + x)]
-                u, v = key & UV_MASK, (key >> UV_BITS) & UV_MASK
-                if u < charts[eye, 0] or v < charts[eye, 1] or u >= charts[eye, 2] or v >= charts[eye, 3]:
-                    continue
-                gx, gy = min(max(np.float32(x) - left, zero), most), min(max(np.float32(y) - top, zero), most)
-                i, j = np.uintp(gx), np.uintp(gy)
-                fx, fy = gx - np.float32(i), gy - np.float32(j)
-                right, below = i + np.uintp(1), j + np.uintp(1)
-                upper = gloss[eye, j, i] + (gloss[eye, j, right] - gloss[eye, j, i]) * fx
-                lower = gloss[eye, below, i] + (gloss[eye, below, right] - gloss[eye, below, i]) * fx
-                n = np.uintp(at + y * stride + x)
-                light = np.float32(out_y[n]) + upper + (lower - upper) * fy + np.float32(0.5)
-                out_y[n] = np.uint8(np.int32(min(light, np.float32(_WHITE))))
 
 
 @part
@@ -205,8 +185,8 @@ def _prefetch(keys, pitch, ty, tx, luma, wide, words):  # type: ignore[no-untype
 
 @routine
 def lay_mesh(  # type: ignore[no-untyped-def]
-    near, keys, shares, crossed, veil, veiled, luma, chroma, words, lash, gloss, corners, charts, touched, hidden, gj,
-    out_y, out_u, out_v, stride, at, half_at, rows, width, places, values,
+    near, keys, shares, crossed, veil, veiled, luma, chroma, words, lash, gloss, shades, balls, charts, touched, hidden,
+    gj, out_y, out_u, out_v, stride, at, half_at, rows, width, places, values,
 ):  # fmt: skip
     """Lay a row of the mesh's cells over a picture, except cells that are ``hidden``.
 
@@ -223,10 +203,12 @@ def lay_mesh(  # type: ignore[no-untyped-def]
             continue
         tx, columns = gi * CELL, min(CELL, width - gi * CELL)
         to, half_to, count = at + tx, half_at + gi * HALF, 0
+        eyed = near_eye(balls, tx, ty, tx + columns, ty + rows)
         if outlined:
             count = _mix_outlines(
-                near, shares, luma, last, wide, ty, tx, rows, columns, out_y, stride, to, places, values
-            )
+                near, shares, luma, last, wide, charts, shades, gloss, balls, eyed, ty, tx, rows, columns, out_y,
+                stride, to, places, values,
+            )  # fmt: skip
         _prefetch(keys, pitch, ty + CELL, tx, luma, wide, words)
         if columns == CELL:
             for y in range(rows):
@@ -239,9 +221,14 @@ def lay_mesh(  # type: ignore[no-untyped-def]
                     if key != EMPTY:
                         value = (_texel(luma, last, wide, key) + 128) >> 8
                         out_y[np.uintp(to + y * stride + x)] = np.uint8(value)
+        if eyed:
+            light_luma(near, charts, shades, gloss, balls, ty, tx, rows, columns, RING, out_y, stride, to)
         for k in range(count):
             out_y[np.uintp(places[k])] = values[k]
         _mesh_chroma(near, keys, words, chroma, shares, ty, tx, rows, columns, outlined, out_u, out_v, stride, half_to)
-        _add_gloss(near, gloss, corners, charts, ty, tx, rows, columns, out_y, stride, to)
+        if eyed:
+            light_chroma(
+                near, charts, shades, gloss, balls, ty, tx, rows, columns, RING, out_u, out_v, stride >> 1, half_to
+            )
         if veiled[i]:
             _lay_veil(veil, lash, tx, rows, columns, out_y, out_u, out_v, stride, to, half_to)

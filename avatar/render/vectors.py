@@ -7,7 +7,7 @@ arrays and positions in them.
 
 from typing import Any, Final
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic as _intrinsic

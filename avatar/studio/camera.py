@@ -8,6 +8,16 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels, the right and lower edges excluded."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """A pinhole looking along -z at (0, eye_y), its picture shifted so that no vertical line converges."""
 

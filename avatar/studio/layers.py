@@ -1,4 +1,4 @@
-"""Layers that lie before and behind the live mesh: hair, clothes, the wet of the eyes."""
+"""Layers that lie before and behind the live mesh: hair and clothes."""
 
 from typing import Final
 
@@ -8,12 +8,9 @@ import numpy.typing as npt
 
 from avatar.pack import GRID
 from avatar.studio.base_mesh import Array
-from avatar.studio.camera import Camera
+from avatar.studio.camera import Box, Camera
 from avatar.studio.readback import fill, halve, to_bytes, to_yuv
-from avatar.studio.scene import Box
 
-SHARE = 0.75
-"""Of what a bare eyeball mirrors, what brows and lids leave; it fits path-traced eyes best."""
 CELL = 4
 """Pixels between places where the depth of hair is found."""
 Bytes = npt.NDArray[np.uint8]
@@ -30,11 +27,13 @@ def nodes(box: Box) -> tuple[int, int]:
     return -(-(box.y1 - box.y0) // GRID) + 1, -(-(box.x1 - box.x0) // GRID) + 1
 
 
-def reach(paths: Array, camera: Camera, box: Box, default: float) -> npt.NDArray[np.float32]:
-    """The depth of what is seen of hairs, (n, k, 3) points along each, on the grid of a layer.
+def depths(
+    paths: Array, opacity: Array, camera: Camera, box: Box, default: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """How far off hairs are, (n, k, 3) points along each, where a layer (h, w) shows them: smooth, and as it is.
 
-    It is smoothed into a polynomial of the fourth degree: a layer that is warped by it must not fold, and at its
-    outline hair falls away from the camera more steeply than any warp can follow.
+    Both on the layer's grid, and going on where nothing is shown. A layer that is warped by its depth must not fold,
+    and at its outline hair falls away from the camera more steeply than any warp can follow: hence the smooth one.
     """
     t = np.linspace(0, paths.shape[1] - 1, 3 * paths.shape[1])
     low = np.minimum(t.astype(int), paths.shape[1] - 2)
@@ -50,25 +49,21 @@ def reach(paths: Array, camera: Camera, box: Box, default: float) -> npt.NDArray
     cell, depth = cell[order], depth[order]
     first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]])
     count = np.diff(np.r_[first, len(cell)])
-    solid = count > 3
+    shown = cv2.resize(opacity.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() > 0.1
+    solid = (count > 3) & shown[cell[first]]
     seen, where = depth[first + count // 8][solid], cell[first][solid]
-    if len(seen) < 3 * TERMS:
-        return np.full((rows, columns), default, np.float32)
-    middle = np.array(shape) / 2
-    weights = _terms(*((np.stack(np.divmod(where, shape[1])) - middle[:, None]) / middle.max()))
-    factors = np.linalg.lstsq(weights.T, seen, rcond=None)[0]
-    step = GRID // CELL
-    lines, files = np.mgrid[0 : shape[0] : step, 0 : shape[1] : step]
-    whole = factors @ _terms((lines.ravel() - middle[0]) / middle.max(), (files.ravel() - middle[1]) / middle.max())
-    return np.asarray(whole.reshape(lines.shape).clip(seen.min(), seen.max()).astype(np.float32))
+    if len(seen) < 40:
+        plain = np.full((rows, columns), default, np.float32)
+        return plain, plain
+    page, known = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
+    page.reshape(-1, 3)[where], known.reshape(-1)[where] = seen[:, None], 1
+    whole, step = np.ascontiguousarray(fill(page, known)[..., 0]), GRID // CELL
+    smooth, true = cv2.GaussianBlur(whole, (0, 0), SOFT / CELL), cv2.blur(whole, (step, step))
+    return np.ascontiguousarray(smooth[::step, ::step]), np.ascontiguousarray(true[::step, ::step])
 
 
-TERMS: Final = 15
-
-
-def _terms(y: Array, x: Array) -> Array:
-    """(15, n) monomials up to the fourth degree."""
-    return np.stack([x**i * y**j for i in range(5) for j in range(5 - i)])
+SOFT: Final = 16.0
+"""Pixels by which a layer's depth is smoothed."""
 
 
 def heights(camera: Camera, box: Box, z: float) -> tuple[Array, Array]:
@@ -81,8 +76,24 @@ def heights(camera: Camera, box: Box, z: float) -> tuple[Array, Array]:
     return grid_x, grid_y
 
 
-def gloss(wet: Array, dry: Array, box: Box, centre: tuple[float, float], side: int) -> Bytes:
-    """(side, side) luma that the lamps add to an eyeball, around its centre on the canvas."""
-    added = SHARE * (to_yuv(wet)[..., 0] - to_yuv(dry)[..., 0]).astype(np.float32)
-    x, y = centre[0] - box.x0, centre[1] - box.y0
-    return to_bytes(cv2.getRectSubPix(added, (side, side), (x - 0.5, y - 0.5)))
+def before(hair: Array, seen: Array, solid: Array) -> Array:
+    """The hair (h, w, 4) that lies before skin or clothes, and some way beyond, so that it still hides them in motion.
+
+    ``hair`` is all of it, ``seen`` what nothing hides, ``solid`` the skin and clothes without it. Hair beside them is
+    left to the layer behind, which they hide themselves, with outlines as smooth as theirs.
+    """
+    over = (seen[..., 3] > 0.05) & (solid[..., 3] > 0.5)
+    hides = (seen[..., 3] < 0.5 * hair[..., 3]) & (solid[..., 3] > 0.5)
+    near = cv2.GaussianBlur(cv2.dilate(over.astype(np.float32), _disc(MARGIN)), (0, 0), 3)
+    near = np.where(solid[..., 3] > 0.5, over, near * ~hides)
+    out = np.where(over[..., None], seen, hair)
+    out[..., 3] *= np.maximum(near, over)
+    return np.asarray(out, np.float32)
+
+
+MARGIN: Final = 12
+"""Pixels that skin under hair can come out by."""
+
+
+def _disc(radius: int) -> Bytes:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

@@ -8,18 +8,23 @@ on noise.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
+from scipy.ndimage import distance_transform_edt
 
 from avatar.studio.base_mesh import Array
 
 Floats = npt.NDArray[np.float32]
 
 BLOCK: Final = 16
+LENGTHS: Final = (0.1, 0.15, 0.22, 0.35, 0.6, 1.0, 1.6, 2.5)
+"""Of the kernel that are tried, in typical distances of two faces."""
+FAINTLY: Final = 0.05
+"""Trust below which a shot does not show a texel."""
 ROUNDS: Final = 5
 """Of filling in texels that a shot hides with what the others say of them."""
 
@@ -50,6 +55,8 @@ class Group:
     """(k,)."""
     components: Floats
     """(k, T)."""
+    shades: Floats
+    """(k, S) what each adds to the shades of the eyeballs."""
 
     def coefficients(self, faces: Array) -> Array:
         """(n, k) of faces (n, 55), as the live renderer has them."""
@@ -93,7 +100,7 @@ def fit(samples: Samples, measure: Array, most: int, say: Callable[[str], None],
     filled = (residual + (1 - seen) * mean).astype(np.float32)
     filled[:, ~known] = 0
     z = samples.faces @ measure.T
-    spread = float(np.sqrt(np.median(((z[:, None] - z[None]) ** 2).sum(-1)[np.triu_indices(len(z), 1)])))
+    spread = _spread(z)
     best: tuple[float, float, float, float] = (np.inf, 0, 0, 0)
     for turn in range(ROUNDS):
         gram = (filled @ filled.T).astype(float)
@@ -101,7 +108,7 @@ def fit(samples: Samples, measure: Array, most: int, say: Callable[[str], None],
             best = (np.inf, 0, 0, 0)
             values, vectors = np.linalg.eigh(gram)
             top = vectors[:, -min(40, len(z)) :] * np.sqrt(values[-min(40, len(z)) :].clip(0))
-            for length in (0.35, 0.6, 1.0, 1.6, 2.5):
+            for length in LENGTHS:
                 for share in (0.003, 0.02, 0.1, 0.4):
                     k = _kernel(z / (length * spread), z / (length * spread), share)
                     for noise in (0.0003, 0.002, 0.01, 0.05, 0.2):
@@ -125,19 +132,72 @@ def fit(samples: Samples, measure: Array, most: int, say: Callable[[str], None],
     basis, size = vectors[:, keep], np.sqrt(values[keep])
     components = ((basis / size).T @ smoother).astype(np.float32) @ filled
     alpha = inverse @ (gram @ (smoother.T @ (basis / size)))
-    scaled1 = np.concatenate([scaled, np.ones((len(z), 1))], 1)
-    linear = share * scaled1.T @ alpha
-    at = k @ alpha
-    usual = np.sqrt(np.mean(at**2, 0)) + 1e-9  # so that coefficients are about 1
-    components *= usual[:, None].astype(np.float32)
-    alpha, linear, at = alpha / usual, linear / usual, at / usual
     total, unexplained = float((top**2).sum()), best[0]
     say(
         f"{name}: {len(z)} faces, {int(known.sum())} texels, "
         f"{1 - unexplained / total:.2f} of faces left out explained, "
         f"rank {len(keep)} (length {length}, linear {share}, noise {noise})"
     )
-    return Group(measure / (length * spread), scaled, alpha, linear, 1.15 * np.abs(at).max(0), components)
+    return _group(measure / (length * spread), scaled, k, share, alpha, components)
+
+
+def fit_hidden(samples: Samples, measure: Array, most: int, say: Callable[[str], None], name: str) -> Group:
+    """As :func:`fit`, where most shots hide most texels: each is regressed on the shots that show it, alone.
+
+    Slower, and nothing is made up for the shots that do not. Noise is as much more as a texel is trusted less.
+    """
+    known = np.flatnonzero((samples.seen > FAINTLY).sum(0) > 1)
+    seen, values = samples.seen[:, known].astype(float), samples.residual[:, known].astype(float)
+    z = samples.faces @ measure.T
+    spread = _spread(z)
+    some = np.linspace(0, len(known) - 1, 80).astype(int)
+    tried = []
+    for length, share, noise in product((0.5, 0.8, 1.2), (0.1, 0.4), (0.006, 0.02, 0.06)):
+        k = _kernel(z / (length * spread), z / (length * spread), share)
+        left = [_left_out(k, seen[:, c], values[:, c], noise) for c in some]
+        tried.append((sum(float((one**2).sum()) for one in left), length, share, noise))
+    unexplained, length, share, noise = min(tried)
+    scaled = z / (length * spread)
+    k = _kernel(scaled, scaled, share)
+    alone = np.zeros_like(values)
+    for c in range(len(known)):
+        shows = seen[:, c] > FAINTLY
+        noisy = k[np.ix_(shows, shows)] + np.diag(noise / seen[shows, c])
+        alone[shows, c] = np.linalg.solve(noisy, values[shows, c])
+    weight = np.sqrt(seen.mean(1) + 0.02)[:, None]
+    _, size, rows = np.linalg.svd(weight * (k @ alone), full_matrices=False)
+    rows = rows[:most][size[:most] > 1e-2 * size[0]]
+    components = np.zeros((len(rows), samples.residual.shape[1]), np.float32)
+    components[:, known] = rows
+    total = sum(float((seen[:, c] * values[:, c] ** 2).sum()) for c in some)
+    say(
+        f"{name}: {len(z)} faces, {len(known)} texels, {1 - unexplained / total:.2f} of faces left out explained, "
+        f"rank {len(rows)} (length {length}, linear {share}, noise {noise})"
+    )
+    return _group(measure / (length * spread), scaled, k, share, alone @ rows.T, components)
+
+
+def _left_out(k: Array, seen: Array, values: Array, noise: float) -> Array:
+    """What each shot that shows a texel differs from what the others say of it (Rasmussen and Williams, eq. 5.12)."""
+    shows = seen > FAINTLY
+    inverse = np.linalg.inv(k[np.ix_(shows, shows)] + np.diag(noise / seen[shows]))
+    return np.asarray(np.sqrt(seen[shows]) * (inverse @ values[shows]) / np.diag(inverse))
+
+
+def _spread(z: Array) -> float:
+    """The typical distance of two rows."""
+    return float(np.sqrt(np.median(((z[:, None] - z[None]) ** 2).sum(-1)[np.triu_indices(len(z), 1)])))
+
+
+def _group(measure: Array, centres: Array, k: Array, share: float, alpha: Array, components: Floats) -> Group:
+    """``k @ alpha`` are the coefficients of ``components`` at the centres."""
+    linear = share * np.concatenate([centres, np.ones((len(centres), 1))], 1).T @ alpha
+    at = k @ alpha
+    usual = np.sqrt(np.mean(at**2, 0)) + 1e-9  # so that coefficients are about 1
+    components = components * usual[:, None].astype(np.float32)
+    nothing = np.zeros((len(components), 0), np.float32)
+    limits = 1.15 * np.abs(at / usual).max(0)
+    return Group(measure, centres, alpha / usual, linear / usual, limits, components, nothing)
 
 
 @dataclass(frozen=True, slots=True)

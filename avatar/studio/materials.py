@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import bpy  # type: ignore[import-not-found,unused-ignore]
+import bpy
 import numpy as np
 import numpy.typing as npt
 
@@ -53,12 +53,13 @@ class Tree:
         image.colorspace_settings.name = "Non-Color"
         return self.node("TexImage", image=image)
 
-    def noise(self, scale: float, detail: float = 2.0) -> Any:
-        """Noise in object space, about 0.5."""
-        node = self.nodes.new("ShaderNodeTexNoise")
-        self.put(node.inputs["Vector"], self.node("TexCoord", out="Object"))
-        node.inputs["Scale"].default_value, node.inputs["Detail"].default_value = scale, detail
-        return node.outputs["Fac"]
+    def place(self) -> Any:
+        """Where a point is on the base mesh as it comes: what is painted there goes with the skin."""
+        return self.node("Attribute", attribute_name="reference", out="Vector")
+
+    def noise(self, scale: float, detail: float = 2.0, at: Any = None) -> Any:
+        """Noise over :meth:`place`, or over object space where there is none; about 0.5."""
+        return self.node("TexNoise", self.place() if at is None else at, None, scale, detail, out="Fac")
 
     def bump(self, height: Any, strength: float, distance: float) -> Any:
         node = self.nodes.new("ShaderNodeBump")
@@ -83,33 +84,56 @@ def surface(tree: Tree, **inputs: Any) -> None:
 
 
 def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour) -> bpy.types.Material:
-    """Skin with blush, lids, lips, mouth and scalp tinted through the base mesh's masks and vertex attributes."""
+    """Skin: tinted by masks of the base mesh and by what :mod:`avatar.studio.paint` gives each vertex."""
     material, tree = principled(
-        "skin",
-        Roughness=0.47,
-        Specular_IOR_Level=0.33,
-        Subsurface_Weight=0.22,
-        Subsurface_Radius=(1.0, 0.35, 0.2),
-        Subsurface_Scale=0.007,
-    )
-    red = tuple(c * k for c, k in zip(tone, (0.98, 0.72, 0.66), strict=True))
-    dark = tuple(c * k for c, k in zip(tone, (0.62, 0.50, 0.48), strict=True))
-    patch = tree.node("MapRange", tree.noise(45.0, 6.0), 0.36, 0.70, 0.0, 0.55)
-    colour = tree.mix(patch, tone, red)
-    colour = tree.mix(tree.attribute("blush"), colour, red)
+        "skin", Subsurface_Weight=1.0, Subsurface_Radius=(1.0, 0.36, 0.20), Subsurface_Scale=0.0032,
+        Specular_IOR_Level=0.46, Coat_Roughness=0.30, Coat_IOR=1.4,
+    )  # fmt: skip
+    material.node_tree.nodes["Principled BSDF"].subsurface_method = "RANDOM_WALK_SKIN"
+
+    def tint(share: Any, colour: Any, *factors: float) -> Any:
+        return tree.mix(share, colour, tuple(c * k for c, k in zip(tone, factors, strict=True)))
+
+    def spread(noise: Any, low: float, high: float) -> Any:
+        return tree.node("MapRange", noise, 0.34, 0.68, low, high)
+
     masks = data / "mpfb2/textures"
-    lids = tree.math("MULTIPLY", tree.image(masks / "mpfb_eyelids.jpg"), 0.40)
-    colour = tree.mix(lids, colour, dark)
-    lip_noise = tree.node("MapRange", tree.noise(260.0, 3.0), 0.3, 0.7, 0.75, 1.0)
-    colour = tree.mix(tree.math("MULTIPLY", tree.image(masks / "mpfb_lips.jpg"), lip_noise), colour, lips)
-    inner = tuple(c * 0.45 for c in lips)
-    colour = tree.mix(tree.image(masks / "mpfb_inside-mouth.jpg"), colour, inner)
-    rooted = tree.node("MapRange", tree.noise(420.0, 3.0), 0.35, 0.65, 0.75, 1.0)
-    colour = tree.mix(tree.math("MULTIPLY", tree.attribute("scalp"), rooted), colour, scalp)
-    grain = tree.math(
-        "ADD", tree.math("MULTIPLY", tree.noise(420.0), 0.55), tree.math("MULTIPLY", tree.noise(1100.0), 0.45)
+    colour: Any = tree.mix(
+        spread(tree.noise(75.0, 5.0), 0.0, 1.0),
+        tone,
+        tuple(c * k for c, k in zip(tone, (0.97, 0.90, 0.87), strict=True)),
     )
-    surface(tree, Base_Color=colour, Normal=tree.bump(grain, 0.30, 0.0018))
+    colour = tint(spread(tree.noise(620.0, 4.0), 0.0, 0.40), colour, 0.93, 0.80, 0.74)
+    colour = tint(
+        tree.math("MULTIPLY", tree.attribute("blush"), spread(tree.noise(140.0, 4.0), 0.6, 1.0)),
+        colour,
+        0.98,
+        0.66,
+        0.58,
+    )
+    colour = tint(tree.attribute("shade"), colour, 0.70, 0.56, 0.53)
+    colour = tint(tree.math("MULTIPLY", tree.image(masks / "mpfb_eyelids.jpg"), 0.30), colour, 0.62, 0.46, 0.42)
+    mole = tree.node("TexVoronoi", tree.place(), None, 62.0, out="Distance")
+    colour = tint(tree.node("MapRange", mole, 0.035, 0.075, 0.22, 0.0), colour, 0.50, 0.34, 0.26)
+    wrinkle = tree.noise(1.0, 3.0, tree.node("VectorMath", tree.place(), (900.0, 900.0, 190.0), operation="MULTIPLY"))
+    mouth = tree.image(masks / "mpfb_lips.jpg")
+    red = tree.mix(spread(wrinkle, 0.0, 0.35), lips, tuple(0.62 * c for c in lips))
+    colour = tree.mix(tree.node("MapRange", mouth, 0.12, 0.75, 0.0, 0.92), colour, red)
+    inside = tree.image(masks / "mpfb_inside-mouth.jpg")
+    colour = tree.mix(inside, colour, tuple(0.55 * c for c in lips))
+    colour = tree.mix(tree.attribute("scalp"), colour, scalp)
+    pore = tree.node("TexVoronoi", tree.place(), None, 1150.0, out="Distance")
+    relief = tree.math("MULTIPLY", tree.node("MapRange", pore, 0.0, 0.45, 0.0, 1.0), tree.attribute("pores"))
+    relief = tree.math("ADD", relief, tree.math("MULTIPLY", tree.noise(900.0, 3.0), 0.8))
+    relief = tree.math("ADD", relief, tree.math("MULTIPLY", tree.math("MULTIPLY", mouth, wrinkle), 3.0))
+    oil = tree.attribute("oil")
+    rough = tree.math("ADD", tree.math("MULTIPLY", oil, -0.07), spread(tree.noise(300.0, 3.0), 0.44, 0.54))
+    rough = tree.node("MapRange", mouth, 0.2, 0.8, rough, 0.34)
+    shine = tree.math("MAXIMUM", tree.math("MULTIPLY", oil, 0.16), tree.math("MULTIPLY", mouth, 0.35))
+    surface(
+        tree, Base_Color=colour, Roughness=rough, Coat_Weight=tree.math("MAXIMUM", shine, inside),
+        Normal=tree.bump(relief, 0.55, 0.00022),
+    )  # fmt: skip
     return material
 
 
@@ -118,12 +142,11 @@ GAPS = (0.0, 0.0072, 0.0128, 0.0188, 0.0240)
 
 
 def teeth() -> bpy.types.Material:
-    """One band of enamel, parted into teeth by shade; it reads where a point was at rest from the attribute."""
+    """One band of enamel, parted into teeth by shade."""
     material, tree = principled(
         "teeth", Roughness=0.16, Subsurface_Weight=0.12, Subsurface_Radius=(1.0, 0.8, 0.6), Subsurface_Scale=0.003
     )
-    at = tree.node("Attribute", attribute_name="rest", out="Vector")
-    x = tree.math("ABSOLUTE", tree.node("SeparateXYZ", at, out="X"))
+    x = tree.math("ABSOLUTE", tree.node("SeparateXYZ", tree.place(), out="X"))
     shade: Any = 0.0
     for gap in GAPS:
         off = tree.math("DIVIDE", tree.math("SUBTRACT", x, gap), 0.00038)
@@ -207,14 +230,20 @@ def strand(name: str, colour: Colour, roughness: float) -> bpy.types.Material:
     return material
 
 
+def plain(name: str) -> bpy.types.Material:
+    """For what is not seen, or is given another later."""
+    return bpy.data.materials.new(name)
+
+
 def cloth(name: str, colour: Colour, weave: float, sheen: float, wrinkles: float) -> bpy.types.Material:
     material, tree = principled(
         name, Base_Color=colour, Roughness=0.82, Specular_IOR_Level=0.2, Sheen_Weight=sheen, Sheen_Roughness=0.4
     )
+    at = tree.node("TexCoord", out="Object")
     relief = tree.math(
         "ADD",
-        tree.math("MULTIPLY", tree.noise(1600.0, 1.0), weave),
-        tree.math("MULTIPLY", tree.noise(15.0, 3.0), wrinkles),
+        tree.math("MULTIPLY", tree.noise(1600.0, 1.0, at), weave),
+        tree.math("MULTIPLY", tree.noise(15.0, 3.0, at), wrinkles),
     )
     surface(tree, Normal=tree.bump(relief, 1.0, 0.01))
     return material

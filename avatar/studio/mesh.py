@@ -4,15 +4,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-import bpy  # type: ignore[import-not-found,unused-ignore]
+import bpy
 import numpy as np
 
 from avatar.face import ARKIT, FaceFrame
 from avatar.studio import person
 from avatar.studio.base_mesh import Array
-from avatar.studio.camera import Camera
+from avatar.studio.camera import Box, Camera
+from avatar.studio.person import Landmarks
+from avatar.studio.piece import LASHES, Piece
 from avatar.studio.raster import Drawn
-from avatar.studio.scene import Box, Part, from_blender
+from avatar.studio.scene import Part, from_blender
 from avatar.studio.studio import Studio
 
 FLAT: Final = 0.55
@@ -23,9 +25,8 @@ TURN: Final = 0.14
 """Sine of the head's turn, which brings depth into view."""
 TIGHT: Final = 0.62
 """Share of a zone, its middle, where lids lie on eyes and lips on teeth."""
-LASHES: Final = ("upper", "lower")
 GUTTER: Final = 5
-DENSITY: Final = {"mouth": 1.7, "eye": 1.7, "": 1.2}
+DENSITY: Final = {"mouth": 1.7, "eye": 2.0, "": 1.2}
 """Texels a pixel at rest."""
 
 
@@ -57,46 +58,9 @@ def polygons(part: Part, levels: int) -> Polygons:
     return Polygons(from_blender(vertices.reshape(-1, 3)).astype(float), loops.reshape(-1, 4), uvs.reshape(-1, 4, 2))
 
 
-@dataclass(slots=True)
-class Piece:
-    """One part of the live mesh."""
-
-    name: str
-    vertices: Array
-    """(n, 3) at rest."""
-    units: Array
-    """(52, n, 3)."""
-    triangles: Array
-    """(t, 3)."""
-    uvs: Array
-    """(t, 3, 2) the part's own UVs, v up; then texels of the atlas."""
-    charts: Array
-    """(t,) which chart of the atlas each triangle lies in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Landmarks:
-    mouth: Array
-    eye: Array
-    """The host's left eye."""
-
-    @classmethod
-    def of(cls, who: person.Person) -> "Landmarks":
-        points = who.base.vertices
-        left = sorted({v for f in who.base.groups[person.EYES[0]] for v, _ in f})
-        return cls(points[list(person.SEAM)].mean(0), (points[left].max(0) + points[left].min(0)) / 2)
-
-    def zone(self, middle: Array, size: float = 1.0) -> Array:
-        """(t,) which zone of the skin points (t, 3) lie in at rest: "mouth", "eye" or ""."""
-        x, y, z = np.abs(middle[:, 0]), middle[:, 1], middle[:, 2]
-        out = np.full(len(middle), "", dtype="<U5")
-        out[(x < 0.036 * size) & (np.abs(y - self.mouth[1]) < 0.026 * size) & (z > 0.02)] = "mouth"
-        out[(np.abs(x - self.eye[0]) < 0.022 * size) & (np.abs(y - self.eye[1]) < 0.020 * size) & (z > 0.06)] = "eye"
-        return out
-
-
-def pieces(studio: Studio, camera: Camera, marks: Landmarks) -> list[Piece]:
+def pieces(studio: Studio, camera: Camera) -> list[Piece]:
     """Every part at the fineness it needs, with what each unit adds to it."""
+    marks = Landmarks.of(studio.who)
     parts = [studio.skin, *studio.eyes, studio.teeth, studio.tongue, *studio.lashes]
     studio.pose(FaceFrame())
     rest = {p.name: polygons(p, 1) for p in parts}
@@ -113,7 +77,8 @@ def pieces(studio: Studio, camera: Camera, marks: Landmarks) -> list[Piece]:
     for part in parts:
         q = rest[part.name]
         triangles, uvs = _thin(q, units[part.name], camera, marks)
-        out.append(Piece(part.name, q.vertices, units[part.name], triangles, uvs, np.zeros(len(triangles), int)))
+        eye = person.EYES.index(part.name) if part.name in person.EYES else None
+        out.append(Piece(part.name, q.vertices, units[part.name], triangles, uvs, np.zeros(len(triangles), int), eye))
     return out
 
 
@@ -218,6 +183,7 @@ def visible(found: list[Piece], poses: list[list[Array]], box: Box, hidden: Arra
                 place[piece.triangles[keep]],
                 piece.uvs[keep],
                 piece.charts[keep],
+                piece.eye,
             )
         )
     return out
@@ -227,16 +193,18 @@ def visible(found: list[Piece], poses: list[list[Array]], box: Box, hidden: Arra
 
 
 def lay_out(
-    found: list[Piece], camera: Camera, marks: Landmarks, eye_texels: int = 176
+    found: list[Piece], camera: Camera, who: person.Person, eye_texels: int = 192
 ) -> tuple[tuple[int, int], list[tuple[int, ...]]]:
     """Give every triangle its place in an atlas; returns its shape (rows, columns) and the eyeballs' charts."""
+    marks = Landmarks.of(who)
     charts: list[tuple[Piece, Array, Array]] = []
     for piece in found:
         if piece.name in LASHES:
             continue
         screen = camera.project(piece.vertices.astype(np.float32))[piece.triangles][..., :2]
-        if piece.name in person.EYES:
-            charts.append((piece, np.arange(len(piece.triangles)), _eye_chart(piece, eye_texels)))
+        if piece.eye is not None:
+            flat = _eye_chart(piece, who.eye_centres[piece.eye], eye_texels)
+            charts.append((piece, np.arange(len(piece.triangles)), flat))
             continue
         flipped = np.stack([piece.uvs[..., 0], 1 - piece.uvs[..., 1]], -1).astype(float)
         zones = marks.zone(piece.vertices[piece.triangles].mean(1)) if piece.name == "skin" else None
@@ -261,18 +229,16 @@ def lay_out(
         if x + w > width:
             x, y, tall = 0, y + tall, 0
         piece.uvs[mine] = uv - low + (x + GUTTER, y + GUTTER)
-        if piece.name in person.EYES:
-            eyes.append((x, y, x + w, y + h, piece.name == person.EYES[1]))
+        if piece.eye is not None:
+            eyes.append((x, y, x + w, y + h, piece.eye))
         x, tall = x + w, max(tall, h)
     shape = (-(-(y + tall) // 16) * 16, -(-width // 16) * 16)
     return shape, [e[:4] for e in sorted(eyes, key=lambda e: e[4])]
 
 
-def _eye_chart(piece: Piece, texels: int) -> Array:
+def _eye_chart(piece: Piece, centre: Array, texels: int) -> Array:
     """An eyeball laid flat around its front pole: distance from the chart's middle is the angle from the pole."""
-    points = piece.vertices
-    centre = (points.max(0) + points.min(0)) / 2
-    away = (points - centre) / np.linalg.norm(points - centre, axis=1, keepdims=True)
+    away = (piece.vertices - centre) / np.linalg.norm(piece.vertices - centre, axis=1, keepdims=True)
     angle = np.arccos(np.clip(away[:, 2], -1, 1))
     ray = away[:, :2] / np.maximum(np.linalg.norm(away[:, :2], axis=1, keepdims=True), 1e-9)
     flat = ray * (np.minimum(angle, 1.9) / np.radians(85))[:, None] * (texels / 2) * (1, -1)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt  # type: ignore[import-untyped]
+from scipy.ndimage import distance_transform_edt
 
 from avatar.studio.base_mesh import Array
-from avatar.studio.mesh import LASHES, Piece
+from avatar.studio.camera import Box
+from avatar.studio.piece import LASHES, Piece
 from avatar.studio.raster import Drawn
-from avatar.studio.scene import Box
 
 Floats = npt.NDArray[np.float32]
 
@@ -65,7 +65,7 @@ class Atlas:
         return cls(found, shape, drawn, piece, chart)
 
     @property
-    def _owners(self) -> Array:
+    def owners(self) -> Array:
         """(t,) the piece that each triangle belongs to."""
         return np.concatenate([np.full(len(p.triangles), k) for k, p in enumerate(self.found)])
 
@@ -79,18 +79,29 @@ class Atlas:
         _, (rows, columns) = distance_transform_edt(~known, return_indices=True)
         return np.asarray((rows * known.shape[1] + columns).ravel())
 
+    def _corners(self, screens: list[Array]) -> Floats:
+        """(t, 3, 3) column, row and depth of every triangle's corners."""
+        return np.concatenate([s[p.triangles] for p, s in zip(self.found, screens, strict=True)]).astype(np.float32)
+
+    def seen(self, screens: list[Array], box: Box, *, balls_alone: bool = False) -> Drawn:
+        """What a picture of ``box`` shows of the mesh, without lashes: pictures that are read back show none."""
+        corners = self._corners(screens)
+        corners[self._lashes] += 1e6
+        if balls_alone:
+            corners[np.array([p.eye is None for p in self.found])[self.owners]] += 1e6
+        return Drawn(corners, (box.x0, box.y0), (box.y1 - box.y0, box.x1 - box.x0))
+
     def read(self, screens: list[Array], yuv: Floats, box: Box) -> tuple[Floats, Floats]:
         """The colour (A, B, 3) of each texel that a picture of ``box`` shows, and how far to trust it, (A, B)."""
-        corners = np.concatenate([s[p.triangles] for p, s in zip(self.found, screens, strict=True)]).astype(np.float32)
+        corners = self._corners(screens)
         at = self.drawn.read(corners)
-        corners[self._lashes] += 1e6  # pictures that are read back show none
         h, w = yuv.shape[:2]
-        seen = Drawn(corners, (box.x0, box.y0), (h, w))
+        seen = self.seen(screens, box)
         x, y = at[..., 0] - box.x0 - 0.5, at[..., 1] - box.y0 - 0.5
         colour = cv2.remap(yuv, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         ends = cv2.erode(seen.depth, np.ones((3, 3))), cv2.dilate(seen.depth, np.ones((3, 3)))
         near, far = (cv2.remap(d, x, y, cv2.INTER_NEAREST, borderValue=0) for d in ends)
-        part = np.where(seen.owner >= 0, self._owners[seen.owner], -1).astype(np.float32)
+        part = np.where(seen.owner >= 0, self.owners[seen.owner], -1).astype(np.float32)
         mixed = (cv2.dilate(part, np.ones((3, 3))) != cv2.erode(part, np.ones((3, 3)))).astype(np.float32)
         edge = cv2.remap(mixed, x, y, cv2.INTER_NEAREST, borderValue=1) > 0  # the pixel may show some of another part
         own = cv2.remap(part, x, y, cv2.INTER_NEAREST, borderValue=-1) == self.piece  # lids are thinner than _NEAR

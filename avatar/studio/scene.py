@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import bpy  # type: ignore[import-not-found,unused-ignore]
+import bpy
 import numpy as np
 import numpy.typing as npt
-from mathutils import Vector  # type: ignore[import-not-found,unused-ignore]
+from mathutils import Vector
 
 from avatar.studio.base_mesh import Array, BaseMesh
-from avatar.studio.camera import Camera
+from avatar.studio.camera import Box, Camera
 from avatar.studio.spec import Lamp
 
 Colour = tuple[float, float, float]
@@ -173,16 +173,6 @@ def strands(name: str, points: Array, radius: float, material: bpy.types.Materia
     ob = bpy.data.objects.new(name, curves)
     bpy.context.scene.collection.objects.link(ob)
     return ob
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Pixels, the right and lower edges excluded."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
 
 
 def setup(camera: Camera, samples: int, *, box: Box | None = None, transparent: bool = False, seed: int = 1) -> None:

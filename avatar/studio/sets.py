@@ -1,37 +1,150 @@
-"""What lies behind the host, drawn as soft pictures."""
+"""What lies behind the host: rooms built of boxes, path-traced out of focus."""
 
-import cv2
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
 import numpy as np
+import numpy.typing as npt
 
-from avatar.studio.base_mesh import Array
+from avatar.studio import darkroom, materials, scene
+from avatar.studio.camera import Camera
+from avatar.studio.scene import to_blender
+
+SIDE: Final = 720
+"""Pixels of a picture along the canvas' width; it is soft enough for that."""
+STOP: Final = 2.2
+"""The lens' f-number: what blurs the room."""
+FOCUS: Final = 0.1
+"""z of what is sharp, metres."""
+_EDITION: Final = 1
+_SAMPLES: Final = 96
 
 
-def office(width: int, height: int) -> Array:
-    """(h, w, 3) display-referred R'G'B' in [0, 1]: a window on one side, shelves on the other, out of focus."""
+def picture(name: str, camera: Camera, folder: Path) -> npt.NDArray[np.float32]:
+    """(h, w, 3) display-referred R'G'B' in [0, 1] of a room by its name, kept in ``folder``; clears Blender's scene."""
+    path = folder / f"set-{name}-{_EDITION}-{camera.width}x{camera.height}-{camera.focal:g}.png"
+    if not path.exists():
+        scene.reset()
+        ROOMS[name]()
+        scale = SIDE / camera.width
+        height = round(camera.height * scale)
+        small = Camera(SIDE, height, camera.focal * scale, camera.distance, camera.eye_y, camera.centre_y * scale)
+        scene.place_camera(small)
+        lens = bpy.context.scene.camera.data
+        lens.dof.use_dof, lens.dof.focus_distance = True, camera.distance - FOCUS
+        lens.dof.aperture_fstop, lens.dof.aperture_blades = STOP, 0
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part.png")
+        scene.render(part, small, _SAMPLES)
+        part.rename(path)
+    return darkroom.read(path)[..., :3]
+
+
+def _box(low: tuple[float, float, float], high: tuple[float, float, float], material: Any) -> None:
+    a, b = np.array(low), np.array(high)
+    corners = np.array([[(a, b)[i][0], (a, b)[j][1], (a, b)[k][2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh = bpy.data.meshes.new("box")
+    mesh.from_pydata(to_blender(corners).tolist(), [], sides)
+    mesh.materials.append(material)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("box", mesh))
+
+
+def _paint(name: str, colour: tuple[float, float, float], roughness: float = 0.6, **more: Any) -> Any:
+    return materials.principled(name, Base_Color=colour, Roughness=roughness, **more)[0]
+
+
+def _glow(name: str, colour: tuple[float, float, float], strength: float) -> Any:
+    return materials.principled(name, Base_Color=(0, 0, 0), Emission_Color=colour, Emission_Strength=strength)[0]
+
+
+def _lamp(place: tuple[float, float, float], size: float, watts: float, colour: tuple[float, float, float]) -> None:
+    data = bpy.data.lights.new("lamp", "AREA")
+    data.size, data.energy, data.color = size, watts, colour
+    ob = bpy.data.objects.new("lamp", data)
+    ob.location = to_blender(np.array(place))
+    bpy.context.scene.collection.objects.link(ob)
+
+
+def _disc(centre: tuple[float, float, float], radius: float, material: Any, flat: float = 1.0) -> None:
+    bpy.ops.mesh.primitive_uv_sphere_add(radius=radius, location=to_blender(np.array(centre)).tolist())
+    ob = bpy.context.object
+    ob.scale = (1, 1, flat)
+    ob.data.materials.append(material)
+    ob.data.polygons.foreach_set("use_smooth", np.ones(len(ob.data.polygons), bool))
+
+
+def _office() -> None:
+    """A lawyer's: a window with blinds, a panelled wall, shelves of volumes, a lamp, a plant."""
     rng = np.random.default_rng(5)
-    image = np.empty((height, width, 3), np.float32)
-    across, down = np.linspace(0, 1, width)[None, :, None], np.linspace(0, 1, height)[:, None, None]
-    image[:] = np.array([0.50, 0.45, 0.40]) * (1.05 - 0.25 * down) * (1.05 - 0.2 * across)
-    window = np.array([0.86, 0.91, 0.96], np.float32)
-    for k in range(3):
-        x0 = int(width * (0.015 + 0.125 * k))
-        image[int(height * 0.10) : int(height * 0.72), x0 : x0 + int(width * 0.108)] = window * (1.0 - 0.07 * k)
-    image[int(height * 0.74) :, : int(width * 0.42)] *= 0.8
-    shelf = slice(int(width * 0.66), int(width * 0.985))
-    image[int(height * 0.05) : int(height * 0.92), shelf] = (0.27, 0.20, 0.145)
-    palette = np.array(
-        [[0.44, 0.16, 0.12], [0.15, 0.22, 0.33], [0.55, 0.47, 0.34], [0.18, 0.27, 0.20], [0.62, 0.57, 0.49]]
-    )
-    for row in range(6):
-        floor = int(height * (0.17 + 0.145 * row))
-        image[floor : floor + max(2, height // 90), shelf] = (0.36, 0.27, 0.19)
-        x = shelf.start + width // 80
-        while x < shelf.stop - width // 30:
-            book = int(width * rng.uniform(0.009, 0.022))
-            tall = int(height * rng.uniform(0.080, 0.118))
-            if rng.random() < 0.85:
-                image[floor - tall : floor, x : x + book] = palette[rng.integers(len(palette))] * rng.uniform(0.7, 1.1)
-            x += book + 1
-    blurred = cv2.GaussianBlur(image, (0, 0), width / 75)
-    lamp = np.exp(-(((across - 0.56) / 0.12) ** 2 + ((down - 0.14) / 0.2) ** 2))
-    return np.asarray((blurred + 0.10 * lamp * np.array([1.0, 0.85, 0.65])).clip(0, 1).astype(np.float32))
+    back = -2.7
+    _box((-2.5, -1.5, back - 0.1), (2.5, 2.2, back), _paint("wall", (0.42, 0.38, 0.33), 0.8))
+    panel = _paint("panel", (0.20, 0.125, 0.075), 0.45)
+    _box((-2.5, -1.5, back), (2.5, 0.18, back + 0.03), panel)
+    for k in range(-9, 9):
+        _box((k * 0.27 + 0.02, -1.4, back + 0.03), (k * 0.27 + 0.25, 0.12, back + 0.045), panel)
+    _window(back)
+    _shelves(back, rng)
+    shade, brass = _glow("shade", (1.0, 0.74, 0.45), 3.2), _paint("brass", (0.65, 0.45, 0.18), 0.3, Metallic=1.0)
+    _disc((0.245, 0.40, back + 0.25), 0.060, shade, 0.8)
+    _box((0.240, 0.12, back + 0.24), (0.250, 0.36, back + 0.26), brass)
+    _box((-0.1, 0.09, back), (0.36, 0.12, back + 0.40), panel)
+    leaf, pot = _paint("leaf", (0.035, 0.085, 0.028), 0.5), _paint("pot", (0.45, 0.42, 0.38), 0.4)
+    _box((-0.80, 0.16, back + 0.10), (-0.64, 0.30, back + 0.26), pot)
+    for _ in range(150):
+        a, r = rng.uniform(0, 2 * math.pi), 0.17 * rng.random() ** 0.5
+        x, y = -0.72 + r * math.cos(a), 0.42 + 0.9 * r * math.sin(a)
+        _disc((x, y, back + 0.18 + 0.1 * rng.normal()), rng.uniform(0.016, 0.036), leaf, 0.35)
+    _lamp((0.3, 2.0, -1.0), 1.6, 60, (1.0, 0.93, 0.84))
+    world = bpy.data.worlds.new("world")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs[0].default_value = (0.10, 0.10, 0.11, 1)
+    bpy.context.scene.world = world
+
+
+def _window(back: float) -> None:
+    frame = _paint("frame", (0.70, 0.69, 0.66), 0.5)
+    _box((-1.30, 0.16, back + 0.001), (-0.44, 1.70, back + 0.02), _glow("sky", (0.80, 0.90, 1.0), 1.15))
+    for x in (-1.32, -0.90, -0.45):
+        _box((x, 0.12, back), (x + 0.035, 1.74, back + 0.06), frame)
+    for y in (0.12, 0.72, 1.30):
+        _box((-1.32, y, back), (-0.41, y + 0.03, back + 0.06), frame)
+    slat = _paint("slat", (0.80, 0.79, 0.76), 0.7)
+    for k in range(42):
+        y = 0.20 + k * 0.036
+        _box((-1.28, y, back + 0.075), (-0.46, y + 0.010, back + 0.10), slat)
+    _box((-0.42, -1.0, back + 0.06), (-0.30, 1.9, back + 0.14), _paint("curtain", (0.56, 0.51, 0.44), 0.9))
+    _lamp((-0.9, 0.9, back + 0.9), 0.8, 22, (0.86, 0.93, 1.0))
+
+
+def _shelves(back: float, rng: np.random.Generator) -> None:
+    wood = _paint("wood", (0.13, 0.072, 0.038), 0.4)
+    left, right, front = 0.36, 1.5, back + 0.30
+    _box((left, -1.4, back), (right, 1.9, back + 0.02), wood)
+    for x in (left, 0.86, right):
+        _box((x, -1.4, back), (x + 0.03, 1.9, front), wood)
+    covers = [(0.13, 0.035, 0.03), (0.05, 0.07, 0.055), (0.045, 0.055, 0.085), (0.26, 0.20, 0.13), (0.42, 0.37, 0.31)]
+    paints = [_paint(f"cover{k}", c, 0.5) for k, c in enumerate(covers)]
+    gold = _paint("gold", (0.70, 0.50, 0.20), 0.35, Metallic=0.8)
+    for floor in np.arange(-1.3, 1.8, 0.31):
+        _box((left, floor, back), (right, floor + 0.022, front), wood)
+        x = left + 0.05
+        while x < right - 0.06:
+            run, cover = int(rng.integers(3, 9)), paints[int(rng.integers(len(paints)))]
+            tall = rng.uniform(0.20, 0.26)
+            for _ in range(run):
+                width = rng.uniform(0.026, 0.045)
+                if x + width > right - 0.02:
+                    break
+                y, z = floor + 0.022, front - rng.uniform(0.03, 0.05)
+                _box((x, y, back + 0.02), (x + width - 0.003, y + tall, z), cover)
+                for band in (0.18, 0.78):
+                    _box((x, y + band * tall, z), (x + width - 0.003, y + band * tall + 0.009, z + 0.001), gold)
+                x += width
+            x += rng.uniform(0.0, 0.07)
+
+
+ROOMS: Final[dict[str, Callable[[], None]]] = {"office": _office}

@@ -1,5 +1,6 @@
 """Which faces a host is photographed with: those that speech and emotions make, every unit, and some wild ones."""
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,42 +11,16 @@ from avatar.face import ARKIT, INDEX, FaceFrame
 from avatar.lips import Lips
 from avatar.speech import Phoneme, SpeechChunk
 from avatar.studio.base_mesh import Array
+from avatar.studio.camera import Box
 from avatar.studio.darkroom import BARE, Shot, of
-from avatar.studio.scene import Box
+from avatar.studio.person import Landmarks
+from avatar.studio.spec import HostSpec
 
 UPPER: Final = np.array([n.startswith(("eye", "brow")) for n in ARKIT])
 """Units of the eyes and brows."""
 SHARED: Final = np.array([n.startswith(("cheekSquint", "noseSneer")) for n in ARKIT])
 LOWER: Final = ~UPPER
-PHONES: Final = [
-    "aɪ",
-    "ɑ",
-    "e",
-    "i",
-    "u",
-    "y",
-    "o",
-    "ə",
-    "ɜ",
-    "m",
-    "b",
-    "p",
-    "f",
-    "v",
-    "t",
-    "d",
-    "s",
-    "ʃ",
-    "k",
-    "g",
-    "l",
-    "n",
-    "r",
-    "w",
-    "j",
-    "θ",
-    "h",
-]
+PHONES: Final = ("aɪ", *"ɑeiuyoəɜmbpfvtdsʃkglnrwjθh")
 
 
 def babble(seconds: float, seed: int) -> Array:
@@ -92,22 +67,22 @@ def wild(rng: np.random.Generator, units: Array, share: float) -> Array:
 
 
 def mouths(seed: int, count: int) -> list[Array]:
-    """Weights of the lower face, a fair share of each kind at any length of the list."""
-    rng = np.random.default_rng(seed)
+    """Weights of the lower face, a fair share of each kind at any length of the list; a longer one begins the same."""
+    feeling, order, fancy, tongue = (np.random.default_rng((seed, k)) for k in range(4))
     spoken = babble(150, seed)
     plain = spread(spoken, count // 3 + 1)
     names = list(EMOTIONS)
     felt, out = [], []
-    for k in range(count // 3):
-        feeling = emotion(names[k % len(names)], rng.uniform(0.3, 1.0))
-        felt.append((spoken[rng.integers(len(spoken))] * (k % 4 > 0) + feeling).clip(0, 1))
+    for k in range(count // 3 + 1):
+        mood = emotion(names[k % len(names)], feeling.uniform(0.3, 1.0))
+        felt.append((spoken[feeling.integers(len(spoken))] * (k % 4 > 0) + mood).clip(0, 1))
     single = []
     for unit in np.flatnonzero(LOWER):
         for weight, jaw in ((1.0, 0.0), (0.6, 0.3)):
             row = np.zeros(len(ARKIT))
             row[INDEX["jawOpen"]], row[unit] = jaw, weight
             single.append(row)
-    rng.shuffle(single)
+    order.shuffle(single)
     for k in range(count):
         kind = k % 6
         if kind in (0, 3):
@@ -117,7 +92,11 @@ def mouths(seed: int, count: int) -> list[Array]:
         elif kind == 2 and k // 6 < len(single):
             out.append(single[k // 6])
         else:
-            out.append(wild(rng, LOWER, 0.22))
+            out.append(wild(fancy, LOWER, 0.22))
+            if k % 12 == 5:  # else it is hardly ever seen by light
+                row = out[-1]
+                row[INDEX["tongueOut"]], row[INDEX["jawOpen"]] = tongue.uniform(0.3, 1.0), tongue.uniform(0.05, 0.8)
+                row[INDEX["mouthClose"]] = 0
     return [row * LOWER for row in out]
 
 
@@ -167,32 +146,94 @@ def heads(seed: int, count: int) -> list[FaceFrame]:
     return out
 
 
-def bake(mouth: Box, eye: Box, face: Box, counts: tuple[int, int, int], seed: int = 1) -> dict[str, list[Shot]]:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where things are on the canvas."""
+
+    mouth: Box
+    eyes: Box
+    face: Box
+    """All of the skin that shows."""
+    head: Box
+    """All of the hair, with room to move."""
+    body: Box
+
+    @classmethod
+    def of(cls, spec: HostSpec, marks: Landmarks) -> "Frame":
+        def even(x0: float, y0: float, x1: float, y1: float) -> Box:
+            return Box(int(x0) // 2 * 2, int(y0) // 2 * 2, int(x1) // 2 * 2, int(y1) // 2 * 2)
+
+        camera = spec.camera
+        mx, (_, my, _) = camera.width / 2, camera.project(marks.mouth)
+        _, ey, _ = camera.project(marks.eye)
+        return cls(
+            even(mx - 168, my - 96, mx + 168, my + 148),
+            even(mx - 154, ey - 84, mx + 154, ey + 50),
+            even(mx - 270, ey - 244, mx + 270, ey + 436),
+            even(mx - 300, ey - 310, mx + 300, ey + 436),
+            even(mx - 620, ey + 186, mx + 620, camera.height),
+        )
+
+
+def bake(frame: Frame, counts: tuple[int, int, int], seed: int = 1) -> dict[str, list[Shot]]:
     """What the light of the live face is learnt from."""
 
     def rows(weights: list[Array], name: str, box: Box, samples: int) -> list[Shot]:
         out = []
         for row in weights:
-            frame = FaceFrame()
-            frame.weights[:] = row
-            out.append(of(frame, name, box, sees=BARE, gloss=False, samples=samples))
+            face = FaceFrame()
+            face.weights[:] = row
+            out.append(of(face, name, box, sees=BARE, gloss=False, samples=samples))
         return out
 
     return {
-        "mouth": rows(mouths(seed, counts[0]), "mouth", mouth, 6),
-        "eyes": rows(eyes(seed, counts[1]), "eyes", eye, 6),
-        "head": [of(f, "head", face, sees=BARE, gloss=False, samples=5) for f in heads(seed, counts[2])],
+        "mouth": rows(mouths(seed, counts[0]), "mouth", frame.mouth, 6),
+        "eyes": rows(eyes(seed, counts[1]), "eyes", frame.eyes, 6),
+        "head": [of(f, "head", frame.face, sees=BARE, gloss=False, samples=5) for f in heads(seed, counts[2])],
     }
 
 
-def plates(face: Box, head: Box, body: Box) -> dict[str, Shot]:
+def balls(frame: Frame) -> list[Shot]:
+    """Bare eyeballs in even light, looking each way."""
+    out = []
+    for across, up in ((0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)):
+        row = np.zeros(len(ARKIT))
+        gaze(row, across, up)
+        face = FaceFrame()
+        face.weights[:] = row
+        bald = ("skin", "hair", "lashes", "brows", "teeth", "tongue", "clothes")
+        out.append(of(face, "ball", frame.eyes, sees=("eyes",), absent=bald, gloss=False, even=True, samples=64))
+    return out
+
+
+LIDS: Final[tuple[dict[str, float], ...]] = (
+    {"eyeWide": 0.7}, {}, {"eyeSquint": 0.5}, {"eyeBlink": 0.2}, {"eyeBlink": 0.4}, {"eyeLookDown": 0.4},
+    {"eyeLookUp": 0.4}, {"browDown": 0.6},
+)  # fmt: skip
+"""What eyes mirror between, the widest first; weights of both sides."""
+
+
+def mirrors(frame: Frame) -> list[tuple[Shot, Shot]]:
+    """Eyes between lids of :data:`LIDS`, wet and dry."""
+    out = []
+    for lids in LIDS:
+        face = FaceFrame()
+        for name, weight in lids.items():
+            face[f"{name}Left"] = face[f"{name}Right"] = weight
+        wet = of(face, "wet", frame.eyes, sees=BARE, samples=48)
+        out.append((wet, replace(wet, name="dry", gloss=False)))
+    return out
+
+
+def plates(frame: Frame) -> dict[str, Shot]:
     """The layers of a host at rest."""
-    bald = ("skin", "front", "lashes", "brows")
+    bald = ("skin", "hair", "lashes", "brows")
     return {
-        "rest": Shot("rest", face, sees=BARE, gloss=False, samples=48),
-        "front": Shot("front", head, sees=("front",), holdout=("skin",), transparent=True, samples=40),
-        "back": Shot("back", head, sees=("back",), transparent=True, samples=20),
-        "body": Shot("body", body, sees=("clothes",), holdout=("skin",), transparent=True, samples=16),
-        "dry": Shot("dry", face, sees=("eyes",), absent=bald, gloss=False, samples=16),
-        "wet": Shot("wet", face, sees=("eyes",), absent=bald, samples=16),
+        "rest": Shot("rest", frame.face, sees=BARE, gloss=False, samples=64),
+        "hair": Shot("hair", frame.head, sees=("hair",), transparent=True, samples=48),
+        "before": Shot("before", frame.head, sees=("hair",), holdout=("skin", "clothes"), transparent=True, samples=48),
+        "solid": Shot("solid", frame.head, sees=("skin", "clothes"), transparent=True, samples=4),
+        "body": Shot("body", frame.body, sees=("clothes",), holdout=("skin",), transparent=True, samples=32),
+        "bare wet": Shot("wet", frame.face, sees=("eyes",), absent=bald, samples=24),
+        "bare dry": Shot("dry", frame.face, sees=("eyes",), absent=bald, gloss=False, samples=24),
     }

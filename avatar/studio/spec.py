@@ -28,28 +28,34 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Swept(_Strict):
-    """Long hair, parted at one side, swept back over the ears; the rest falls behind the shoulders."""
+class Draped(_Strict):
+    """Hair that falls from a part beside the face and is cut at one height."""
 
-    style: Literal["swept"] = "swept"
+    style: Literal["draped"] = "draped"
     colour: Colour
-    crown: Point = (0.0, 0.592, 0.03)
-    """Centre of the skull."""
-    part_x: float = 0.020
-    """Where the hair is parted."""
-    volume: float = 0.013
-    """How high the hair stands above the top of the head."""
-    strands: int = Field(3200, ge=100, le=20000)
+    part: float = 0.018
+    """x of the part at the forehead, metres."""
+    end: float = -0.135
+    """Height of the cut over the eyes, metres."""
+    volume: float = 0.012
+    """How high the outermost hairs stand above the head."""
+    opening: float = 0.092
+    """Height over the eyes from which on hair stays beside the face,"""
+    frame: float = 52.0
+    """at this azimuth from the front or more, degrees."""
+    curl: float = 0.45
+    """How much the ends turn in."""
+    lock: float = Field(0.012, gt=0)
+    """Width of the locks that strands gather into,"""
+    gather: Share = 0.35
+    """and how far they do."""
+    strands: int = Field(4200, ge=100, le=20000)
     """Hairs that are grown on the head."""
-    children: int = Field(7, ge=1, le=20)
+    children: int = Field(10, ge=1, le=30)
     """Hairs made of each of those, lying beside it."""
-    fall: int = Field(2400, ge=0, le=20000)
-    """Hairs that fall behind the neck."""
-    end_y: float = 0.33
-    """Height at which those end."""
-    wisp: float = Field(0.010, gt=0)
-    """Width of the locks that strands gather into."""
-    steps: int = Field(30, ge=8, le=100)
+    steps: int = Field(80, ge=8, le=200)
+    points: int = Field(22, ge=6, le=60)
+    """Points of a hair."""
     seed: int = 7
 
 
@@ -58,9 +64,9 @@ class Brow(_Strict):
 
     colour: Colour
     line: tuple[Point, ...] = Field(min_length=2)
-    """(x, y, half width) from the nose outwards."""
-    hairs: int = Field(520, ge=10, le=5000)
-    length: float = Field(0.0072, gt=0)
+    """(x, y over the eyes, half width) from the nose outwards."""
+    hairs: int = Field(900, ge=10, le=5000)
+    length: float = Field(0.0062, gt=0)
     seed: int = 3
 
 
@@ -108,7 +114,7 @@ class HostSpec(_Strict):
     tone: Colour
     lips: Colour
     iris: Colour
-    hair: Swept
+    hair: Draped
     brow: Brow
     clothes: Blazer
     lamps: tuple[Lamp, ...] = Field(min_length=1)

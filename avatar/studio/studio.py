@@ -1,19 +1,24 @@
 """The host on the set: everything that casts light, shade or an image, and what is posed."""
 
-import bpy  # type: ignore[import-not-found,unused-ignore]
+from pathlib import Path
+
+import bpy
 import cv2
 import numpy as np
-from mathutils import Matrix, Vector  # type: ignore[import-not-found,unused-ignore]
-from mathutils.bvhtree import BVHTree  # type: ignore[import-not-found,unused-ignore]
-from scipy.spatial import cKDTree  # type: ignore[import-untyped]
+from mathutils import Matrix, Vector
+from mathutils.bvhtree import BVHTree
+from scipy.spatial import cKDTree
 
 from avatar.face import ARKIT, FaceFrame
-from avatar.studio import hair, materials, person, scene, wardrobe
+from avatar.studio import hair, materials, paint, person, scene, wardrobe
 from avatar.studio.base_mesh import Array
 from avatar.studio.motion import rotation_matrix, smooth
 from avatar.studio.person import Person
 from avatar.studio.scene import Part, Surface, from_blender, to_blender
 from avatar.studio.spec import HostSpec
+
+EVEN = 0.55
+"""Radiance of even light: white eyes come out as bright as under the lamps."""
 
 
 class Ground:
@@ -59,7 +64,8 @@ def lash_mask(width: int, height: int, hairs: int, upper: bool) -> Array:
 class Studio:
     """One host, posed by face weights and head motion. ``show`` says what the camera sees."""
 
-    def __init__(self, spec: HostSpec, who: Person) -> None:
+    def __init__(self, spec: HostSpec, who: Person, cache: Path) -> None:
+        """``cache``: where what takes long is kept."""
         scene.reset()
         self.spec, self.who = spec, who
         base, data = who.base, who.base.data
@@ -68,27 +74,31 @@ class Studio:
         faces = [f for f in base.groups["body"] if all(rest[v, 1] > spec.bottom for v, _ in f)]
         self.skin = Part("skin", base, faces, materials.skin(data, spec.tone, spec.lips, spec.hair.colour), 2)
         self.skin.attribute(
-            "scalp", 0.92 * smooth(hair.inside_hairline(rest, spec.hair.crown) / 9) * (rest[:, 1] > 0.5) * (ears < 0.2)
+            "scalp", 0.92 * smooth(hair.inside_hairline(who.reference) / 9) * (rest[:, 1] > 0.5) * (ears < 0.2)
         )
-        self.skin.attribute("blush", blush(rest, ears))
+        self.skin.attribute("reference", to_blender(who.reference))
+        for name, values in paint.masks(who.reference, ears).items():
+            self.skin.attribute(name, values)
         self.eyes = [self._eye(group) for group in person.EYES]
         self.teeth = Part("teeth", base, [f for g in person.TEETH for f in base.groups[g]], materials.teeth(), 1)
-        self.teeth.attribute("rest", to_blender(rest))
+        self.teeth.attribute("reference", to_blender(who.reference))
         self.tongue = Part("tongue", base, base.groups["helper-tongue"], materials.tongue(), 1)
+        self.tongue.attribute("reference", to_blender(who.reference))
         self.lashes = [self._lash("upper", person.UPPER_LASHES), self._lash("lower", person.LOWER_LASHES)]
         self.parts = [self.skin, *self.eyes, self.teeth, self.tongue, *self.lashes]
         bpy.context.view_layer.update()
         self._grow(ears)
-        self.clothes = wardrobe.dress(base, spec.clothes.jacket, spec.clothes.blouse, spec.bottom)
+        self.clothes = wardrobe.dress(base, spec.clothes, spec.bottom, cache)
         scene.place_camera(spec.camera)
         scene.light(spec.lamps, np.array(spec.target), spec.world)
         bpy.context.view_layer.update()
 
     def _eye(self, group: str) -> Part:
         base = self.who.base
-        points = base.vertices[sorted({v for f in base.groups[group] for v, _ in f})]
-        centre, radius = (points.max(0) + points.min(0)) / 2, np.ptp(points[:, 0]) / 2
-        part = Part(group, base, base.groups[group], materials.eye(group, centre, radius, self.spec.iris), 2)
+        eye = person.EYES.index(group)
+        centre = self.who.eye_centres[eye]
+        stuff = materials.eye(group, centre, self.who.eye_radius(eye), self.spec.iris)
+        part = Part(group, base, base.groups[group], stuff, 1)
         part.attribute("rest", to_blender(base.vertices))
         return part
 
@@ -114,19 +124,18 @@ class Studio:
         ground = Ground(surface)
         vertices = surface.vertices.astype(float)
         whole = self.who.base.vertices[self.skin.indices]
-        near = ears[self.skin.indices][cKDTree(whole).query(vertices)[1]]
+        nearest = cKDTree(whole).query(vertices)[1]
+        near, reference = ears[self.skin.indices][nearest], self.who.reference[self.skin.indices][nearest]
         rng = np.random.default_rng(spec.hair.seed)
-        skull = hair.Skull(vertices, surface.triangles, near)
-        start = hair.roots(spec.hair, vertices, surface.triangles, near, rng)
-        swept = hair.multiply(hair.grow(spec.hair, start, skull, rng), spec.hair.children, 0.0010, rng)
-        stuff = materials.strand("hair", spec.hair.colour, 0.28)
-        self.front_points, self.back_points = swept, hair.falling(spec.hair, rng)
-        self.front = scene.strands("front", swept, 0.00011, stuff)
-        self.back = scene.strands("back", hair.multiply(self.back_points, 3, 0.0012, rng), 0.00012, stuff)
+        skull = hair.Skull(vertices, near)
+        start, _ = hair.roots(spec.hair.strands, vertices, reference, surface.triangles, near, rng)
+        grown = hair.drape(spec.hair, start, skull, rng)
+        self.hair_points = hair.multiply(grown, spec.hair.children, 0.0013, rng)
+        self.hair = scene.strands("hair", self.hair_points, 0.00009, materials.strand("hair", spec.hair.colour, 0.28))
         self._brow_rest = np.concatenate([hair.brow_hairs(spec.brow, side, ground.onto) for side in (1, -1)])
         self._brow_units = self._bound(self._brow_rest[:, 0])
         stuff = materials.strand("brows", spec.brow.colour, 0.5)
-        self.brows = scene.strands("brows", self._brow_rest, 0.00007, stuff)
+        self.brows = scene.strands("brows", self._brow_rest, 0.00005, stuff)
 
     def _bound(self, roots: Array) -> Array:
         """(52, n, 3): what each face unit adds to the skin, subdivided as in the render, beneath each point at rest."""
@@ -154,8 +163,7 @@ class Studio:
             "teeth": [self.teeth.object],
             "tongue": [self.tongue.object],
             "lashes": [p.object for p in self.lashes],
-            "front": [self.front],
-            "back": [self.back],
+            "hair": [self.hair],
             "clothes": self.clothes,
         }
 
@@ -174,8 +182,7 @@ class Studio:
         axes = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
         rigid[:3, :3] = axes @ turn @ axes.T
         rigid[:3, 3] = axes @ (pivot + frame.translation - turn @ pivot)
-        for ob in (self.front, self.back):
-            ob.matrix_world = Matrix(rigid.tolist())
+        self.hair.matrix_world = Matrix(rigid.tolist())
 
     def turned(self, points: Array, turn: Array, shift: Array) -> Array:
         """Points (n, 3) after the head's motion, which the neck takes up."""
@@ -190,22 +197,21 @@ class Studio:
             shader["Coat Weight"].default_value = float(wet)
             shader["Specular IOR Level"].default_value = 0.2 * wet
 
+    def even(self, on: bool) -> None:
+        """Light from everywhere alike, about as much as the lamps give, instead of the lamps."""
+        for ob in bpy.context.scene.objects:
+            if ob.type == "LIGHT":
+                ob.hide_render = on
+        world = bpy.context.scene.world.node_tree.nodes["Background"].inputs[0]
+        world.default_value = (*((EVEN,) * 3 if on else self.spec.world), 1)
+
     def show(
         self, seen: list[bpy.types.Object], holdout: list[bpy.types.Object], absent: list[bpy.types.Object]
     ) -> None:
         """What the camera sees; what cuts a hole into that; what is not there, not even as a shadow."""
         for ob in bpy.context.scene.objects:
-            if ob.type not in {"MESH", "CURVES"}:
+            if ob.type not in {"MESH", "CURVES", "CURVE"}:
                 continue
             ob.visible_camera = ob in seen or ob in holdout
             ob.is_holdout = ob in holdout
             ob.hide_render = ob in absent
-
-
-def blush(points: Array, ears: Array) -> Array:
-    """(n,) in [0, 1]: where blood shows: cheeks, the tip of the nose, ears, chin."""
-    x, y, z = points.T
-    cheek = np.exp(-(((np.abs(x) - 0.042) / 0.018) ** 2 + ((y - 0.548) / 0.016) ** 2)) * (z > 0.05)
-    nose = np.exp(-((x / 0.012) ** 2 + ((y - 0.542) / 0.012) ** 2)) * (z > 0.12)
-    chin = np.exp(-((x / 0.014) ** 2 + ((y - 0.482) / 0.010) ** 2)) * (z > 0.08)
-    return np.asarray((0.42 * cheek + 0.35 * nose + 0.15 * chin + 0.45 * ears).clip(0, 1))

@@ -1,41 +1,44 @@
 """Clothes: a blazer over a blouse, cut from the base mesh's own tights by outlines seen from the front."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
-import bpy  # type: ignore[import-not-found,unused-ignore]
+import bpy
 import cv2
 import numpy as np
-from mathutils import Vector  # type: ignore[import-not-found,unused-ignore]
-from mathutils.bvhtree import BVHTree  # type: ignore[import-not-found,unused-ignore]
+from mathutils import Vector, geometry
+from mathutils.bvhtree import BVHTree
+from scipy.spatial import cKDTree
 
-from avatar.studio import materials
-from avatar.studio.base_mesh import Array, BaseMesh
-from avatar.studio.materials import Colour, Tree
+from avatar.studio import cloth, materials
+from avatar.studio.base_mesh import Array, BaseMesh, Corner
+from avatar.studio.materials import Tree
+from avatar.studio.motion import smooth
 from avatar.studio.scene import Part, Surface, to_blender
+from avatar.studio.spec import Blazer
 
 Outline = Sequence[tuple[float, float]]
 """Corners of the right-hand half (x < 0 is the viewer's left), metres, seen from the front."""
 
 LEFT, RIGHT, BOTTOM, TOP = -0.3, 0.3, -0.22, 0.54
 """What the cutting pictures cover."""
-PIXELS_A_METRE = 3000
-NECK_Y = -0.012
+PIXELS_A_METRE: Final = 3000
+NECK_Y: Final = -0.012
 """Blender's y of the neck's middle."""
-NECKLINE: Outline = (
-    (-0.068, 0.54),
-    (-0.067, 0.445),
-    (-0.058, 0.418),
-    (-0.040, 0.392),
-    (-0.020, 0.372),
-    (-0.004, 0.362),
-)
-OPENING: Outline = ((-0.074, 0.54), (-0.073, 0.445), (-0.060, 0.360), (-0.030, 0.270), (-0.004, 0.205))
-BODICE: Outline = ((-0.105, 0.54), (-0.105, -0.22))
-LAPEL: Outline = (
+NECKLINE: Final[Outline] = (
+    (-0.070, 0.54), (-0.066, 0.462), (-0.060, 0.446), (-0.049, 0.432), (-0.035, 0.4205), (-0.020, 0.413),
+    (-0.008, 0.4095), (-0.001, 0.4088),
+)  # fmt: skip
+OPENING: Final[Outline] = ((-0.074, 0.54), (-0.073, 0.445), (-0.060, 0.360), (-0.030, 0.270), (-0.004, 0.205))
+BODICE: Final[Outline] = ((-0.105, 0.54), (-0.105, -0.22))
+LAPEL: Final[Outline] = (
     (-0.073, 0.449), (-0.084, 0.446), (-0.106, 0.410), (-0.116, 0.398), (-0.098, 0.388), (-0.126, 0.372),
     (-0.098, 0.318), (-0.056, 0.250), (-0.010, 0.196), (0.004, 0.200), (-0.028, 0.272), (-0.055, 0.360),
     (-0.068, 0.420),
 )  # fmt: skip
+_FINE: Final = 0.002
+"""Metres between points of a sheet of cloth."""
 
 
 def _fill(outline: Outline, *, mirrored: bool) -> Array:
@@ -72,57 +75,104 @@ def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float]) -
     tree.put(tree.nodes["Material Output"].inputs["Surface"], mix)
 
 
-def dress(base: BaseMesh, jacket: Colour, blouse: Colour, bottom: float) -> list[bpy.types.Object]:
-    faces = [f for f in base.groups["helper-tights"] if all(base.vertices[v, 1] > bottom for v, _ in f)]
-    inner = materials.cloth("blouse", blouse, weave=0.002, sheen=0.1, wrinkles=0.25)
+def dress(base: BaseMesh, clothes: Blazer, bottom: float, cache: Path) -> list[bpy.types.Object]:
+    """The blazer's and the blouse's objects; what hangs is kept in ``cache``."""
+    faces = [f for f in base.groups["helper-tights"] if all(base.vertices[v, 1] > bottom - 0.12 for v, _ in f)]
+    inner = materials.cloth("blouse", clothes.blouse, weave=0.002, sheen=0.1, wrinkles=0.25)
     sides = 1 - _fill(BODICE, mirrored=True)
-    _cut(inner, np.maximum(_fill(NECKLINE, mirrored=True), sides), (0.068, 0.062))
-    outer = materials.cloth("jacket", jacket, weave=0.010, sheen=0.04, wrinkles=0.40)
+    _cut(inner, np.maximum(_fill(NECKLINE, mirrored=True), sides), (0.0625, 0.056))
+    outer = materials.cloth("jacket", clothes.jacket, weave=0.010, sheen=0.04, wrinkles=0.0)
     _cut(outer, _fill(OPENING, mirrored=True), (0.074, 0.068))
-    shells = [_shell("blouse", base, faces, inner, 0.004), _shell("jacket", base, faces, outer, 0.010)]
+    blouse = _shell("blouse", base, faces, inner, 0.004)
+    jacket = cloth.hang("jacket", base, faces, _padded(base.vertices), cloth.SUITING, cache)
+    jacket.object.data.materials[0] = outer
     bpy.context.view_layer.update()
-    ground = shells[1].surface(2)
-    lapels = materials.cloth("lapel", jacket, weave=0.010, sheen=0.04, wrinkles=0.10)
-    return [s.object for s in shells] + [_sheet(f"lapel{side}", LAPEL, side, ground, lapels) for side in (1, -1)]
+    ground = jacket.surface(0)
+    lapels = materials.cloth("lapel", clothes.jacket, weave=0.010, sheen=0.04, wrinkles=0.05)
+    hem = _trim("hem", NECKLINE[2:], blouse.surface(2), materials.cloth("hem", clothes.blouse, 0.002, 0.1, 0.0))
+    return [blouse.object, hem, jacket.object] + [
+        _sheet(f"lapel{side}", LAPEL, side, ground, lapels) for side in (1, -1)
+    ]
 
 
-def _shell(
-    name: str, base: BaseMesh, faces: list[list[tuple[int, int]]], material: bpy.types.Material, away: float
-) -> Part:
+def _padded(vertices: Array) -> Array:
+    """A body with pads on its shoulders, and without what a jacket does not follow."""
+    out = vertices.copy()
+    x, y = np.abs(vertices[:, 0]), vertices[:, 1]
+    pad = smooth((x - 0.09) / 0.06) * smooth((0.215 - x) / 0.04) * smooth((y - 0.33) / 0.06)
+    out[:, 1] += 0.007 * pad
+    out[:, 0] += 0.004 * np.sign(vertices[:, 0]) * pad
+    return out
+
+
+def _shell(name: str, base: BaseMesh, faces: list[list[Corner]], material: bpy.types.Material, away: float) -> Part:
     part = Part(name, base, faces, material, 3)
-    push = part.object.modifiers.new("offset", "DISPLACE")
+    push = part.object.modifiers.new("away", "DISPLACE")
     push.strength, push.mid_level = away, 0
     return part
 
 
 def _sheet(name: str, outline: Outline, side: int, ground: Surface, material: bpy.types.Material) -> bpy.types.Object:
     """A piece of cloth of the outline's shape lying on ``ground``, with a thickness of its own."""
-    points = np.array([(side * x, y) for x, y in outline])
-    low, high = points.min(0), points.max(0)
-    pitch = 0.0012
-    xs, ys = (np.arange(low[k] - pitch, high[k] + 2 * pitch, pitch) for k in (0, 1))
+    corners = np.array([(side * x, y) for x, y in outline])
+    edge = np.concatenate([
+        np.linspace(a, b, max(2, round(float(np.linalg.norm(b - a)) / _FINE)), endpoint=False)
+        for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)
+    ])  # fmt: skip
+    low, high = corners.min(0), corners.max(0)
+    grid = np.stack(np.meshgrid(*(np.arange(low[k], high[k], _FINE) for k in (0, 1))), -1).reshape(-1, 2)
+    contour = (corners * 1e4).astype(np.float32)
+    deep = np.array([cv2.pointPolygonTest(contour, (float(x) * 1e4, float(y) * 1e4), True) for x, y in grid])
+    flat = np.concatenate([edge, grid[deep > 0.6 * _FINE * 1e4]])
+    ring = [list(range(len(edge)))]
+    points, _, faces, *_ = geometry.delaunay_2d_cdt([Vector(p) for p in flat], [], ring, 1, 1e-6)
     tree = BVHTree.FromPolygons(to_blender(ground.vertices.astype(float)).tolist(), ground.triangles.tolist())
-    grid = np.full((len(ys), len(xs), 3), np.nan)
-    for j, y in enumerate(ys):
-        for i, x in enumerate(xs):
-            hit, normal, _, _ = tree.ray_cast(Vector((x, -1.0, y)), Vector((0, 1, 0)))
-            if hit is not None:
-                grid[j, i] = hit + normal * 0.0035
-    contour = np.rint((points - low) / pitch * 64).astype(np.int32) + 64
-    mask = np.zeros(grid.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [contour], 1, cv2.LINE_8, 6)
-    kept = (mask > 0) & np.isfinite(grid[..., 0])
-    number = np.full(kept.shape, -1)
-    number[kept] = np.arange(kept.sum())
-    quads = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, 1:], number[1:, :-1]], -1).reshape(-1, 4)
+    depth = []
+    for x, y in points:
+        hit, _, _, _ = tree.ray_cast(Vector((x, -1.0, y)), Vector((0, 1, 0)))
+        depth.append(hit.y if hit is not None else 0.0)
     mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata(grid[kept].tolist(), [], quads[(quads >= 0).all(1)].tolist())
+    mesh.from_pydata(
+        [(x, y - 0.0035, z) for (x, z), y in zip(points, _lying(points, np.array(depth)), strict=True)], [], faces
+    )
     mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
     mesh.materials.append(material)
     ob = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(ob)
-    relax = ob.modifiers.new("relax", "SMOOTH")
-    relax.iterations, relax.factor = 30, 0.5
     thick = ob.modifiers.new("thick", "SOLIDIFY")
     thick.thickness, thick.offset = 0.0022, 0
     return ob
+
+
+def _trim(name: str, outline: Outline, ground: Surface, material: bpy.types.Material) -> bpy.types.Object:
+    """A rolled edge along an outline from one side to the other."""
+    half = np.array(outline)
+    whole = np.concatenate([half, half[::-1] * (-1, 1)])
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
+    even = np.linspace(0, along[-1], round(along[-1] / _FINE))
+    flat = np.stack([np.interp(even, along, whole[:, k]) for k in (0, 1)], -1)
+    tree = BVHTree.FromPolygons(to_blender(ground.vertices.astype(float)).tolist(), ground.triangles.tolist())
+    hits = [tree.ray_cast(Vector((x, -1.0, y)), Vector((0, 1, 0)))[0] for x, y in flat]
+    points = np.array([(*h, 1.0) for h in hits if h is not None])
+    kernel = np.hanning(15) / np.hanning(15).sum()
+    padded = np.pad(points, ((7, 7), (0, 0)), mode="edge")
+    points = np.stack([np.convolve(padded[:, k], kernel, mode="valid") for k in range(4)], -1)
+    curve = bpy.data.curves.new(name, "CURVE")
+    curve.dimensions, curve.bevel_depth, curve.bevel_resolution = "3D", 0.0016, 3
+    line = curve.splines.new("POLY")
+    line.points.add(len(points) - 1)
+    line.points.foreach_set("co", points.astype(np.float32).ravel())
+    curve.materials.append(material)
+    ob = bpy.data.objects.new(name, curve)
+    bpy.context.scene.collection.objects.link(ob)
+    return ob
+
+
+def _lying(points: Array, depth: Array) -> Array:
+    """Depths (n,) of a stiff sheet laid on what is so deep at ``points`` (n, 2): it bridges folds, sinks into none."""
+    at = np.array([tuple(p) for p in points])
+    near = cKDTree(at).query_ball_point(at, 0.016)
+    out = depth
+    for _ in range(8):
+        out = np.minimum(np.array([out[k].mean() for k in near]), depth)
+    return out

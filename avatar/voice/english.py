@@ -3,9 +3,9 @@
 from difflib import SequenceMatcher
 from typing import Any
 
-from hibari.g2p import G2P  # type: ignore[import-untyped]
-from hibari.g2p.normalize import normalize  # type: ignore[import-untyped]
-from hibari.tts import Hibari as _Hibari  # type: ignore[import-untyped]
+from hibari.g2p import G2P
+from hibari.g2p.normalize import normalize
+from hibari.tts import Hibari as _Hibari
 
 from avatar.voice.alignment import Unit
 

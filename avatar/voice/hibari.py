@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import hibari  # type: ignore[import-untyped]
+import hibari
 import numpy as np
 import numpy.typing as npt
 from hibari import dsp

@@ -14,9 +14,9 @@ from avatar.voice.alignment import Unit
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes and pkg_resources in a package that is no longer maintained
-    import cn2an  # type: ignore[import-untyped]
-    import jieba  # type: ignore[import-untyped]
-    from misaki.zh import ZHG2P  # type: ignore[import-untyped]
+    import cn2an
+    import jieba
+    from misaki.zh import ZHG2P
     from pypinyin import Style, lazy_pinyin
 
 jieba.setLogLevel(logging.CRITICAL)
@@ -119,13 +119,18 @@ def _read_fraction(m: re.Match[str]) -> str:
 
 
 def _read_range(m: re.Match[str]) -> str:
-    return _cardinal(m.group().rstrip(" -–—~～至")) + "至"
+    return _cardinal(_first_number(m)) + "至"
 
 
 def _read_measure(m: re.Match[str]) -> str:
+    number = _first_number(m)
+    return _cardinal(number) + _UNITS[m.group()[len(number) :]]
+
+
+def _first_number(m: re.Match[str]) -> str:
     number = re.match(_NUMBER, m.group())
     assert number is not None  # noqa: S101  the pattern begins with one
-    return _cardinal(number.group()) + _UNITS[m.group()[number.end() :]]
+    return number.group()
 
 
 def _read_hotline(m: re.Match[str]) -> str:

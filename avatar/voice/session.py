@@ -7,7 +7,7 @@ more graph output makes it readable, without a changed copy of the model on disk
 from pathlib import Path
 
 import onnx
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 
 from avatar.errors import VoiceError
 

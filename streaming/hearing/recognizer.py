@@ -6,12 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import ctranslate2  # type: ignore[import-untyped]
+import ctranslate2
 import numpy as np
 import numpy.typing as npt
-import zhconv  # type: ignore[import-untyped]
-from faster_whisper import WhisperModel  # type: ignore[import-untyped]
-from faster_whisper.audio import pad_or_trim  # type: ignore[import-untyped]
+import zhconv
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
 
 from streaming.errors import ModelError
 from streaming.hearing.transcript import Language, Transcript

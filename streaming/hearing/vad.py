@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import faster_whisper  # type: ignore[import-untyped]
+import faster_whisper
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
-from faster_whisper.vad import VadOptions, get_speech_timestamps  # type: ignore[import-untyped]
+import onnxruntime
+from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 CHUNK: Final = 512
 """Samples at 16 kHz that Silero judges at once: 32 ms."""

@@ -53,7 +53,9 @@ def tiny_pack(**changes: Any) -> Pack:
         name="tiny", title="Tiny", credits="made for a test", lens=LENS, pivot=(0.0, 0.5, 0.0), canvas=CANVAS,
         views={"16:9": WIDE, "9:16": TALL}, head_box=HEAD_BOX, body_box=BODY_BOX, mouth_box=(70, 70, 122, 120),
         eye_boxes=((100, 50, 124, 80), (68, 50, 92, 80)), eye_centres=EYES,
-        eye_charts=(_CHARTS["left"], _CHARTS["right"]), lash_colour=(20, 128, 128),
+        eye_radii=(0.014, 0.014), eye_vertices=((12, 16), (16, 20)),
+        eye_charts=(_CHARTS["left"], _CHARTS["right"]), gloss_shade=(0.2, 0.6), gloss_bleach=0.0,
+        lash_colour=(20, 128, 128),
         background=np.full((9, 16, 3), (BACKDROP, 120, 130), np.uint8),
         **layer("body", BODY_BOX, CLOTH, 0), body_breath=np.zeros((*nodes(BODY_BOX), 2), np.float32),
         body_lean=np.ones(nodes(BODY_BOX), np.float32),
@@ -63,9 +65,12 @@ def tiny_pack(**changes: Any) -> Pack:
         unit_deltas=np.tile(np.array([[0, -DROP, 0]], np.float32), (4, 1)),
         lash_triangles=np.zeros((0, 3), np.int32), lash_uvs=np.zeros((0, 3, 2), np.float32),
         lash=np.full((8, 8), 255, np.uint8), gloss=np.zeros((2, 8, 8), np.uint8),
+        shade_rest=np.ones((2, 8, 12), np.float32), shade_ids=np.zeros(0, np.int32),
+        shade_scales=np.zeros(0, np.float32), shade_steps=np.zeros((0, 2, 8, 12), np.int8),
         atlas_y=atlas, atlas_uv=np.full((ATLAS // 2, ATLAS // 2, 2), 128, np.uint8), **light(0, 0, 0, 0),
         **layer("back", HEAD_BOX, HAIR, 0), back_reach=np.full(nodes(HEAD_BOX), 2.5, np.float32),
         **layer("front", HEAD_BOX, HAIR, 0), front_reach=np.full(nodes(HEAD_BOX), 2.42, np.float32),
+        front_depth=np.full(nodes(HEAD_BOX), 2.40, np.float32),
     )  # fmt: skip
     return replace(pack, **changes)
 

@@ -139,7 +139,7 @@ def test_the_opening_that_is_seen_is_the_one_that_is_meant(live: Live) -> None:
     meant, seen = aperture.Meant(live.pack), aperture.Seen(live)
     closed, wide = FaceFrame(), FaceFrame()
     closed["jawOpen"] = closed["mouthClose"] = 0.3
-    wide["jawOpen"] = 0.3
+    wide["jawOpen"] = 0.5
     assert meant.opening(closed) < 2
     assert max(seen.openings(closed)) < 2
     assert meant.opening(wide) > 15

@@ -101,6 +101,14 @@ def test_a_turn_of_the_head_changes_the_picture(
     assert (np.abs(rest.astype(int) - turned) > 8).sum() > 5000
 
 
+def test_an_outline_moves_without_sparks(host: MeshRenderer, blank: Picture) -> None:
+    """The cheek's outline before the hair, moved by a small part of a pixel."""
+    before, after = (drawn(host, blank, face(cheekSquintRight=w)).astype(int) for w in (0.50, 0.54))
+    outline = np.s_[420:520, 800:860]
+    assert np.ptp(before[outline]) > 80
+    assert 0 < np.abs(after - before)[outline].max() < 25
+
+
 def test_colours_stay_within_the_limited_range(host: MeshRenderer, blank: Picture) -> None:
     luma = drawn(host, blank, face(jawOpen=0.5))
     assert luma.min() >= 12

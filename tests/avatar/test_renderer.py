@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numba import njit
 
 from avatar.errors import PackError
 from avatar.face import BodyPose, FaceFrame
@@ -14,6 +15,7 @@ from avatar.hosts import HOSTS, load_host
 from avatar.mesh_renderer import MeshRenderer
 from avatar.pack import GRID, Pack, save_pack
 from avatar.picture import Picture
+from avatar.render import eyes
 from avatar.render.pose import rotation_matrix
 from avatar.render.raster import EMPTY
 from tests.avatar.packs import (
@@ -290,6 +292,7 @@ def slanted(turn: float) -> tuple[Pack, np.ndarray]:
             lean=np.ones(4, np.float32), triangles=np.array([[0, 1, 2], [0, 2, 3]], np.int32),
             uvs=np.stack([square[[0, 1, 2]], square[[0, 2, 3]]]), unit_starts=np.zeros(53, np.int32),
             unit_indices=np.zeros(0, np.int32), unit_deltas=np.zeros((0, 3), np.float32), atlas_y=atlas,
+            eye_vertices=((0, 0), (0, 0)),
         ),
         np.array([pixel(*corner) for corner in corners]),
     )  # fmt: skip
@@ -342,6 +345,66 @@ def test_catchlights_lie_on_eyes_alone_and_not_on_their_gaze() -> None:
     assert at(picture, EYES[0][0] + 0.009, EYES[0][1]) == 100
     aside = tiny_pack(gloss=gloss, atlas_y=dark, eye_centres=((0.0, 0.63, 0.08), (0.0, 0.63, 0.08)))
     assert at(drawn(renderer(aside), face()), 0.0, 0.63) == 100  # skin
+
+
+def test_an_eyeball_turns_with_the_gaze_by_thirty_degrees_a_weight() -> None:
+    host = renderer(tiny_pack())
+    drawn(host, face(eyeLookOutLeft=1.0, eyeLookInRight=0.5, eyeLookDownRight=0.5))
+    posed = host._pose._posed
+    for (first, end), centre, (yaw, pitch) in zip(((12, 16), (16, 20)), EYES, ((30, 0), (15, 15)), strict=True):
+        a, b = (np.radians(v) for v in (yaw, pitch))
+        turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+        turn = turn @ np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+        expected = (tiny_pack().vertices[first:end] - centre) @ turn.T + centre
+        assert posed[first:end] == pytest.approx(expected, abs=1e-6)
+
+
+def test_shade_darkens_eyes_alone_and_goes_with_the_head_not_the_gaze() -> None:
+    across = np.linspace(0.0, 1.0, 12, dtype=np.float32)  # dark at the viewer's left
+    rest = np.broadcast_to(across, (2, 8, 12)).copy()
+    pack = tiny_pack(shade_rest=rest, atlas_y=np.full((ATLAS, ATLAS), 116, np.uint8))
+    x, y, _ = EYES[0]
+    picture = drawn(renderer(pack), face())
+    assert at(picture, x, y) == pytest.approx(16 + 100 * 0.5, abs=4)
+    assert at(picture, x + 0.006, y) - at(picture, x - 0.006, y) == pytest.approx(
+        100 * 0.012 / 0.014 / 2 / eyes.WIDE, abs=4
+    )
+    assert at(picture, 0.0, 0.66) == 116
+    looking = drawn(renderer(pack), face(eyeLookOutLeft=0.3))
+    assert at(looking, x, y) == pytest.approx(at(picture, x, y), abs=2)
+
+
+def test_lamps_are_mirrored_less_in_shade_and_bleach_the_eye() -> None:
+    gloss = np.full((2, 12, 12), 40, np.uint8)
+    dark = {"atlas_y": np.full((ATLAS, ATLAS), 116, np.uint8), "gloss": gloss, "gloss_bleach": 0.01}
+    coloured = np.full((ATLAS // 2, ATLAS // 2, 2), (108, 148), np.uint8)
+    x, y, _ = EYES[0]
+    column, row = (int(v) // 2 for v in pixel(x, y))
+    for factor, mirrored in ((0.1, 0.0), (0.4, 0.5), (1.0, 1.0)):
+        shade = np.full((2, 8, 12), factor, np.float32)
+        picture = drawn(renderer(tiny_pack(**dark, atlas_uv=coloured, shade_rest=shade)), face())
+        assert at(picture, x, y) == pytest.approx(16 + 100 * factor + 40 * mirrored, abs=2)
+        red = 128 + 20 * factor * (1 - 0.4 * mirrored)
+        assert picture.v[row - WIDE.y0 // 2, column] == pytest.approx(red, abs=2)
+
+
+def test_builders_find_the_shade_where_the_renderer_reads_it() -> None:
+    turn = rotation_matrix(np.array([0.1, -0.15, 0.05], np.float32))
+    rest = np.random.default_rng(3).uniform(0.2, 1, (2, 20, 30)).astype(np.float32)
+    ball = np.array([40.3, 30.7, 25.0, *turn.ravel(), 0, 1, 0], np.float32)
+    for x, y in ((40, 30), (47, 22), (33, 36)):
+        factor, _ = _light_at(rest[0], np.zeros((4, 4), np.float32), ball, x, y)
+        column, row = eyes.on_the_ball(np.float32(x + 0.5), np.float32(y + 0.5), ball[:2], 25.0, turn)
+        wanted = cv2.remap(
+            rest[0], np.array([[(column + 1) / 2 * 29]], np.float32), np.array([[(row + 1) / 2 * 19]], np.float32),
+            cv2.INTER_LINEAR,
+        )  # fmt: skip
+        assert factor == pytest.approx(float(wanted[0, 0]), abs=0.02)
+
+
+@njit
+def _light_at(shades, gloss, ball, x, y):  # type: ignore[no-untyped-def]
+    return eyes.light_at(shades, gloss, ball, x, y)
 
 
 def test_lashes_lie_over_the_face_by_their_opacity() -> None:

@@ -1,0 +1,131 @@
+"""The studio's own reckoning, without a path tracer: eyes and their shade, light, hair, what a bake takes."""
+
+import numpy as np
+import pytest
+
+from avatar.face import ARKIT, EYE_RANGE, INDEX
+from avatar.render import eyes as live_eyes
+from avatar.studio import eyeballs, inside, layers, light, person, shots
+from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
+
+CHART = (40, 20, 120, 100)
+
+
+def test_an_eyes_shade_is_what_its_own_colours_do_not_explain() -> None:
+    chance = np.random.default_rng(1)
+    side = CHART[2] - CHART[0]
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    own = np.where(np.hypot(x, y) < 14, 40.0, 170.0).astype(np.float32)  # an iris in a white
+    rows = np.linspace(-1, 1, ROWS, dtype=np.float32)[:, None]
+    shade = np.broadcast_to(1.1 - 0.8 / (1 + np.exp((rows + 0.4) * 8)), (ROWS, COLUMNS)).astype(np.float32)
+
+    def seen(gaze: np.ndarray, under: np.ndarray) -> Glimpse:
+        place = chance.uniform(0, (COLUMNS - 1, ROWS - 1), (9000, 2)).astype(np.float32)
+        texel = ((place / (COLUMNS, ROWS) - 0.5) * 52 + gaze + side / 2).astype(np.float32)
+        luma = eyeballs.read(own, texel - 0.5) * eyeballs.read(under, place)
+        colour = np.stack([luma, 0 * luma + 3, 0 * luma - 2], -1).astype(np.float32)
+        return Glimpse(texel + np.float32(CHART[:2]), place, colour, np.ones(9000, np.float32))
+
+    ways = np.array([[0, 0], [12, 0], [-12, 0], [0, 12], [0, -12]])
+    found = eyeballs.own_colours([seen(way, np.ones_like(shade)) for way in ways], CHART)
+    middle = np.s_[12:68, 12:68]
+    assert np.abs(found[..., 0] - 16 - own)[middle].mean() < 4
+    assert found[40, 40, 1:] == pytest.approx([131, 126], abs=0.5)
+    for way in ways / 2:
+        got, trust = eyeballs.shade_of(seen(way, shade), found, CHART)
+        assert trust.mean() > 0.9
+        assert np.abs(got - shade).mean() < 0.02
+
+
+def test_builders_turn_eyes_as_the_renderer_does() -> None:
+    weights = np.zeros(len(ARKIT), np.float32)
+    for name, weight in {"eyeLookOutLeft": 0.4, "eyeLookUpLeft": 0.3, "eyeLookInRight": 0.9}.items():
+        weights[INDEX[name]] = weight
+    assert person.gaze(weights) == pytest.approx(live_eyes.gaze(weights), abs=1e-6)
+    ahead = person.gaze(weights)[1] @ (0, 0, 1)
+    assert np.arctan2(ahead[0], ahead[2]) == pytest.approx(0.9 * EYE_RANGE)  # the right eye looks to the host's left
+
+
+def test_light_is_learnt_and_goes_on_between_the_faces_it_was_learnt_from() -> None:
+    chance = np.random.default_rng(2)
+    faces = np.zeros((60, 55))
+    faces[:, :2] = chance.random((60, 2))
+    pattern = chance.normal(0, 10, (2, 300))
+
+    def lit(some: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sin(2 * some[:, :1]) * pattern[0] + some[:, 1:2] ** 2 * pattern[1], np.float32)
+
+    measure = np.zeros((2, 55))
+    measure[0, 0] = measure[1, 1] = 3.0
+    seen = (chance.random((60, 300)) < 0.8).astype(np.float32)
+    noise = chance.normal(0, 0.5, (60, 300)).astype(np.float32)
+    samples = light.Samples(faces, (lit(faces) + noise) * seen, seen)
+    group = light.fit(samples, measure, 10, lambda text: None, "test")
+    others = np.zeros((50, 55))
+    others[:, :2] = 0.1 + 0.8 * chance.random((50, 2))
+    wrong = group.coefficients(others) @ group.components - lit(others)
+    assert np.sqrt((wrong**2).mean()) < 1.0
+
+
+def test_what_few_shots_show_is_learnt_from_those_that_show_it() -> None:
+    chance = np.random.default_rng(3)
+    faces = np.zeros((90, 55))
+    faces[:, :2] = chance.random((90, 2))
+    pattern = chance.normal(0, 10, (2, 40))
+
+    def lit(some: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sin(2 * some[:, :1]) * pattern[0] + some[:, 1:2] ** 2 * pattern[1], np.float32)
+
+    measure = np.zeros((2, 55))
+    measure[0, 0] = measure[1, 1] = 3.0
+    hidden = faces[:, :1] < 0.6  # most shots hide all of it
+    seen = np.where(hidden, 0, chance.uniform(0.2, 1, (90, 40))).astype(np.float32)
+    noise = (chance.normal(0, 0.3, (90, 40)) / np.sqrt(np.maximum(seen, 0.1))).astype(np.float32)
+    samples = light.Samples(faces, np.where(seen > 0, lit(faces) + noise, 99).astype(np.float32), seen)
+    group = light.fit_hidden(samples, measure, 10, lambda text: None, "test")
+    others = np.zeros((50, 55))
+    others[:, :2] = (0.65, 0.1) + (0.3, 0.8) * chance.random((50, 2))
+    wrong = group.coefficients(others) @ group.components - lit(others)
+    assert np.sqrt((wrong**2).mean()) < 0.8
+
+
+def test_teeth_are_read_as_their_own_colours_under_a_smooth_shade() -> None:
+    chance = np.random.default_rng(4)
+    shape = (64, 96)
+    flags = np.zeros(shape, bool)
+    flags[20:44, 16:80] = True
+    theirs = light.join(flags, np.repeat(flags[::2, ::2, None], 2, -1)) > 0
+    place = inside.Inside.of(theirs, np.ones_like(theirs), shape)
+    own = chance.uniform(100, 180, shape).astype(np.float32)
+    own[:, ::8] = 60  # gaps
+    down = np.arange(shape[0], dtype=np.float32)[:, None]
+    shade = [np.broadcast_to(np.clip(0.3 + (down - 20 + 2 * k) / 40, 0, 1), shape) for k in range(12)]
+    exact = [light.join(16 + own * one, np.broadcast_to([126.0, 133.0], (32, 48, 2))) for one in shade]
+    values = np.array([v + chance.normal(0, 15, v.shape) for v in exact]).astype(np.float16)
+    trust = np.full(values.shape, 0.4, np.float16)
+    place.clean([values], [trust])
+    middle = light.join(np.pad(np.ones((12, 48)), ((26, 26), (24, 24))), np.zeros((32, 48, 2))) > 0
+    wrong = (values - np.array(exact))[:, middle]
+    assert np.sqrt((wrong.astype(float) ** 2).mean()) < 7  # of the noise of 15, and gaps are still gaps
+    assert values[:, place.chroma].astype(float).mean((0, 1)) == pytest.approx([126, 133], abs=0.5)
+
+
+def test_hair_is_before_the_face_where_it_hides_it_and_not_where_the_jaw_hides_it() -> None:
+    hair, seen, solid = (np.zeros((40, 120, 4), np.float32) for _ in range(3))
+    solid[:, 30:90, 3] = 1  # a face
+    hair[:, 20:50, 3] = 1  # hair before its left side,
+    seen[:, 20:50, 3] = 1
+    hair[:, 70:110, 3] = 1  # and behind its right one
+    seen[:, 90:110, 3] = 1
+    front = layers.before(hair, seen, solid)[..., 3]
+    assert front[20, 40] == 1
+    assert front[20, 27] > 0.9  # some way beyond the face as well
+    assert front[20, 80] == 0
+    assert front[20, 95] < 0.05
+
+
+def test_longer_bakes_begin_with_the_pictures_of_shorter_ones() -> None:
+    frame = shots.Frame(*[shots.Box(0, 0, 16, 16)] * 5)
+    short, long = shots.bake(frame, (12, 6, 6)), shots.bake(frame, (30, 12, 12))
+    for name, some in short.items():
+        assert long[name][: len(some)] == some
