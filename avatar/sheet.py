@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import planes_to_rgb
 from avatar.emotions import EMOTIONS, emotion
 from avatar.face import ARKIT, FaceFrame
 from avatar.lips import Lips
@@ -18,6 +19,8 @@ SIDE: Final = 240
 COLUMNS: Final = 10
 VISEMES: Final = ("p", "f", "θ", "t", "k", "ʃ", "s", "n", "r", "a", "e", "i", "o", "u", "y")
 """Phones whose mouths look different."""
+OPEN: Final = {"mouthClose": 1.0, "tongueOut": 0.3}
+"""How far the jaw is open for shapes that mean nothing without it."""
 TURNS: Final = {
     "yaw +8": (0.0, 8.0, 0.0), "yaw -8": (0.0, -8.0, 0.0), "pitch +6": (6.0, 0.0, 0.0), "pitch -6": (-6.0, 0.0, 0.0),
     "roll +5": (0.0, 0.0, 5.0), "roll -5": (0.0, 0.0, -5.0), "all": (5.0, 7.0, 4.0), "all -": (-5.0, -7.0, -4.0),
@@ -30,6 +33,7 @@ def faces() -> dict[str, FaceFrame]:
     out = {"neutral": FaceFrame()}
     for shape in ARKIT:
         out[shape] = FaceFrame()
+        out[shape]["jawOpen"] = OPEN.get(shape, 0.0)
         out[shape][shape] = 1.0
     for phone in VISEMES:
         out[f"[{phone}]"] = FaceFrame(_mouth(phone))
@@ -57,8 +61,8 @@ def contact_sheet(renderer: Renderer) -> npt.NDArray[np.uint8]:
     cells = []
     for name, frame in faces().items():
         renderer.draw(frame, picture)
-        bgr = cv2.cvtColor(picture.data, cv2.COLOR_YUV2BGR_I420)
-        cell = cv2.resize(bgr[y0:y1, x0:x1], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        bgr = planes_to_rgb(picture.y, picture.u, picture.v)[y0:y1, x0:x1, ::-1]
+        cell = np.rint(cv2.resize(bgr, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
         plain = name.translate(_ASCII)
         cv2.putText(cell, plain, (6, SIDE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.putText(cell, plain, (6, SIDE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)

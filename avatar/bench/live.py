@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar import hosts
+from avatar.colours import planes_to_rgb, to_yuv
 from avatar.errors import AvatarError
 from avatar.face import FaceFrame
 from avatar.mesh_renderer import MeshRenderer
 from avatar.pack import Box, Pack
 from avatar.picture import Picture, Plane
-from avatar.render.backdrop import backdrop, to_yuv
+from avatar.render.backdrop import backdrop
 from avatar.render.pose import rotation_matrix
 
 Floats = npt.NDArray[np.float32]
@@ -26,8 +27,6 @@ _NEAR: Final = 8.0
 """Pixels from a box's middle within which the skin in front of it is looked for."""
 _GRAIN: Final = 0.005
 """Metres."""
-_TO_RGB: Final = np.linalg.inv(to_yuv(np.eye(3, dtype=np.float32)) - to_yuv(np.zeros((1, 3), np.float32)))
-_BLACK: Final = np.array([16, 128, 128], np.float32)
 
 
 def pack_file(host: str) -> Path:
@@ -84,14 +83,11 @@ class Live:
 
 
 def _rgb(planes: tuple[Plane, Plane, Plane], box: Box) -> Floats:
-    """Chroma is read as a screen reads it, between its samples, without what lies beyond the box."""
+    """Without what lies beyond the box."""
     x0, y0, x1, y1 = box
-    size = (x1 - x0, y1 - y0)
-    luma = planes[0][y0:y1, x0:x1].astype(np.float32)
-    halves = (plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2].astype(np.float32) for plane in planes[1:])
-    chroma = (cv2.resize(half, size, interpolation=cv2.INTER_LINEAR) for half in halves)
-    yuv = np.stack([luma, *chroma], -1)
-    return np.asarray(((yuv - _BLACK) @ _TO_RGB).clip(0, 1), np.float32)
+    luma, *chroma = planes
+    u, v = (half[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] for half in chroma)
+    return planes_to_rgb(luma[y0:y1, x0:x1], u, v)
 
 
 def as_sent(rgb: Floats) -> Floats:
@@ -100,7 +96,7 @@ def as_sent(rgb: Floats) -> Floats:
     h, w = rgb.shape[:2]
     half = cv2.resize(yuv[..., 1:], (w // 2, h // 2), interpolation=cv2.INTER_AREA)
     y, u, v = (np.rint(p).clip(0, 255).astype(np.uint8) for p in (yuv[..., 0], half[..., 0], half[..., 1]))
-    return _rgb((y, u, v), (0, 0, w, h))
+    return planes_to_rgb(y, u, v)
 
 
 class Places:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import to_yuv
 from avatar.errors import PackError
 
 Bytes = npt.NDArray[np.uint8]
@@ -15,10 +16,6 @@ Floats = npt.NDArray[np.float32]
 
 GREEN: Final = "#00b140"
 """Chroma green, as keyers expect it."""
-_BT709: Final = np.array(
-    [[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]], np.float32
-)
-"""R'G'B' to Y'CbCr, ITU-R BT.709-6, item 3."""
 
 
 def backdrop(own: Bytes, wanted: str | Path | None, width: int, height: int) -> tuple[Bytes, Bytes, Bytes]:
@@ -44,12 +41,6 @@ def backdrop(own: Bytes, wanted: str | Path | None, width: int, height: int) -> 
     chroma = _cover(yuv, width // 2, height // 2)
     y, u, v = (np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in (luma, chroma[..., 1], chroma[..., 2]))
     return y, u, v
-
-
-def to_yuv(rgb: Floats) -> Floats:
-    """(…, 3) R'G'B' in [0, 1] to BT.709 limited range, 8-bit scale, as floats."""
-    scaled = rgb @ (_BT709.T * np.array([219, 224, 224], np.float32)) + np.array([16, 128, 128], np.float32)
-    return np.asarray(scaled.astype(np.float32))
 
 
 def _colour(text: str) -> Floats:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import to_yuv
 from avatar.pack import GRID, Lens, Pack, View
 from avatar.studio import gloss, layers, light, sets
 from avatar.studio.base_mesh import Array
@@ -17,7 +18,7 @@ from avatar.studio.layers import layer
 from avatar.studio.light import Group
 from avatar.studio.person import Landmarks
 from avatar.studio.piece import LASHES, Piece
-from avatar.studio.readback import Atlas, to_bytes, to_yuv
+from avatar.studio.readback import Atlas, to_bytes
 from avatar.studio.readings import Base, Charts
 from avatar.studio.shots import Frame
 from avatar.studio.studio import Studio, lash_mask

@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import to_yuv
 from avatar.studio import eyeballs, shots
 from avatar.studio.base_mesh import Array
 from avatar.studio.darkroom import Darkroom, Shot
 from avatar.studio.eyeballs import Ball
 from avatar.studio.geometry import screens
-from avatar.studio.readback import Atlas, to_bytes, to_yuv
+from avatar.studio.readback import Atlas, to_bytes
 from avatar.studio.shots import Frame
 
 Floats = npt.NDArray[np.float32]

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import to_yuv
 from avatar.pack import GRID
 from avatar.studio.base_mesh import Array
 from avatar.studio.camera import Box, Camera
-from avatar.studio.readback import fill, halve, to_bytes, to_yuv
+from avatar.studio.readback import fill, halve, to_bytes
 
 CELL = 4
 """Pixels between places where the depth of hair is found."""

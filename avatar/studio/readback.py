@@ -14,25 +14,12 @@ from avatar.studio.raster import Drawn
 
 Floats = npt.NDArray[np.float32]
 
-_BT709 = np.array(
-    [[0.2126, 0.7152, 0.0722], [-0.114572, -0.385428, 0.5], [0.5, -0.454153, -0.045847]], np.float32
-) * np.array([[219.0], [224.0], [224.0]], np.float32)
-_OFFSET = np.array([16.0, 128.0, 128.0], np.float32)
 _NEAR = 0.0025
 """Metres by which a texel may lie behind the nearest surface and still be that surface."""
 _DOUBT = 0.35
 """Trust in a texel beside an outline: teeth between lips that all but meet are nowhere farther from one."""
 _STEP = 0.008
 """A step in depth larger than this is an outline: what is beside it is not trusted."""
-
-
-def to_yuv(rgb: Array) -> Floats:
-    """R'G'B' in [0, 1] to BT.709 limited range, 8-bit scale, as floats."""
-    return np.asarray(rgb.astype(np.float32) @ _BT709.T + _OFFSET)
-
-
-def to_rgb(yuv: Array) -> Floats:
-    return np.asarray(((yuv - _OFFSET) @ np.linalg.inv(_BT709).T).astype(np.float32))
 
 
 def halve(image: Array) -> Array:

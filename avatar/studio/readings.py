@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import to_yuv
 from avatar.studio import eyeballs, inside, light
 from avatar.studio.base_mesh import Array
 from avatar.studio.darkroom import Darkroom, Shot
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 from avatar.studio.geometry import screens
 from avatar.studio.inside import Inside
-from avatar.studio.readback import Atlas, fill, halve, to_yuv
+from avatar.studio.readback import Atlas, fill, halve
 
 Floats = npt.NDArray[np.float32]
 
