@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from avatar.errors import AvatarError
@@ -105,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument("--json", action="store_true", help="one JSON object")
     voice.set_defaults(run=_bench_first_voice)
 
+    stage = bench.add_parser("stage", help="a room on air, speaking and swaying: pictures a second, processor a tick")
+    stage.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    stage.add_argument("--seconds", type=int, default=60)
+    stage.add_argument("--size", default="1920x1080", choices=["1920x1080", "1080x1920"])
+    stage.add_argument("--preset", default="superfast", metavar="X264_PRESET")
+    stage.add_argument("--json", action="store_true", help="one JSON object")
+    stage.set_defaults(run=_bench_stage)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -191,6 +201,15 @@ def _bench_face(arguments: argparse.Namespace) -> int:
 
     report = run(arguments)
     print(report)  # noqa: T201
+    return 0
+
+
+def _bench_stage(arguments: argparse.Namespace) -> int:
+    from streaming.bench.stage import run, table
+
+    width, height = (int(side) for side in arguments.size.split("x"))
+    cost = run(arguments.host, arguments.seconds, width, height, arguments.preset)
+    print(json.dumps(asdict(cost)) if arguments.json else table(cost))  # noqa: T201
     return 0
 
 

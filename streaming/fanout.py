@@ -5,15 +5,14 @@ asked of the encoder once for all who want one.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
-import av
-
-from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from avatar.clock import SAMPLES_PER_TICK
 from streaming.packets import Packet
+from streaming.rtp import Epoch, Payloads, cut
 
 QUEUE: Final = 48
 """Pictures that may wait for one viewer: a second."""
@@ -21,38 +20,40 @@ QUEUE: Final = 48
 KEY_DEBOUNCE_TICKS: Final = 24
 """A room makes at most two key frames a second, however many ask."""
 
-TIME_BASE: Final = Fraction(1, SAMPLE_RATE)
-
 
 class Subscription:
     """What one viewer still has to be sent. ``get`` is for one reader a kind."""
 
     def __init__(self, want_key: Callable[[], None]) -> None:
         self._want_key = want_key
-        self._waiting: dict[str, deque[av.Packet[Any]]] = {"video": deque(), "audio": deque()}
+        self._waiting: dict[str, deque[Payloads]] = {"video": deque(), "audio": deque()}
         self._arrived = {"video": asyncio.Event(), "audio": asyncio.Event()}
         self._synchronized = False
         self.dropped = 0
         """Pictures this viewer was not sent because they did not take them in time."""
 
-    def put(self, kind: str, packet: "av.Packet[Any]", key: bool) -> None:
-        queue = self._waiting[kind]
-        if kind == "video":
+    def put(self, payloads: Payloads) -> None:
+        queue = self._waiting[payloads.kind]
+        if payloads.kind == "video":
             if len(queue) >= QUEUE:
                 self.dropped += len(queue)
                 queue.clear()
                 self._synchronized = False
-            if not self._synchronized and not key:
+            if not self._synchronized and not payloads.key:
                 self.dropped += 1
                 self._want_key()
                 return
             self._synchronized = True
         elif len(queue) >= QUEUE:
             queue.popleft()
-        queue.append(packet)
-        self._arrived[kind].set()
+        queue.append(payloads)
+        self._arrived[payloads.kind].set()
 
-    async def get(self, kind: str) -> "av.Packet[Any]":
+    def __len__(self) -> int:
+        """Pictures that wait."""
+        return len(self._waiting["video"])
+
+    async def get(self, kind: str) -> Payloads:
         queue, arrived = self._waiting[kind], self._arrived[kind]
         while not queue:
             arrived.clear()
@@ -61,10 +62,11 @@ class Subscription:
 
 
 class Fanout:
-    """``want_key`` asks the encoder for a key frame."""
+    """``want_key`` asks the encoder for a key frame; ``now`` is the wall clock, seconds."""
 
-    def __init__(self, want_key: Callable[[], None]) -> None:
-        self._ask = want_key
+    def __init__(self, want_key: Callable[[], None], now: Callable[[], float] = time.time) -> None:
+        self._ask, self._now = want_key, now
+        self.epoch = Epoch()
         self._subscriptions: set[Subscription] = set()
         self._tick = 0
         self._asked_at = -KEY_DEBOUNCE_TICKS
@@ -93,13 +95,12 @@ class Fanout:
             if packet.key:
                 self._wanted = False
             self._ask_if_due()
+        self.epoch.see(packet.pts, self._now())
         if not self._subscriptions:
             return
-        shared = av.Packet(packet.data)
-        shared.pts = shared.dts = packet.pts
-        shared.time_base = TIME_BASE
+        payloads = cut(packet)  # once, however many watch
         for subscription in self._subscriptions:
-            subscription.put(packet.kind, shared, packet.key)
+            subscription.put(payloads)
 
     def _ask_if_due(self) -> None:
         # A stage that starts again may start its ticks anywhere, so "in the future" counts as long ago.

@@ -1,6 +1,7 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
 from collections.abc import Iterable, Iterator
+from statistics import fmean
 from typing import Final
 
 from prometheus_client import CollectorRegistry, exposition
@@ -17,6 +18,7 @@ _GAUGES: Final = {
     "on_air": "1 while the stage runs",
     "draw_milliseconds": "Mean time to draw a picture, last second",
     "encode_milliseconds": "Mean time to encode a picture, last second",
+    "tick_to_packet_milliseconds": "Longest time from a tick's due to its picture's packet, last second",
 }
 _COUNTERS: Final = {
     "ticks": "Ticks walked",
@@ -41,8 +43,9 @@ def _measure(room: OnAir) -> dict[str, float]:
     }
     if report is not None:
         measured |= {
-            "draw_milliseconds": report.draw_ms,
-            "encode_milliseconds": report.encode_ms,
+            "draw_milliseconds": fmean(report.draw_ms or (0.0,)),
+            "encode_milliseconds": fmean(report.encode_ms or (0.0,)),
+            "tick_to_packet_milliseconds": max(report.out_ms, default=0.0),
             "ticks": report.tick,
             "skipped_ticks": report.skipped,
             "encoded_pictures": report.encoded,

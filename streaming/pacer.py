@@ -27,8 +27,9 @@ class Pacer:
     def __post_init__(self) -> None:
         self.tick = self.first
 
-    def due(self) -> float:
-        return self.origin + (self.tick - self.first) / TICKS_PER_SECOND
+    def due(self, tick: int | None = None) -> float:
+        """When a tick, the present one if none is given, is due."""
+        return self.origin + ((self.tick if tick is None else tick) - self.first) / TICKS_PER_SECOND
 
     def wait(self, now: float) -> float:
         """Seconds until the present tick is due; 0 when it is."""

@@ -98,11 +98,16 @@ class Report:
     dropped: int
     encoded: int
     """Pictures: as many as ticks with a picture, whoever watches."""
-    draw_ms: float
-    """Mean over the last second."""
-    encode_ms: float
     cpu_s: float
-    """Processor seconds this process has used."""
+    """Processor seconds this process has used,"""
+    draw_cpu_s: float
+    encode_cpu_s: float
+    """and for what."""
+    draw_ms: tuple[float, ...]
+    """What each picture of the last second took, by the clock;"""
+    encode_ms: tuple[float, ...]
+    out_ms: tuple[float, ...]
+    """and from when its tick was due until it left."""
 
 
 Told = Packet | playout.Event | Ready | Failed | Report
@@ -136,8 +141,11 @@ class Stage:
         self._pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
         self._key_wanted = True
         self._dropped = 0
-        self._draw_s = self._encode_s = 0.0
-        self._pictures = self._encoded_count = 0
+        self._draw_cpu_s = self._encode_cpu_s = 0.0
+        self._draw_ms: deque[float] = deque()
+        self._encode_ms: deque[float] = deque()
+        self._out_ms: deque[float] = deque()
+        self._encoded_count = 0
         tell(Ready(self._renderer.mouth_box))
 
     def command(self, command: Command | None) -> None:
@@ -155,7 +163,7 @@ class Stage:
                 if (wait := pacer.wait(time.monotonic())) > 0:
                     time.sleep(wait)
                 wanted = pacer.begin(time.monotonic())
-                self._release(pacer.tick)
+                self._release(pacer)
                 self._sound(pacer.tick)
                 if wanted and not self._draw(pacer.tick):
                     pacer.skipped += 1
@@ -201,10 +209,11 @@ class Stage:
             picture = self._free.get_nowait()
         except queue.Empty:
             return False
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.thread_time()
         self._renderer.draw(self._actor.frame(tick), picture)
         self._label.restamp(picture)
-        self._draw_s += time.perf_counter() - begin
+        self._draw_cpu_s += time.thread_time() - cpu
+        self._draw_ms.append(1e3 * (time.perf_counter() - begin))
         key, self._key_wanted = self._key_wanted, False
         self._drawn.put((tick, picture, key))
         return True
@@ -212,35 +221,44 @@ class Stage:
     def _encode_all(self) -> None:
         while (drawn := self._drawn.get()) is not None:
             tick, picture, key = drawn
-            begin = time.perf_counter()
+            begin, cpu = time.perf_counter(), time.thread_time()
             self._encoded.append(self._video.encode(picture, tick, key=key))
-            self._encode_s += time.perf_counter() - begin
-            self._pictures += 1
+            self._encode_cpu_s += time.thread_time() - cpu
+            self._encode_ms.append(1e3 * (time.perf_counter() - begin))
             self._encoded_count += 1
             self._free.put(picture)
 
-    def _release(self, tick: int) -> None:
+    def _release(self, pacer: Pacer) -> None:
         """Send what is due: everything up to ``depth`` ticks ago."""
-        due = (tick - self._config.depth) * SAMPLES_PER_TICK
+        due = (pacer.tick - self._config.depth) * SAMPLES_PER_TICK
         for waiting in (self._sounds, self._encoded):
             while waiting and waiting[0].pts <= due:
-                if not self._tell(waiting.popleft()):
+                packet = waiting.popleft()
+                if not self._tell(packet):
                     self._dropped += 1
                     self._key_wanted = True
+                elif packet.kind == "video":
+                    late = time.monotonic() - pacer.due(packet.pts // SAMPLES_PER_TICK)
+                    self._out_ms.append(1e3 * late)
 
     def _report(self, pacer: Pacer) -> None:
-        n = max(1, self._pictures)
         self._tell(
             Report(
-                pacer.tick,
-                pacer.skipped,
-                pacer.resynced,
-                self._dropped,
-                self._encoded_count,
-                1e3 * self._draw_s / n,
-                1e3 * self._encode_s / n,
-                time.process_time(),
+                tick=pacer.tick,
+                skipped=pacer.skipped,
+                resynced=pacer.resynced,
+                dropped=self._dropped,
+                encoded=self._encoded_count,
+                cpu_s=time.process_time(),
+                draw_cpu_s=self._draw_cpu_s,
+                encode_cpu_s=self._encode_cpu_s,
+                draw_ms=_taken(self._draw_ms),
+                encode_ms=_taken(self._encode_ms),
+                out_ms=_taken(self._out_ms),
             )
         )
-        self._draw_s = self._encode_s = 0.0
-        self._pictures = 0
+
+
+def _taken(samples: deque[float]) -> tuple[float, ...]:
+    """All that is there; another thread may add meanwhile, and nothing of that is lost."""
+    return tuple(samples.popleft() for _ in range(len(samples)))

@@ -1,7 +1,6 @@
 """Viewers over WebRTC: WHEP in, ready-made packets out, and the viewer's microphone if they offer one.
 
-Pinned down in tests/streaming/test_whep.py, since they rest on aiortc's inside: encoded packets pass through
-``recv`` unencoded; picture-loss reports reach the room through ``_send_keyframe``; the answer says level 4.2.
+Pinned down in tests/streaming/test_whep.py, since it rests on aiortc's inside: the answer says level 4.2.
 """
 
 import asyncio
@@ -13,30 +12,25 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiortc.codecs
-import aiortc.rtcrtpsender
-import av
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpCodecCapability,
-    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
 from av.audio.frame import AudioFrame
 
-from avatar.clock import SAMPLES_PER_TICK
 from streaming.encoders import H264_PROFILE_LEVEL_ID
 from streaming.errors import EverhostError
 from streaming.fanout import Fanout, Subscription
+from streaming.sender import RoomSender, RoomTrack
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 20
-RTP_HISTORY: Final = 1024
-"""Packets kept for retransmission: more than a second of 3 Mbit/s; aiortc's 128 are less than one key frame."""
 
 
 class OfferError(EverhostError):
@@ -47,7 +41,6 @@ def _prepare_aiortc() -> None:
     for codec in aiortc.codecs.CODECS["video"]:
         if codec.mimeType == "video/H264" and str(codec.parameters["profile-level-id"]).startswith("42e0"):
             codec.parameters["profile-level-id"] = H264_PROFILE_LEVEL_ID
-    setattr(aiortc.rtcrtpsender, "RTP_HISTORY_SIZE", RTP_HISTORY)  # noqa: B010 (not declared as assignable)
 
 
 _prepare_aiortc()
@@ -59,36 +52,6 @@ _H264: Final = [
 _RTX: Final = [RTCRtpCodecCapability(mimeType="video/rtx", clockRate=90000)]
 
 
-class _RoomTrack(MediaStreamTrack):
-    def __init__(self, kind: str, subscription: Subscription) -> None:
-        self.kind = kind
-        super().__init__()
-        self._subscription = subscription
-
-    async def recv(self) -> "av.Packet[Any]":  # aiortc takes packets too and sends them as they are
-        return await self._subscription.get(self.kind)
-
-
-class _VideoTrack(_RoomTrack):
-    """Also finds out which RTP timestamp stands for which tick: aiortc starts them at a random number."""
-
-    def __init__(self, subscription: Subscription) -> None:
-        super().__init__("video", subscription)
-        self.sender: RTCRtpSender | None = None
-        self.clock: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-        """(RTP timestamp, tick) of the first picture sent."""
-        self._last_pts: int | None = None
-
-    async def recv(self) -> "av.Packet[Any]":
-        if self._last_pts is not None and not self.clock.done():
-            # The picture before has just been sent, so the sender's timestamp is that picture's.
-            rtp: int = getattr(self.sender, "_RTCRtpSender__rtp_timestamp")  # noqa: B009 (private to aiortc)
-            self.clock.set_result((rtp, self._last_pts // SAMPLES_PER_TICK))
-        packet = await super().recv()
-        self._last_pts = packet.pts
-        return packet
-
-
 @dataclass(slots=True)
 class Viewer:
     """One peer connection."""
@@ -98,7 +61,8 @@ class Viewer:
     """Who watches: the id the room greeted them with, or one made up for plain players."""
     connection: RTCPeerConnection
     subscription: Subscription
-    video: _VideoTrack
+    video: RoomSender
+    audio: RoomSender
     tasks: set["asyncio.Task[None]"]
 
 
@@ -148,13 +112,14 @@ class Whep:
         if "H264/90000" not in offer:
             raise OfferError("this room sends H.264 (constrained baseline), which the SDP offer does not take")
         # The transceivers come first and carry their codec preferences, or aiortc would answer with VP8.
-        video = _VideoTrack(subscription)
-        transceiver = connection.addTransceiver(video, direction="sendonly")
-        transceiver.setCodecPreferences(_H264 + _RTX)
-        connection.addTransceiver(_RoomTrack("audio", subscription), direction="sendrecv")
-        video.sender = transceiver.sender
+        picture = connection.addTransceiver(RoomTrack("video"), direction="sendonly")
+        picture.setCodecPreferences(_H264 + _RTX)
+        sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
+        video, audio = (
+            RoomSender(one.sender, subscription, self._fanout.epoch, self._fanout.want_key) for one in (picture, sound)
+        )
         tasks: set[asyncio.Task[None]] = set()
-        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, tasks)
+        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, tasks)
 
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -170,8 +135,6 @@ class Whep:
         return seat
 
     def _watch(self, seat: Viewer) -> None:
-        # Reports of lost pictures do not reach the application for ready-made packets, except here.
-        setattr(seat.video.sender, "_send_keyframe", self._fanout.want_key)  # noqa: B010
         connected = asyncio.Event()
 
         @seat.connection.on("connectionstatechange")

@@ -18,7 +18,7 @@ class Asked:
 
 
 def waiting(subscription: Subscription) -> list[int]:
-    return [(packet.pts or 0) // 1000 for packet in subscription._waiting["video"]]
+    return [payloads.pts // 1000 for payloads in subscription._waiting["video"]]
 
 
 def test_a_viewer_begins_with_a_key_frame() -> None:

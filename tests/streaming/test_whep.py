@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtp import RtpPacket
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
 from av.video.frame import VideoFrame
 
 from avatar.clock import SECONDS_PER_TICK
@@ -21,6 +21,8 @@ WIDTH, HEIGHT = 320, 180
 
 class Source:
     """A room's encoders, without a host: pictures that say their tick in their brightness."""
+
+    pace = SECONDS_PER_TICK / 2
 
     def __init__(self) -> None:
         self.fanout = Fanout(self.want_key)
@@ -44,7 +46,7 @@ class Source:
             for packet in self._audio.encode(np.zeros(1000, np.float32)):
                 self.fanout.send(packet)
             tick += 1
-            await asyncio.sleep(SECONDS_PER_TICK / 2)
+            await asyncio.sleep(self.pace)
 
 
 @asynccontextmanager
@@ -111,6 +113,51 @@ async def test_a_lost_picture_asks_the_encoder_for_a_key_frame_once_for_all() ->
             await receiver._send_rtcp_pli(next(iter(receiver._RTCRtpReceiver__remote_streams)))
         await asyncio.sleep(0.2)
         assert source.key_asked - before in (1, 2)
+
+
+async def test_a_lost_packet_comes_again() -> None:
+    async with on_air() as (source, whep, _), player(whep) as (connection, video, name):
+        await video.recv()
+        (receiver,) = (r for r in connection.getReceivers() if r.track.kind == "video")
+        handle, count = receiver._handle_rtp_packet, 0
+
+        async def lossy(packet: RtpPacket, arrival_time_ms: int) -> None:
+            nonlocal count
+            count += 1
+            if count % 20:
+                await handle(packet, arrival_time_ms)
+
+        receiver._handle_rtp_packet = lossy
+        asked = source.key_asked
+        for _ in range(60):
+            await video.recv()
+        stream = whep._viewers[name].video.stream
+        assert stream is not None
+        assert stream.again_count >= 2
+        assert source.key_asked - asked <= 1
+
+
+async def test_sender_reports_say_when_a_tick_was_due_whatever_it_waited_for() -> None:
+    async with on_air() as (source, whep, _), player(whep) as (connection, video, name):
+        source.pace = SECONDS_PER_TICK  # no faster than the wall clock
+        await video.recv()
+        reports: dict[str, RtcpSenderInfo] = {}
+        for receiver in connection.getReceivers():
+
+            async def note(packet: object, kind: str = receiver.track.kind) -> None:
+                if isinstance(packet, RtcpSrPacket):
+                    reports[kind] = packet.sender_info
+
+            receiver._handle_rtcp_packet = note
+        async with asyncio.timeout(10):
+            while len(reports) < 2:
+                await asyncio.sleep(0.05)
+        seat = whep._viewers[name]
+        for sender, kind, rate in ((seat.video, "video", 90_000), (seat.audio, "audio", 48_000)):
+            assert sender.stream is not None
+            seconds = ((reports[kind].rtp_timestamp - sender.stream.origin) % 2**32) / rate
+            due = reports[kind].ntp_timestamp / 2**32 - 2_208_988_800
+            assert due == pytest.approx(source.fanout.epoch.of(round(seconds * 48_000)), abs=0.001)
 
 
 async def test_a_viewer_who_leaves_is_forgotten() -> None:

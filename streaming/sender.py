@@ -1,0 +1,103 @@
+"""A room's payloads in the place of what an aiortc sender would make of a track.
+
+aiortc cuts, stamps and lays out each packet anew for each viewer; here that is done once for all (:mod:`streaming.rtp`)
+and what is left for a viewer are headers, encryption and the socket. What this rests on inside aiortc is pinned in
+tests/streaming/test_whep.py.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from aiortc import MediaStreamTrack, RTCRtpSender
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtp import HeaderExtensions
+
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from streaming.fanout import Subscription
+from streaming.rtp import VIDEO_RATE, Epoch, Extensions, RtpStream, ntp
+
+BURST: Final = 16
+"""Packets that leave at once: an ordinary picture has fewer."""
+PAUSE_S: Final = 0.002
+"""Between bursts: a key frame of 60 packets takes 6 ms, so that routers' queues do not overflow."""
+_PROBE: Final = 0xABCDEF
+
+
+class RoomTrack(MediaStreamTrack):
+    """Stands for the room's picture or sound in the negotiation; nothing is read from it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__()
+
+    async def recv(self) -> Any:
+        raise MediaStreamError
+
+
+class RoomSender:
+    """Sends one kind of what a viewer subscribes to."""
+
+    def __init__(
+        self, sender: RTCRtpSender, subscription: Subscription, epoch: Epoch, want_key: Callable[[], None]
+    ) -> None:
+        self._sender, self._subscription, self._epoch = sender, subscription, epoch
+        self._stream: RtpStream | None = None
+        self.clock: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        """(RTP timestamp, tick) of the first that was sent."""
+        for name, mine in (("_run_rtp", self._run), ("_retransmit", self._again), ("_send_keyframe", want_key)):
+            setattr(sender, name, mine)
+
+    @property
+    def stream(self) -> RtpStream | None:
+        """None until there is a connection."""
+        return self._stream
+
+    async def _run(self, codec: RTCRtpCodecParameters) -> None:
+        self._its("rtp_started").set()
+        try:
+            stream = self._stream = self._begin(codec)
+            while True:
+                payloads = await self._subscription.get(self._sender.kind)
+                for k, data in enumerate(stream.send(payloads, time.time())):
+                    if k and k % BURST == 0:
+                        await asyncio.sleep(PAUSE_S)
+                    await self._sender.transport._send_rtp(data)
+                if not self.clock.done():
+                    self.clock.set_result((stream.timestamp(payloads.pts), payloads.pts // SAMPLES_PER_TICK))
+                self._report(stream, payloads.pts)
+        except (asyncio.CancelledError, ConnectionError):
+            pass  # the connection ends; aiortc waits for the event below, and for nothing else
+        finally:
+            self._its("rtp_exited").set()
+
+    def _begin(self, codec: RTCRtpCodecParameters) -> RtpStream:
+        probe = HeaderExtensions(mid=self._its("mid"), abs_send_time=_PROBE)
+        profile, value = self._its("rtp_header_extensions_map").set(probe)
+        rtx_type = self._its("rtx_payload_type")
+        return RtpStream(
+            ssrc=self._sender._ssrc,
+            payload_type=cast(int, codec.payloadType),  # negotiated by now
+            rate=VIDEO_RATE if self._sender.kind == "video" else SAMPLE_RATE,
+            rtx=None if rtx_type is None else (rtx_type, self._sender._rtx_ssrc),
+            extensions=Extensions.of(profile, value, _PROBE.to_bytes(3, "big")),
+        )
+
+    def _report(self, stream: RtpStream, pts: int) -> None:
+        """What the next sender report says: when by the wall clock this was due, not when it happened to leave."""
+        self._set("ntp_timestamp", ntp(self._epoch.of(pts)))
+        self._set("rtp_timestamp", stream.timestamp(pts))
+        self._set("packet_count", stream.packets)
+        self._set("octet_count", stream.octets)
+
+    async def _again(self, sequence: int) -> None:
+        if self._stream is not None and (data := self._stream.again(sequence, time.time())) is not None:
+            await self._sender.transport._send_rtp(data)
+
+    def _its(self, name: str) -> Any:
+        return getattr(self._sender, f"_RTCRtpSender__{name}")
+
+    def _set(self, name: str, value: Any) -> None:
+        setattr(self._sender, f"_RTCRtpSender__{name}", value)
