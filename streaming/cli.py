@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=8080)
     serve.add_argument("--data", type=Path, default=Path("var"), help="folder for state and indexes (default: var)")
+    serve.add_argument(
+        "--ice-servers", metavar="JSON", default=os.environ.get("EVERHOST_ICE_SERVERS"),
+        help="STUN and TURN servers as browsers take them, or a file of that (or EVERHOST_ICE_SERVERS)",
+    )  # fmt: skip
+    serve.add_argument("--udp-ports", metavar="FIRST-LAST", help="UDP ports that are open to viewers (default: any)")
+    serve.add_argument("--announce", metavar="IP", help="the address viewers reach this machine by, in a container")
     serve.set_defaults(run=_serve)
 
     render = commands.add_parser("render", help="make a clip of a host saying a text")
@@ -133,9 +139,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from streaming.network import Network, address, ice_servers, udp_ports
     from streaming.serve import serve
 
-    return serve(arguments.rooms, arguments.host, arguments.port, arguments.data, arguments.models)
+    network = Network(
+        ice_servers=ice_servers(arguments.ice_servers) if arguments.ice_servers else (),
+        ports=udp_ports(arguments.udp_ports) if arguments.udp_ports else None,
+        announce=address(arguments.announce) if arguments.announce else None,
+    )
+    return serve(arguments.rooms, arguments.host, arguments.port, arguments.data, arguments.models, network)
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,8 @@ EverhostError
 ├── ModelError          a model is missing, corrupt or cannot be fetched
 ├── EngineError         an engine (recognizer, language model, voice) failed; ``retryable``
 ├── StageError          the stage failed
-└── AddressInUseError   the port is taken
+├── AddressInUseError   the port is taken
+└── NetworkError        a setting of the network is not understood; says what it should look like
 """
 
 
@@ -33,4 +34,8 @@ class StageError(EverhostError):
 
 
 class AddressInUseError(EverhostError):
+    pass
+
+
+class NetworkError(EverhostError):
     pass

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -22,18 +21,17 @@ from streaming.answering import room_answerer, warm_up
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
+from streaming.network import Network
 from streaming.on_air import OnAir, Seat
 from streaming.roomfile import RoomFile
 from streaming.state import State
-from streaming.whep import OfferError
+from streaming.whep_http import add_whep
 
 log = logging.getLogger(__name__)
 
 PAGES: Final = Path(str(files("streaming").joinpath("pages")))
 STATUS_S: Final = 1.0
 GOODBYE_S: Final = 1.0
-MAX_OFFER: Final = 65_536
-"""Bytes of an SDP offer; Chromium's largest are about 8 KiB."""
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' data:;"
@@ -42,6 +40,10 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+
+NOWHERE: Final = Network()
+"""No server, any port: a local network."""
 
 
 @dataclass(slots=True)
@@ -53,16 +55,17 @@ class House:
     state: State
     folder: Path
     """Where indexes and state are kept."""
+    network: Network
     _answerers: dict[str, CitedAnswerer] = field(default_factory=dict)
     _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @classmethod
-    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path) -> "House":
+    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path, network: Network = NOWHERE) -> "House":
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
-        house = cls({}, engines, state, folder)
-        house.rooms = {one.id: OnAir(one, engines, state, house.status) for one in settings}
+        house = cls({}, engines, state, folder, network)
+        house.rooms = {one.id: OnAir(one, engines, state, house.status, network) for one in settings}
         return house
 
     async def start(self) -> None:
@@ -161,6 +164,7 @@ def create_app(house: House) -> FastAPI:
 
     _add_pages(app, find)
     _add_operations(app, house)
+    add_whep(app, find, house.network.ice_servers)
     _add_viewers(app, find)
     return app
 
@@ -235,26 +239,6 @@ def _add_operations(app: FastAPI, house: House) -> None:
 
 
 def _add_viewers(app: FastAPI, find: Any) -> None:
-    @app.post("/rooms/{room}/whep", status_code=201)
-    async def whep(room: str, request: Request, viewer: str | None = None) -> Response:
-        on_air: OnAir = find(room)
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/sdp":
-            raise HTTPException(415, "send the SDP offer as Content-Type: application/sdp")
-        body = await _body(request)
-        try:
-            offer = body.decode()
-        except UnicodeDecodeError:
-            raise OfferError("the SDP offer is not text") from None
-        connection, answer = await on_air.whep.answer(offer, viewer or secrets.token_urlsafe(12))
-        headers = {"Location": f"/rooms/{room}/whep/{connection}"}
-        return Response(answer, 201, headers, media_type="application/sdp")
-
-    @app.delete("/rooms/{room}/whep/{connection}")
-    async def end_whep(room: str, connection: str) -> Response:
-        if not await find(room).whep.close(connection):
-            raise HTTPException(404, "there is no such connection; it has ended already")
-        return Response(status_code=200)
-
     @app.websocket("/rooms/{room}/ws")
     async def websocket(socket: WebSocket, room: str) -> None:
         await socket.accept()
@@ -265,15 +249,6 @@ def _add_viewers(app: FastAPI, find: Any) -> None:
             await socket.close(4404, "no such room")
             return
         await _seat(socket, on_air)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_OFFER:
-            raise HTTPException(413, f"an SDP offer may have {MAX_OFFER} bytes at most")
-    return bytes(body)
 
 
 async def _seat(socket: WebSocket, on_air: OnAir) -> None:

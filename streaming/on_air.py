@@ -9,10 +9,9 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
-from aiortc import RTCIceServer
 from av.audio.frame import AudioFrame
 
 from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
@@ -25,6 +24,7 @@ from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing.microphone import Utterance
+from streaming.network import Network
 from streaming.packets import Packet
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
@@ -75,12 +75,13 @@ class OnAir:
         engines: Engines,
         state: State,
         status: Callable[[], dict[str, Any]],
-        ice_servers: Sequence[RTCIceServer] = (),
+        network: Network = Network(),  # noqa: B008 (frozen)
     ) -> None:
         self.settings = settings
         self._engines = engines
         self._state = state
         self._status = status
+        self._network = network
         self._answerer: Answerer | None = None
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
@@ -89,7 +90,7 @@ class OnAir:
         config = stage.StageConfig(settings.host.pack, width, height, settings.host.background)
         self.stage = StageProcess(config, self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key)
-        self.whep = Whep(self.fanout, self._hear_microphone, self._join, ice_servers)
+        self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.report: stage.Report | None = None
         self._seats: dict[str, Seat] = {}
         self._utterances: dict[str, tuple[say.TalkStart, Utterance]] = {}
@@ -187,7 +188,7 @@ class OnAir:
             },
             # RTP timestamps start anywhere; a "clock" message ties one to its tick when this viewer's picture is up.
             "clock": {"ticks_per_second": TICKS_PER_SECOND, "rtp_per_tick": RTP_PER_TICK, "tick": self._last_tick},
-            "ice_servers": [],
+            "ice_servers": self._network.for_pages(),
             "status": self._status(),
             "host": self.core.state,
             "recent": [

@@ -19,6 +19,7 @@ from streaming.engines import Engines
 from streaming.errors import AddressInUseError, RoomFileError
 from streaming.gateway import House, create_app
 from streaming.models.store import Store
+from streaming.network import Network, PortRangeLoop
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,13 @@ MAX_WEBSOCKET_MESSAGE = 1 << 22
 """Above what the protocol allows, so that a long message is answered with a reason instead of a closed socket."""
 
 
-def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path | None) -> int:
+def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path | None, network: Network) -> int:
     settings = [roomfile.load(path) for path in rooms]
     if len({one.id for one in settings}) < len(settings):
         raise RoomFileError("two of these rooms have the same id; give one another 'id' in its file")
     listener = _listen(host, port)
     store = Store.from_environment(folder=models)
-    house = House.open(settings, store, data)
+    house = House.open(settings, store, data, network)
     config = uvicorn.Config(
         create_app(house),
         log_level="warning",
@@ -53,7 +54,9 @@ def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path 
             await asyncio.gather(bars, return_exceptions=True)
 
     with logging_redirect_tqdm() if sys.stderr.isatty() else contextlib.nullcontext():
-        asyncio.run(run())
+        ports = network.ports
+        with asyncio.Runner(loop_factory=None if ports is None else lambda: PortRangeLoop(ports)) as runner:
+            runner.run(run())
     return 0 if server.started else 1
 
 

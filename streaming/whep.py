@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ import aiortc.codecs
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
-    RTCIceServer,
     RTCPeerConnection,
     RTCRtpCodecCapability,
     RTCSessionDescription,
@@ -26,6 +25,7 @@ from av.audio.frame import AudioFrame
 from streaming.encoders import H264_PROFILE_LEVEL_ID
 from streaming.errors import EverhostError
 from streaming.fanout import Fanout, Subscription
+from streaming.network import Network, announced
 from streaming.sender import RoomSender, RoomTrack
 
 log = logging.getLogger(__name__)
@@ -78,13 +78,14 @@ class Whep:
         fanout: Fanout,
         heard: Callable[[str, AudioFrame], None],
         joined: Callable[[str, int, int], None],
-        ice_servers: Sequence[RTCIceServer] = (),
+        network: Network = Network(),  # noqa: B008 (frozen)
     ) -> None:
         self._fanout = fanout
         self._heard = heard
         self._joined = joined
         # An empty list, not None: None makes aiortc ask a public STUN server and wait for it.
-        self._configuration = RTCConfiguration(iceServers=list(ice_servers))
+        self._configuration = RTCConfiguration(iceServers=list(network.ice_servers))
+        self._announce = network.announce
         self._viewers: dict[str, Viewer] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -102,7 +103,8 @@ class Whep:
             raise
         self._viewers[seat.id] = seat
         self._watch(seat)
-        return seat.id, connection.localDescription.sdp
+        sdp: str = connection.localDescription.sdp
+        return seat.id, sdp if self._announce is None else announced(sdp, self._announce)
 
     async def _negotiate(
         self, connection: RTCPeerConnection, offer: str, viewer: str, subscription: Subscription

@@ -22,7 +22,7 @@ from avatar.speech import SpeechChunk
 from streaming.encoders import H264Encoder
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.playout import Ended
+from streaming.playout import Ended, at_48k
 from streaming.stage import Attend, Finish, Report, Say, Stage, StageConfig, Told
 
 OWN: Final = 0.7
@@ -81,7 +81,7 @@ def run(host: str, seconds: int, width: int, height: int, preset: str) -> Cost:
     """Raises what :func:`avatar.hosts.load_host` does, and StageError when the stage breaks."""
     from avatar.voice.hibari import Hibari
 
-    chunks = list(Hibari().synthesize(TEXTS["en"], language="en"))
+    chunks = [at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
     config = StageConfig(host, width, height, seed=SEED, preset=preset)
     aired = _air(config, chunks, seconds)
     (begun, first), (ended, last) = aired.reports[0], aired.reports[-1]

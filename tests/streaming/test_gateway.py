@@ -18,17 +18,19 @@ import uvicorn
 import websockets
 
 from streaming.cli import main
-from streaming.gateway import MAX_OFFER, House, create_app
+from streaming.gateway import NOWHERE, House, create_app
 from streaming.models.store import Store
+from streaming.network import Network, ice_servers
 from streaming.serve import MAX_WEBSOCKET_MESSAGE
+from streaming.whep_http import MAX_OFFER
 from tests.streaming.settings import room_file
 
 ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path) -> AsyncIterator[tuple[str, House]]:
-    house = House.open([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path)
+async def gateway(tmp_path: Path, network: Network = NOWHERE) -> AsyncIterator[tuple[str, House]]:
+    house = House.open([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
     config = uvicorn.Config(
         create_app(house),
         lifespan="off",
@@ -138,6 +140,40 @@ async def test_a_broken_offer(tmp_path: Path, content: bytes, kind: str, status:
         assert message in answer.text
         assert len(house.rooms["test"].whep) == 0
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_whep_for_players_of_other_sites(tmp_path: Path) -> None:
+    servers = ice_servers(
+        '[{"urls": ["turn:relay:3478"], "username": "me", "credential": "a\\"b"}, {"urls": "stun:s"}]'
+    )
+    async with (
+        gateway(tmp_path, Network(servers)) as (address, _),
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        origin = {"origin": "https://elsewhere.example"}
+        ask = origin | {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        preflight = await client.options("/rooms/test/whep", headers=ask)
+        assert preflight.status_code == 204
+        assert "POST" in preflight.headers["access-control-allow-methods"]
+        assert preflight.headers["accept-post"] == "application/sdp"
+        links = preflight.headers.get_list("link")
+        assert links[0] == (
+            '<turn:relay:3478>; rel="ice-server"; username="me"; credential="a\\"b"; credential-type="password"'
+        )
+        assert links[1] == '<stun:s>; rel="ice-server"'
+        refused = await client.post("/rooms/test/whep", content="v=0", headers=origin | {"content-type": "text/plain"})
+        assert refused.status_code == 415
+        for answer in (preflight, refused):
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert "Location" in answer.headers["access-control-expose-headers"]
+        patch = await client.patch("/rooms/test/whep/abc", content="a=candidate:…")
+        assert (patch.status_code, patch.headers["allow"]) == (405, "DELETE, OPTIONS")
+        get = await client.get("/rooms/test/whep")
+        assert (get.status_code, get.headers["allow"]) == (405, "POST, OPTIONS")
+        assert "access-control-allow-origin" not in (await client.get("/healthz")).headers
+        async with websockets.connect(f"ws://{address}/rooms/test/ws") as viewer:
+            welcome = json.loads(await viewer.recv())
+            assert welcome["ice_servers"][0] == {"urls": ["turn:relay:3478"], "username": "me", "credential": 'a"b'}
 
 
 async def test_pages_metrics_and_health(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""WHEP over HTTP (draft-ietf-wish-whep): an SDP offer in, the answer out, and the end of it; players of any site."""
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from aiortc import RTCIceServer
+from fastapi import FastAPI, HTTPException, Request, Response
+
+from streaming.whep import OfferError, Whep
+
+SDP: Final = "application/sdp"
+MAX_OFFER: Final = 65_536
+"""Bytes of an SDP offer; Chromium's largest are about 8 KiB."""
+CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, Link",
+}
+OTHERS: Final = ["GET", "HEAD", "PUT", "PATCH"]
+"""Methods that neither address has."""
+PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type, Authorization",
+    "Access-Control-Max-Age": "86400",
+    "Accept-Post": SDP,
+}
+
+
+_PATH: Final = re.compile(r"/rooms/[^/]+/whep(/[^/]+)?")
+
+
+class HasWhep(Protocol):
+    """What of a room is asked for here."""
+
+    @property
+    def whep(self) -> Whep: ...
+
+
+def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence[RTCIceServer] = ()) -> None:
+    """``find`` gives a room by its name, or raises HTTPException."""
+    links = [link(url, server) for server in ice_servers for url in _urls(server)]
+
+    @app.middleware("http")
+    async def open_to_all(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        if _PATH.fullmatch(request.url.path):  # errors too, or a player of another site could not read them
+            response.headers.update(CORS)
+        return response
+
+    def answered(response: Response) -> Response:
+        for one in links:
+            response.headers.append("Link", one)
+        return response
+
+    @app.options("/rooms/{room}/whep")
+    @app.options("/rooms/{room}/whep/{connection}")
+    async def options(room: str, connection: str | None = None) -> Response:
+        return answered(Response(status_code=204, headers=PREFLIGHT))
+
+    @app.post("/rooms/{room}/whep", status_code=201)
+    async def begin(room: str, request: Request, viewer: str | None = None) -> Response:
+        found = find(room)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
+            raise HTTPException(415, f"send the SDP offer as Content-Type: {SDP}", {"Accept-Post": SDP})
+        body = await _body(request)
+        try:
+            offer = body.decode()
+        except UnicodeDecodeError:
+            raise OfferError("the SDP offer is not text") from None
+        connection, answer = await found.whep.answer(offer, viewer or secrets.token_urlsafe(12))
+        return answered(Response(answer, 201, {"Location": f"/rooms/{room}/whep/{connection}"}, media_type=SDP))
+
+    @app.delete("/rooms/{room}/whep/{connection}")
+    async def end(room: str, connection: str) -> Response:
+        if not await find(room).whep.close(connection):
+            raise HTTPException(404, "there is no such connection; it has ended already")
+        return Response(status_code=200)
+
+    @app.api_route("/rooms/{room}/whep", methods=[*OTHERS, "DELETE"], include_in_schema=False)
+    async def not_here(room: str) -> Response:
+        raise HTTPException(405, "POST an SDP offer here", {"Allow": "POST, OPTIONS"})
+
+    @app.api_route(
+        "/rooms/{room}/whep/{connection}", methods=["GET", "HEAD", "PUT", "PATCH", "POST"], include_in_schema=False
+    )
+    async def not_there(room: str, connection: str) -> Response:
+        # Candidates come with the offer and the answer; a player that trickles is told so (section 4.3 of the draft).
+        raise HTTPException(
+            405, "this connection is not changed any more, only ended: DELETE", {"Allow": "DELETE, OPTIONS"}
+        )
+
+
+def link(url: str, server: RTCIceServer) -> str:
+    """A Link header's value for one address of a STUN or TURN server."""
+    parts = [f"<{url}>", 'rel="ice-server"']
+    if server.username:
+        parts += [
+            f'username="{_quoted(server.username)}"',
+            f'credential="{_quoted(str(server.credential))}"',
+            'credential-type="password"',
+        ]
+    return "; ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _urls(server: RTCIceServer) -> list[str]:
+    urls: Any = server.urls
+    return [urls] if isinstance(urls, str) else list(urls)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_OFFER:
+            raise HTTPException(413, f"an SDP offer may have {MAX_OFFER} bytes at most")
+    return bytes(body)
