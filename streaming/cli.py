@@ -121,6 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--json", action="store_true", help="one JSON object")
     stage.set_defaults(run=_bench_stage)
 
+    fanout = bench.add_parser("fanout", help="what one more viewer costs, and how soon they see something")
+    fanout.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    fanout.add_argument("--viewers", type=int, default=8)
+    fanout.add_argument("--joins", type=int, default=40)
+    fanout.add_argument("--json", action="store_true", help="one JSON object")
+    fanout.set_defaults(run=_bench_fanout)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -222,6 +229,14 @@ def _bench_stage(arguments: argparse.Namespace) -> int:
     width, height = (int(side) for side in arguments.size.split("x"))
     cost = run(arguments.host, arguments.seconds, width, height, arguments.preset)
     print(json.dumps(asdict(cost)) if arguments.json else table(cost))  # noqa: T201
+    return 0
+
+
+def _bench_fanout(arguments: argparse.Namespace) -> int:
+    from streaming.bench.fanout import run, table
+
+    report = run(arguments.host, arguments.viewers, arguments.joins)
+    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
     return 0
 
 

@@ -185,11 +185,9 @@ class Whep:
         await asyncio.gather(*(self.close(name) for name in list(self._viewers)))
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def stats(self) -> list[dict[str, Any]]:
-        return [
-            {"viewer": seat.viewer, "state": seat.connection.connectionState, "dropped": seat.subscription.dropped}
-            for seat in self._viewers.values()
-        ]
+    @property
+    def seats(self) -> list[Viewer]:
+        return list(self._viewers.values())
 
     def _keep(self, tasks: set["asyncio.Task[None]"], work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -28,6 +28,8 @@ class Seen:
 
     pictures: list[float] = field(default_factory=list)
     """When each whole picture arrived (its last packet, by the RTP marker)."""
+    timestamps: list[int] = field(default_factory=list)
+    """Their RTP timestamps."""
     crops: list[tuple[int, npt.NDArray[np.uint8]]] = field(default_factory=list)
     """(pts at 90 kHz, luma of the watched box)."""
     sound: list[tuple[int, float]] = field(default_factory=list)
@@ -81,7 +83,7 @@ async def viewer(address: str, room: str, *, decode: bool = True, box: Box | Non
         tasks = [asyncio.create_task(one.read())]
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
-            location = await _join(address, room, connection, one)
+            location = await _join(address, room, connection, one.welcome["viewer"])
             for receiver in connection.getReceivers():
                 if receiver.track.kind == "video":
                     _count(receiver, one.seen, decode)
@@ -99,13 +101,28 @@ async def viewer(address: str, room: str, *, decode: bool = True, box: Box | Non
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _join(address: str, room: str, connection: RTCPeerConnection, one: Viewer) -> str:
+@asynccontextmanager
+async def watcher(address: str, room: str) -> AsyncIterator[tuple[Seen, RTCPeerConnection]]:
+    """Somebody who only watches, and decodes nothing."""
+    seen, connection = Seen(), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        location = await _join(address, room, connection, "")
+        for receiver in connection.getReceivers():
+            _count(receiver, seen if receiver.track.kind == "video" else Seen(), decode=False)
+        yield seen, connection
+        async with httpx.AsyncClient() as client:
+            await client.delete(f"http://{address}{location}")
+    finally:
+        await connection.close()
+
+
+async def _join(address: str, room: str, connection: RTCPeerConnection, viewer: str) -> str:
     connection.addTransceiver("video", direction="recvonly")
     connection.addTransceiver("audio", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
     async with httpx.AsyncClient() as client:
         answer = await client.post(
-            f"http://{address}/rooms/{room}/whep?viewer={one.welcome['viewer']}",
+            f"http://{address}/rooms/{room}/whep?viewer={viewer}",
             content=connection.localDescription.sdp,
             headers={"content-type": "application/sdp"},
         )
@@ -121,6 +138,7 @@ def _count(receiver: Any, seen: Seen, decode: bool) -> None:
     async def count(packet: RtpPacket, arrival_time_ms: int) -> None:
         if packet.marker and packet.payload:
             seen.pictures.append(time.monotonic())
+            seen.timestamps.append(packet.timestamp)
         if decode:
             await handle(packet, arrival_time_ms)
 

@@ -1,0 +1,160 @@
+"""A room that only shows itself: stage, fan-out and WHEP in a process of their own, without models or questions.
+
+``python -m streaming.bench.origin SETTINGS`` (JSON) prints its address and serves until it is ended; ``/measure`` says
+what it has cost so far.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from avatar.life import Attention
+from avatar.speech import SpeechChunk
+from streaming import playout
+from streaming.errors import StageError
+from streaming.fanout import Fanout
+from streaming.packets import Packet
+from streaming.stage import Attend, Finish, Hush, KeyFrame, Ready, Report, Say, StageConfig, Told
+from streaming.stage_process import StageProcess
+from streaming.whep import Whep
+from streaming.whep_http import add_whep
+
+ROOM: Final = "bench"
+START_S: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    at: float
+    """time.monotonic(), seconds."""
+    cpu_s: float
+    """Processor seconds of the gateway, the stage not among them."""
+    sent_bytes: int
+    """RTP payload of all present viewers since they came."""
+    stage: dict[str, Any]
+    """The last :class:`streaming.stage.Report`."""
+    key_requests: int
+    dropped: int
+    """Pictures that a present viewer was not sent."""
+    restarts: int
+
+
+class Origin:
+    def __init__(self, config: StageConfig, talk: list[SpeechChunk]) -> None:
+        self._talk = talk
+        self.fanout = Fanout(self._want_key)
+        self.whep = Whep(self.fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None)
+        self.stage = StageProcess(config, self._hear, lambda: None)
+        self.report: Report | None = None
+
+    def _want_key(self) -> None:
+        self.stage.tell(KeyFrame())
+
+    def _hear(self, told: Told) -> None:
+        match told:
+            case Packet():
+                self.fanout.send(told)
+            case Ready():
+                self.stage.tell(Attend(Attention.SPEAKING))
+                self.say()
+                self.say()
+            case playout.Ended():
+                self.say()
+            case Report():
+                self.report = told
+
+    def say(self) -> None:
+        for chunk in self._talk:
+            self.stage.tell(Say("talk", chunk))
+        self.stage.tell(Finish("talk"))
+
+    def hush(self) -> None:
+        self.stage.tell(Hush())
+
+    def measure(self) -> Measure:
+        seats = self.whep.seats
+        streams = [sender.stream for seat in seats for sender in (seat.video, seat.audio)]
+        return Measure(
+            at=time.monotonic(),
+            cpu_s=time.process_time(),
+            sent_bytes=sum(stream.octets for stream in streams if stream),
+            stage=asdict(self.report) if self.report else {},
+            key_requests=self.fanout.key_requests,
+            dropped=sum(seat.subscription.dropped for seat in seats),
+            restarts=self.stage.restarts,
+        )
+
+
+async def _serve(config: StageConfig) -> None:
+    from avatar.bench.talk import TEXTS
+    from avatar.voice.hibari import Hibari
+
+    talk = [playout.at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
+    origin = Origin(config, talk)
+    app = FastAPI()
+    add_whep(app, lambda room: origin)
+
+    @app.get("/measure")
+    async def measure() -> dict[str, Any]:
+        return asdict(origin.measure())
+
+    @app.post("/hush")
+    async def hush() -> float:
+        origin.hush()
+        return time.monotonic()
+
+    origin.stage.start()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        while origin.report is None:
+            if origin.stage.error:
+                raise StageError(origin.stage.error)
+            await asyncio.sleep(0.1)
+        print(f"127.0.0.1:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+        try:
+            await server.serve([listener])
+        finally:
+            await origin.whep.close_all()
+            await origin.stage.close()
+
+
+@contextlib.asynccontextmanager
+async def origin(config: StageConfig) -> AsyncIterator[str]:
+    """The address of one that is on air, in a process of its own.
+
+    Raises:
+        StageError: it does not come on air; it has said why.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "streaming.bench.origin", json.dumps(asdict(config))), stdout=PIPE
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101
+        async with asyncio.timeout(START_S):
+            address = (await process.stdout.readline()).decode().strip()
+        if not address:
+            raise StageError("the room did not come on air; its error is above")
+        yield address
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def measure(client: httpx.AsyncClient) -> Measure:
+    return Measure(**(await client.get("/measure")).json())
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(StageConfig(**json.loads(sys.argv[1]))))
