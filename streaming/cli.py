@@ -128,6 +128,13 @@ def _parser() -> argparse.ArgumentParser:
     fanout.add_argument("--json", action="store_true", help="one JSON object")
     fanout.set_defaults(run=_bench_fanout)
 
+    latency = bench.add_parser("latency", help="from a tick to its picture at a viewer, from an interrupt to silence")
+    latency.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    latency.add_argument("--seconds", type=int, default=30)
+    latency.add_argument("--interrupts", type=int, default=10)
+    latency.add_argument("--json", action="store_true", help="one JSON object")
+    latency.set_defaults(run=_bench_latency)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -236,6 +243,14 @@ def _bench_fanout(arguments: argparse.Namespace) -> int:
     from streaming.bench.fanout import run, table
 
     report = run(arguments.host, arguments.viewers, arguments.joins)
+    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
+    return 0
+
+
+def _bench_latency(arguments: argparse.Namespace) -> int:
+    from streaming.bench.latency import run, table
+
+    report = run(arguments.host, arguments.seconds, arguments.interrupts)
     print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
     return 0
 

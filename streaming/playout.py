@@ -18,6 +18,7 @@ Pcm = npt.NDArray[np.float32]
 
 FADE: Final = SAMPLES_PER_TICK // 2
 """Samples over which hushed speech is faded out: 10 ms, short enough to be a stop, long enough not to click."""
+_FADING: Final = np.linspace(1, 0, FADE, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,6 @@ class Playout:
     def __init__(self) -> None:
         self._pieces: deque[_Piece] = deque()
         self._speaking: str | None = None
-        self._tail: Pcm | None = None
         self.started: list[tuple[SpeechChunk, int]] = []
         """Chunks that began in the last :meth:`take`, with the absolute sample they begin at: for the lips."""
 
@@ -85,18 +85,13 @@ class Playout:
         self._pieces.append(_Piece(utterance, None))
 
     def hush(self, tick: int) -> list[Event]:
-        """Drop everything queued; what is heard fades within 10 ms."""
-        events: list[Event] = []
-        if self._pieces and (first := self._pieces[0]).chunk is not None and first.at:
-            rest = first.chunk.pcm[first.at : first.at + FADE]
-            self._tail = rest * np.linspace(1, 0, len(rest), dtype=np.float32)
+        """Drop everything queued; what was taken already is :meth:`Held.hush`'s."""
         waiting = dict.fromkeys(p.utterance for p in self._pieces)
         if self._speaking is not None:
             waiting[self._speaking] = None
         self._pieces.clear()
         self._speaking = None
-        events += [Ended(name, tick, hushed=True) for name in waiting]
-        return events
+        return [Ended(name, tick, hushed=True) for name in waiting]
 
     def take(self, tick: int, out: Pcm) -> list[Event]:
         """Fill ``out`` (1000,) float32 with the samples of ``tick``; return what began and ended in it."""
@@ -104,9 +99,6 @@ class Playout:
         self.started.clear()
         events: list[Event] = []
         filled = 0
-        if self._tail is not None:
-            out[: len(self._tail)] = self._tail
-            filled, self._tail = len(self._tail), None
         while filled < len(out) and self._pieces:
             piece = self._pieces[0]
             if piece.chunk is None:
@@ -129,6 +121,45 @@ class Playout:
             if piece.at >= len(piece.chunk.pcm):
                 self._pieces.popleft()
         return events
+
+
+class Held:
+    """The sound of the last ticks, until their pictures are ready: what is hushed need not be heard out."""
+
+    def __init__(self, ticks: int) -> None:
+        """``ticks``: how many it can hold."""
+        self._sound = np.zeros((ticks, SAMPLES_PER_TICK), np.float32)
+        self._first = self._count = 0
+
+    @property
+    def full(self) -> bool:
+        return self._count == len(self._sound)
+
+    def slot(self) -> Pcm:
+        """(1000,) for the next tick's samples, to be filled; they are held from now on."""
+        if self.full:
+            raise IndexError(f"more than {self._count} ticks of sound cannot be held")
+        self._count += 1
+        sound: Pcm = self._sound[(self._first + self._count - 1) % len(self._sound)]
+        return sound
+
+    def hush(self) -> None:
+        """Fade out within 10 ms from the oldest on, and then be silent."""
+        for k in range(self._count):
+            sound = self._sound[(self._first + k) % len(self._sound)]
+            if k == 0:
+                sound[:FADE] *= _FADING
+                sound[FADE:] = 0
+            else:
+                sound[:] = 0
+
+    def take(self) -> Pcm:
+        """The oldest tick's samples; good until the next :meth:`slot`."""
+        if not self._count:
+            raise IndexError("no sound is held")
+        sound: Pcm = self._sound[self._first]
+        self._first, self._count = (self._first + 1) % len(self._sound), self._count - 1
+        return sound
 
 
 def at_48k(chunk: SpeechChunk) -> SpeechChunk:

@@ -1,8 +1,8 @@
 """The stage of one room: walks the ticks, draws, encodes once, and hands out packets. A process of its own.
 
-What happens to tick n, in order: its sound is taken from the playout and encoded; the face for it is drawn and
-queued for the video encoder, which runs in a thread beside the drawing of the next; ``depth`` ticks later sound
-and picture of n leave together, so that neither is early against the other.
+What happens to tick n, in order: its sound is taken from the playout and held; the face for it is drawn and queued
+for the video encoder, which runs in a thread beside the drawing of the next; ``depth`` ticks later its sound is encoded
+and leaves with its picture, so that neither is early against the other. Sound that is held can still be hushed.
 """
 
 import logging
@@ -12,8 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
@@ -137,8 +135,7 @@ class Stage:
             self._free.put(picture)
         self._drawn: queue.SimpleQueue[tuple[int, Picture, bool] | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
-        self._sounds: deque[Packet] = deque()
-        self._pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
+        self._sound = playout.Held(max(1, config.depth))
         self._key_wanted = True
         self._dropped = 0
         self._draw_cpu_s = self._encode_cpu_s = 0.0
@@ -164,7 +161,7 @@ class Stage:
                     time.sleep(wait)
                 wanted = pacer.begin(time.monotonic())
                 self._release(pacer)
-                self._sound(pacer.tick)
+                self._take_sound(pacer.tick)
                 if wanted and not self._draw(pacer.tick):
                     pacer.skipped += 1
                 pacer.advance()
@@ -190,18 +187,18 @@ class Stage:
                 case Hush():
                     for event in self._playout.hush(tick):
                         self._tell(event)
+                    self._sound.hush()
                     self._actor.hush(tick * SAMPLES_PER_TICK)
                 case Attend(mode):
                     self._actor.attend(mode)
                 case KeyFrame():
                     self._key_wanted = True
 
-    def _sound(self, tick: int) -> None:
-        for event in self._playout.take(tick, self._pcm):
+    def _take_sound(self, tick: int) -> None:
+        for event in self._playout.take(tick, self._sound.slot()):
             self._tell(event)
         for chunk, start in self._playout.started:
             self._actor.say(chunk, start)
-        self._sounds.extend(self._audio.encode(self._pcm))
 
     def _draw(self, tick: int) -> bool:
         """Draw the face of ``tick``; False when the encoder is so far behind that no picture is free."""
@@ -229,17 +226,23 @@ class Stage:
             self._free.put(picture)
 
     def _release(self, pacer: Pacer) -> None:
-        """Send what is due: everything up to ``depth`` ticks ago."""
+        """Send what is due: sound and picture of ``depth`` ticks ago, and pictures that are late."""
+        if self._sound.full:
+            for packet in self._audio.encode(self._sound.take()):
+                self._send(packet)
         due = (pacer.tick - self._config.depth) * SAMPLES_PER_TICK
-        for waiting in (self._sounds, self._encoded):
-            while waiting and waiting[0].pts <= due:
-                packet = waiting.popleft()
-                if not self._tell(packet):
-                    self._dropped += 1
-                    self._key_wanted = True
-                elif packet.kind == "video":
-                    late = time.monotonic() - pacer.due(packet.pts // SAMPLES_PER_TICK)
-                    self._out_ms.append(1e3 * late)
+        while self._encoded and self._encoded[0].pts <= due:
+            packet = self._encoded.popleft()
+            if self._send(packet):
+                late = time.monotonic() - pacer.due(packet.pts // SAMPLES_PER_TICK)
+                self._out_ms.append(1e3 * late)
+
+    def _send(self, packet: Packet) -> bool:
+        if self._tell(packet):
+            return True
+        self._dropped += 1
+        self._key_wanted = True
+        return False
 
     def _report(self, pacer: Pacer) -> None:
         self._tell(

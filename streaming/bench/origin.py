@@ -48,6 +48,10 @@ class Measure:
     dropped: int
     """Pictures that a present viewer was not sent."""
     restarts: int
+    epoch: float
+    """When tick 0 would have reached the gateway, time.time()."""
+    origins: list[int]
+    """The RTP timestamp of tick 0 at each present viewer, oldest first."""
 
 
 class Origin:
@@ -57,6 +61,7 @@ class Origin:
         self.whep = Whep(self.fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None)
         self.stage = StageProcess(config, self._hear, lambda: None)
         self.report: Report | None = None
+        self._talking = True
 
     def _want_key(self) -> None:
         self.stage.tell(KeyFrame())
@@ -66,20 +71,26 @@ class Origin:
             case Packet():
                 self.fanout.send(told)
             case Ready():
-                self.stage.tell(Attend(Attention.SPEAKING))
-                self.say()
-                self.say()
-            case playout.Ended():
-                self.say()
+                self.talk()
+            case playout.Ended() if self._talking:
+                self._say()
             case Report():
                 self.report = told
 
-    def say(self) -> None:
+    def talk(self) -> None:
+        """Without end, until :meth:`hush`."""
+        self._talking = True
+        self.stage.tell(Attend(Attention.SPEAKING))
+        self._say()
+        self._say()
+
+    def _say(self) -> None:
         for chunk in self._talk:
             self.stage.tell(Say("talk", chunk))
         self.stage.tell(Finish("talk"))
 
     def hush(self) -> None:
+        self._talking = False
         self.stage.tell(Hush())
 
     def measure(self) -> Measure:
@@ -93,6 +104,8 @@ class Origin:
             key_requests=self.fanout.key_requests,
             dropped=sum(seat.subscription.dropped for seat in seats),
             restarts=self.stage.restarts,
+            epoch=self.fanout.epoch.of(0),
+            origins=[seat.video.stream.origin for seat in seats if seat.video.stream],
         )
 
 
@@ -110,9 +123,12 @@ async def _serve(config: StageConfig) -> None:
         return asdict(origin.measure())
 
     @app.post("/hush")
-    async def hush() -> float:
+    async def hush() -> None:
         origin.hush()
-        return time.monotonic()
+
+    @app.post("/talk")
+    async def go_on() -> None:
+        origin.talk()
 
     origin.stage.start()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

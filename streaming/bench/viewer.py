@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,8 @@ class Seen:
     """When each whole picture arrived (its last packet, by the RTP marker)."""
     timestamps: list[int] = field(default_factory=list)
     """Their RTP timestamps."""
+    decoded: list[tuple[int, float]] = field(default_factory=list)
+    """(pts at 90 kHz, time.time() when it was there)."""
     crops: list[tuple[int, npt.NDArray[np.uint8]]] = field(default_factory=list)
     """(pts at 90 kHz, luma of the watched box)."""
     sound: list[tuple[int, float]] = field(default_factory=list)
@@ -102,21 +104,32 @@ async def viewer(address: str, room: str, *, decode: bool = True, box: Box | Non
 
 
 @asynccontextmanager
-async def watcher(address: str, room: str) -> AsyncIterator[tuple[Seen, RTCPeerConnection]]:
-    """Somebody who only watches, and decodes nothing."""
-    seen, connection = Seen(), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+async def watcher(
+    address: str, room: str, *, decode: bool = False, answered: Callable[[str], str] = str
+) -> AsyncIterator[tuple[Seen, RTCPeerConnection]]:
+    """Somebody who only watches, and decodes nothing unless asked to. ``answered`` may change the SDP answer."""
+    seen, connection, tasks = Seen(), RTCPeerConnection(RTCConfiguration(iceServers=[])), []
     try:
-        location = await _join(address, room, connection, "")
+        location = await _join(address, room, connection, "", answered)
         for receiver in connection.getReceivers():
-            _count(receiver, seen if receiver.track.kind == "video" else Seen(), decode=False)
+            picture = receiver.track.kind == "video"
+            _count(receiver, seen if picture else Seen(), decode)
+            if decode:
+                watching = _watch(receiver.track, seen, None) if picture else _listen(receiver.track, seen)
+                tasks.append(asyncio.create_task(watching))
         yield seen, connection
         async with httpx.AsyncClient() as client:
             await client.delete(f"http://{address}{location}")
     finally:
+        for task in tasks:
+            task.cancel()
         await connection.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _join(address: str, room: str, connection: RTCPeerConnection, viewer: str) -> str:
+async def _join(
+    address: str, room: str, connection: RTCPeerConnection, viewer: str, answered: Callable[[str], str] = str
+) -> str:
     connection.addTransceiver("video", direction="recvonly")
     connection.addTransceiver("audio", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
@@ -128,7 +141,7 @@ async def _join(address: str, room: str, connection: RTCPeerConnection, viewer: 
         )
     if answer.status_code != 201:
         raise StageError(f"the room did not take the viewer: {answer.status_code} {answer.text}")
-    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await connection.setRemoteDescription(RTCSessionDescription(answered(answer.text), "answer"))
     return str(answer.headers["location"])
 
 
@@ -151,6 +164,7 @@ async def _watch(track: MediaStreamTrack, seen: Seen, box: Box | None) -> None:
         if not isinstance(frame, VideoFrame):
             continue
         seen.size = (frame.width, frame.height)
+        seen.decoded.append((frame.pts or 0, time.time()))
         if box is not None:
             x0, y0, x1, y1 = box
             luma = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, frame.planes[0].line_size)

@@ -3,7 +3,7 @@ import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from avatar.speech import SpeechChunk
-from streaming.playout import Captioned, Ended, Event, Playout, Started, at_48k
+from streaming.playout import FADE, Captioned, Ended, Event, Held, Playout, Started, at_48k
 
 
 def chunk(samples: int, value: float = 0.5, rate: int = SAMPLE_RATE) -> SpeechChunk:
@@ -63,16 +63,42 @@ def test_an_utterance_waits_for_its_next_chunk() -> None:
     assert events == [Captioned("q1", "text", 3, 4), Ended("q1", 3, hushed=False)]
 
 
-def test_hush_fades_within_ten_milliseconds_and_drops_all() -> None:
+def test_hush_drops_all_that_waits() -> None:
     playout = Playout()
     playout.add("q1", chunk(48_000))
     playout.add("q2", chunk(48_000))
     play(playout, range(5))
     assert playout.hush(5) == [Ended("q1", 5, hushed=True), Ended("q2", 5, hushed=True)]
     pcm, events = play(playout, range(5, 8))
-    assert np.count_nonzero(pcm) <= SAMPLES_PER_TICK // 2
-    assert np.abs(np.diff(pcm)).max() < 0.01  # no click
+    assert not pcm.any()
     assert events == []
+
+
+def test_held_sound_leaves_in_order_and_is_hushed_within_ten_milliseconds() -> None:
+    held = Held(3)
+    wave = np.sin(np.arange(6 * SAMPLES_PER_TICK, dtype=np.float32) * 0.02).reshape(6, SAMPLES_PER_TICK)
+    heard = []
+    for tick in range(6):
+        if held.full:
+            heard.append(held.take().copy())
+        held.slot()[:] = wave[tick]
+    assert np.array_equal(np.concatenate(heard), wave[:3].ravel())
+    held.hush()
+    while len(heard) < 6:
+        heard.append(held.take().copy())
+    after = np.concatenate(heard[3:])
+    assert np.array_equal(after[:1], wave[3, :1])
+    assert not after[FADE:].any()
+    assert np.abs(np.diff(np.concatenate(heard))).max() < 0.03  # no click
+    with pytest.raises(IndexError, match="no sound"):
+        held.take()
+
+
+def test_no_more_is_held_than_fits() -> None:
+    held = Held(1)
+    held.slot()
+    with pytest.raises(IndexError, match="cannot be held"):
+        held.slot()
 
 
 def test_an_utterance_nothing_was_said_of_still_ends() -> None:
