@@ -135,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_argument("--json", action="store_true", help="one JSON object")
     latency.set_defaults(run=_bench_latency)
 
+    loss = bench.add_parser("loss", help="a viewer behind a network that loses packets, and one beside them")
+    loss.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    loss.add_argument("--seconds", type=int, default=20)
+    loss.add_argument("--json", action="store_true", help="one JSON object")
+    loss.set_defaults(run=_bench_loss)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -251,6 +257,14 @@ def _bench_latency(arguments: argparse.Namespace) -> int:
     from streaming.bench.latency import run, table
 
     report = run(arguments.host, arguments.seconds, arguments.interrupts)
+    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
+    return 0
+
+
+def _bench_loss(arguments: argparse.Namespace) -> int:
+    from streaming.bench.loss import run, table
+
+    report = run(arguments.host, arguments.seconds)
     print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
     return 0
 

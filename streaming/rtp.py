@@ -75,6 +75,7 @@ class _Sent:
     timestamp: int
     marker: int
     payload: bytes
+    again_at: float = float("-inf")
 
 
 class RtpStream:
@@ -122,11 +123,16 @@ class RtpStream:
             head = _HEADER.pack(self._flags, marker | self._type, sequence, timestamp, self._ssrc)
             yield head + extensions + payload
 
-    def again(self, sequence: int, now: float) -> bytes | None:
-        """A packet that was lost, as a retransmission; None when it is too long ago."""
+    def again(self, sequence: int, now: float, round_trip: float = 0.0) -> bytes | None:
+        """A packet that was lost, as a retransmission.
+
+        None when it was sent too long ago, or again less than ``round_trip`` seconds ago: receivers ask for what they
+        miss until they have it, and the answer to their first question may be on its way.
+        """
         sent = self._history[sequence & (HISTORY - 1)]
-        if sent is None or sent.sequence != sequence:
+        if sent is None or sent.sequence != sequence or 0 <= now - sent.again_at < round_trip:
             return None
+        sent.again_at = now
         self.again_count += 1
         extensions = self._extensions.at(now)
         if self._rtx is None:

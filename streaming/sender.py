@@ -23,6 +23,8 @@ BURST: Final = 16
 """Packets that leave at once: an ordinary picture has fewer."""
 PAUSE_S: Final = 0.002
 """Between bursts: a key frame of 60 packets takes 6 ms, so that routers' queues do not overflow."""
+ROUND_TRIP_S: Final = 0.02
+"""Until a receiver's reports tell."""
 _PROBE: Final = 0xABCDEF
 
 
@@ -93,7 +95,10 @@ class RoomSender:
         self._set("octet_count", stream.octets)
 
     async def _again(self, sequence: int) -> None:
-        if self._stream is not None and (data := self._stream.again(sequence, time.time())) is not None:
+        if self._stream is None:
+            return
+        round_trip = self._its("rtt") or ROUND_TRIP_S
+        if (data := self._stream.again(sequence, time.time(), round_trip)) is not None:
             await self._sender.transport._send_rtp(data)
 
     def _its(self, name: str) -> Any:

@@ -17,6 +17,7 @@ from aiortc import (
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpCodecCapability,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
@@ -62,7 +63,7 @@ class Viewer:
     connection: RTCPeerConnection
     subscription: Subscription
     video: RoomSender
-    audio: RoomSender
+    audio: RoomSender | None
     tasks: set["asyncio.Task[None]"]
 
 
@@ -116,10 +117,11 @@ class Whep:
         # The transceivers come first and carry their codec preferences, or aiortc would answer with VP8.
         picture = connection.addTransceiver(RoomTrack("video"), direction="sendonly")
         picture.setCodecPreferences(_H264 + _RTX)
-        sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
-        video, audio = (
-            RoomSender(one.sender, subscription, self._fanout.epoch, self._fanout.want_key) for one in (picture, sound)
-        )
+        video = self._sender(picture, subscription)
+        audio = None
+        if "m=audio" in offer:  # a wall without loudspeakers may offer none
+            sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
+            audio = self._sender(sound, subscription)
         tasks: set[asyncio.Task[None]] = set()
         seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, tasks)
 
@@ -135,6 +137,9 @@ class Whep:
         except Exception as error:  # aiortc raises whatever its parser stumbles over
             raise OfferError(f"the SDP offer cannot be understood or met: {error or type(error).__name__}") from error
         return seat
+
+    def _sender(self, transceiver: RTCRtpTransceiver, subscription: Subscription) -> RoomSender:
+        return RoomSender(transceiver.sender, subscription, self._fanout.epoch, self._fanout.want_key)
 
     def _watch(self, seat: Viewer) -> None:
         connected = asyncio.Event()

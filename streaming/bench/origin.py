@@ -45,6 +45,8 @@ class Measure:
     stage: dict[str, Any]
     """The last :class:`streaming.stage.Report`."""
     key_requests: int
+    again: int
+    """Packets sent again to present viewers."""
     dropped: int
     """Pictures that a present viewer was not sent."""
     restarts: int
@@ -95,13 +97,14 @@ class Origin:
 
     def measure(self) -> Measure:
         seats = self.whep.seats
-        streams = [sender.stream for seat in seats for sender in (seat.video, seat.audio)]
+        streams = [sender.stream for seat in seats for sender in (seat.video, seat.audio) if sender]
         return Measure(
             at=time.monotonic(),
             cpu_s=time.process_time(),
             sent_bytes=sum(stream.octets for stream in streams if stream),
             stage=asdict(self.report) if self.report else {},
             key_requests=self.fanout.key_requests,
+            again=sum(stream.again_count for stream in streams if stream),
             dropped=sum(seat.subscription.dropped for seat in seats),
             restarts=self.stage.restarts,
             epoch=self.fanout.epoch.of(0),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from aiortc.rtp import RtpPacket
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from streaming.bench.network import Relay
 from streaming.errors import StageError
 
 Box = tuple[int, int, int, int]
@@ -105,12 +106,12 @@ async def viewer(address: str, room: str, *, decode: bool = True, box: Box | Non
 
 @asynccontextmanager
 async def watcher(
-    address: str, room: str, *, decode: bool = False, answered: Callable[[str], str] = str
+    address: str, room: str, *, decode: bool = False, through: Relay | None = None
 ) -> AsyncIterator[tuple[Seen, RTCPeerConnection]]:
-    """Somebody who only watches, and decodes nothing unless asked to. ``answered`` may change the SDP answer."""
+    """Somebody who only watches, and decodes nothing unless asked to."""
     seen, connection, tasks = Seen(), RTCPeerConnection(RTCConfiguration(iceServers=[])), []
     try:
-        location = await _join(address, room, connection, "", answered)
+        location = await _join(address, room, connection, "", through)
         for receiver in connection.getReceivers():
             picture = receiver.track.kind == "video"
             _count(receiver, seen if picture else Seen(), decode)
@@ -128,20 +129,23 @@ async def watcher(
 
 
 async def _join(
-    address: str, room: str, connection: RTCPeerConnection, viewer: str, answered: Callable[[str], str] = str
+    address: str, room: str, connection: RTCPeerConnection, viewer: str, through: Relay | None = None
 ) -> str:
     connection.addTransceiver("video", direction="recvonly")
     connection.addTransceiver("audio", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
+    offer: str = connection.localDescription.sdp
     async with httpx.AsyncClient() as client:
         answer = await client.post(
             f"http://{address}/rooms/{room}/whep?viewer={viewer}",
-            content=connection.localDescription.sdp,
+            content=through.offered(offer) if through else offer,
             headers={"content-type": "application/sdp"},
         )
     if answer.status_code != 201:
         raise StageError(f"the room did not take the viewer: {answer.status_code} {answer.text}")
-    await connection.setRemoteDescription(RTCSessionDescription(answered(answer.text), "answer"))
+    await connection.setRemoteDescription(
+        RTCSessionDescription(through.answered(answer.text) if through else answer.text, "answer")
+    )
     return str(answer.headers["location"])
 
 

@@ -72,6 +72,16 @@ def test_what_was_lost_comes_again_for_more_than_a_second() -> None:
     assert one.again(12345, 0) is None
 
 
+def test_what_is_on_its_way_again_is_not_sent_once_more() -> None:
+    one = stream()
+    next(one.send(picture(0), 0))
+    assert one.again(0, 10.00, round_trip=0.06) is not None
+    assert one.again(0, 10.05, round_trip=0.06) is None
+    assert one.again(0, 10.07, round_trip=0.06) is not None
+    assert one.again(0, 9.0, round_trip=0.06) is not None  # the wall clock was set back
+    assert one.again_count == 3
+
+
 def test_without_rtx_the_packet_itself_comes_again() -> None:
     one = stream(rtx=None)
     (data,) = one.send(picture(1, b"ab"), 3)

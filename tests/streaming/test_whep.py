@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
+from streaming.bench.network import without_candidates
 from streaming.encoders import H264Encoder, OpusEncoder
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
 from streaming.whep import OfferError, Whep
@@ -154,10 +155,28 @@ async def test_sender_reports_say_when_a_tick_was_due_whatever_it_waited_for() -
                 await asyncio.sleep(0.05)
         seat = whep._viewers[name]
         for sender, kind, rate in ((seat.video, "video", 90_000), (seat.audio, "audio", 48_000)):
+            assert sender is not None
             assert sender.stream is not None
             seconds = ((reports[kind].rtp_timestamp - sender.stream.origin) % 2**32) / rate
             due = reports[kind].ntp_timestamp / 2**32 - 2_208_988_800
             assert due == pytest.approx(source.fanout.epoch.of(round(seconds * 48_000)), abs=0.001)
+
+
+async def test_a_player_who_offers_before_it_knows_its_own_address_is_found() -> None:
+    """As players do that would send their candidates later: the room answers their checks."""
+    async with on_air() as (_, whep, _):
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        try:
+            connection.addTransceiver("video", direction="recvonly")
+            await connection.setLocalDescription(await connection.createOffer())
+            _, answer = await whep.answer(without_candidates(connection.localDescription.sdp), "v1")
+            assert "a=candidate:" in answer
+            await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            (receiver,) = connection.getReceivers()
+            async with asyncio.timeout(10):
+                assert isinstance(await receiver.track.recv(), VideoFrame)
+        finally:
+            await connection.close()
 
 
 async def test_a_viewer_who_leaves_is_forgotten() -> None:
