@@ -141,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     loss.add_argument("--json", action="store_true", help="one JSON object")
     loss.set_defaults(run=_bench_loss)
 
+    sync = bench.add_parser("sync", help="sound against picture at a viewer")
+    sync.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    sync.add_argument("--seconds", type=int, default=60)
+    sync.add_argument("--json", action="store_true", help="one JSON object")
+    sync.set_defaults(run=_bench_sync)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -263,6 +269,14 @@ def _bench_latency(arguments: argparse.Namespace) -> int:
 
 def _bench_loss(arguments: argparse.Namespace) -> int:
     from streaming.bench.loss import run, table
+
+    report = run(arguments.host, arguments.seconds)
+    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
+    return 0
+
+
+def _bench_sync(arguments: argparse.Namespace) -> int:
+    from streaming.bench.sync import run, table
 
     report = run(arguments.host, arguments.seconds)
     print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201

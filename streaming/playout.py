@@ -140,6 +140,11 @@ class Held:
         if self.full:
             raise IndexError(f"more than {self._count} ticks of sound cannot be held")
         self._count += 1
+        return self.last
+
+    @property
+    def last(self) -> Pcm:
+        """The newest tick's samples."""
         sound: Pcm = self._sound[(self._first + self._count - 1) % len(self._sound)]
         return sound
 
