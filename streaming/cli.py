@@ -147,6 +147,14 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("--json", action="store_true", help="one JSON object")
     sync.set_defaults(run=_bench_sync)
 
+    soak = bench.add_parser("soak", help="viewers come and go, and stay; whether anything grows")
+    soak.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+    soak.add_argument("--joins", type=int, default=2000)
+    soak.add_argument("--minutes", type=float, default=60, help="that two viewers stay afterwards")
+    soak.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to put a chart")
+    soak.add_argument("--json", action="store_true", help="one JSON object")
+    soak.set_defaults(run=_bench_soak)
+
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -279,6 +287,21 @@ def _bench_sync(arguments: argparse.Namespace) -> int:
     from streaming.bench.sync import run, table
 
     report = run(arguments.host, arguments.seconds)
+    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
+    return 0
+
+
+def _bench_soak(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from streaming.bench.soak import run, table
+
+    with tqdm(desc="joins", total=arguments.joins) as bar:
+
+        def told(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        report = run(arguments.host, arguments.joins, arguments.minutes, arguments.pictures, told)
     print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
     return 0
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from streaming.on_air import OnAir
+from streaming.whep import Viewer
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_PLAIN_0_0_4
 
@@ -28,6 +29,17 @@ _COUNTERS: Final = {
     "stage_cpu_seconds": "Processor time of the stage",
     "stage_restarts": "Times the stage was started again",
     "key_frame_requests": "Key frames asked of the encoder",
+}
+_OF_VIEWERS: Final = {
+    "viewer_queue_pictures": "Pictures that wait for a viewer",
+    "viewer_round_trip_seconds": "Round trip to a viewer",
+    "viewer_loss_ratio": "Share of packets lost on the way to a viewer, last report",
+}
+_COUNTED_OF_VIEWERS: Final = {
+    "viewer_sent_bytes": "RTP payload sent to a viewer, picture and sound",
+    "viewer_dropped_pictures": "Pictures a viewer was not sent because they did not take them in time",
+    "viewer_packets_again": "Packets sent to a viewer again",
+    "viewer_picture_losses": "Times a viewer asked for a key frame",
 }
 
 
@@ -55,6 +67,24 @@ def _measure(room: OnAir) -> dict[str, float]:
     return measured
 
 
+def of_viewer(seat: Viewer) -> dict[str, float]:
+    """What is measured of a present viewer; less until they have reported."""
+    kinds = [sender.health for sender in (seat.video, seat.audio) if sender]
+    video = kinds[0]
+    measured = {
+        "viewer_queue_pictures": float(len(seat.subscription)),
+        "viewer_sent_bytes": float(sum(kind.octets for kind in kinds)),
+        "viewer_dropped_pictures": float(seat.subscription.dropped),
+        "viewer_packets_again": float(sum(kind.again for kind in kinds)),
+        "viewer_picture_losses": float(video.picture_losses),
+    }
+    if video.round_trip_s is not None:
+        measured["viewer_round_trip_seconds"] = video.round_trip_s
+    if video.loss is not None:
+        measured["viewer_loss_ratio"] = video.loss
+    return measured
+
+
 class _Rooms:
     def __init__(self, rooms: Iterable[OnAir]) -> None:
         self._rooms = list(rooms)
@@ -67,6 +97,17 @@ class _Rooms:
                 for room, values in measured.items():
                     if name in values:
                         metric.add_metric([room], values[name])
+                yield metric
+        yield from self._viewers()
+
+    def _viewers(self) -> Iterator[Metric]:
+        measured = {(room.settings.id, seat.id): of_viewer(seat) for room in self._rooms for seat in room.whep.seats}
+        for family, names in ((GaugeMetricFamily, _OF_VIEWERS), (CounterMetricFamily, _COUNTED_OF_VIEWERS)):
+            for name, description in names.items():
+                metric = family(f"everhost_{name}", description, labels=["room", "connection"])
+                for labels, values in measured.items():
+                    if name in values:
+                        metric.add_metric(labels, values[name])
                 yield metric
 
 

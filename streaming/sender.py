@@ -8,6 +8,7 @@ tests/streaming/test_whep.py.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from aiortc import MediaStreamTrack, RTCRtpSender
@@ -39,6 +40,23 @@ class RoomTrack(MediaStreamTrack):
         raise MediaStreamError
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How one kind of a viewer's fares."""
+
+    packets: int
+    octets: int
+    """Of payload."""
+    again: int
+    """Packets sent again."""
+    picture_losses: int
+    """Times the viewer said that it cannot go on without a key frame (PLI, FIR)."""
+    round_trip_s: float | None
+    """None until the viewer has reported."""
+    loss: float | None
+    """Share of packets lost before the last report."""
+
+
 class RoomSender:
     """Sends one kind of what a viewer subscribes to."""
 
@@ -49,7 +67,8 @@ class RoomSender:
         self._stream: RtpStream | None = None
         self.clock: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         """(RTP timestamp, tick) of the first that was sent."""
-        for name, mine in (("_run_rtp", self._run), ("_retransmit", self._again), ("_send_keyframe", want_key)):
+        self._want_key, self._picture_losses = want_key, 0
+        for name, mine in (("_run_rtp", self._run), ("_retransmit", self._again), ("_send_keyframe", self._lost)):
             setattr(sender, name, mine)
 
     @property
@@ -100,6 +119,22 @@ class RoomSender:
         round_trip = self._its("rtt") or ROUND_TRIP_S
         if (data := self._stream.again(sequence, time.time(), round_trip)) is not None:
             await self._sender.transport._send_rtp(data)
+
+    def _lost(self) -> None:
+        self._picture_losses += 1
+        self._want_key()
+
+    @property
+    def health(self) -> Health:
+        stream, report = self._stream, self._its("stats").get(f"remote-inbound-rtp_{id(self._sender)}")
+        return Health(
+            packets=stream.packets if stream else 0,
+            octets=stream.octets if stream else 0,
+            again=stream.again_count if stream else 0,
+            picture_losses=self._picture_losses,
+            round_trip_s=self._its("rtt"),
+            loss=report.fractionLost / 256 if report else None,  # 8-bit fixed point (RFC 3550, section 6.4.1)
+        )
 
     def _its(self, name: str) -> Any:
         return getattr(self._sender, f"_RTCRtpSender__{name}")

@@ -6,13 +6,17 @@ what it has cost so far.
 
 import asyncio
 import contextlib
+import gc
 import json
+import os
 import socket
 import sys
+import threading
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -50,6 +54,11 @@ class Measure:
     dropped: int
     """Pictures that a present viewer was not sent."""
     restarts: int
+    rss: int
+    """Bytes of the gateway's memory;"""
+    descriptors: int
+    tasks: int
+    threads: int
     epoch: float
     """When tick 0 would have reached the gateway, time.time()."""
     origins: list[int]
@@ -107,9 +116,19 @@ class Origin:
             again=sum(stream.again_count for stream in streams if stream),
             dropped=sum(seat.subscription.dropped for seat in seats),
             restarts=self.stage.restarts,
+            rss=_resident(),
+            descriptors=len(os.listdir("/proc/self/fd")),
+            tasks=len(asyncio.all_tasks()),
+            threads=threading.active_count(),
             epoch=self.fanout.epoch.of(0),
             origins=[seat.video.stream.origin for seat in seats if seat.video.stream],
         )
+
+
+def _resident() -> int:
+    """Bytes of this process that are in memory (Linux)."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def _serve(config: StageConfig) -> None:

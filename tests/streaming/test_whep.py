@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
+from streaming import metrics, rtp
 from streaming.bench.network import without_candidates
 from streaming.encoders import H264Encoder, OpusEncoder
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
@@ -136,6 +137,49 @@ async def test_a_lost_packet_comes_again() -> None:
         assert stream is not None
         assert stream.again_count >= 2
         assert source.key_asked - asked <= 1
+
+
+async def test_how_a_viewer_fares_is_known() -> None:
+    async with on_air() as (_, whep, _), player(whep) as (connection, video, name):
+        (receiver,) = (r for r in connection.getReceivers() if r.track.kind == "video")
+        for _ in range(20):
+            await video.recv()
+        await receiver._send_rtcp_pli(next(iter(receiver._RTCRtpReceiver__remote_streams)))
+        (seat,) = whep.seats
+        assert seat.id == name
+        async with asyncio.timeout(10):
+            while seat.video.health.loss is None:
+                await video.recv()
+        health = seat.video.health
+        assert health.packets >= 20
+        assert health.octets > 20 * 20
+        assert health.picture_losses == 1
+        assert health.loss == 0
+        assert len(seat.subscription) <= 2
+        measured = metrics.of_viewer(seat)
+        assert measured["viewer_sent_bytes"] > health.octets
+        assert measured["viewer_picture_losses"] == 1
+        assert measured["viewer_loss_ratio"] == 0
+
+
+async def test_wrapping_timestamps_and_numbers_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A room that never closes wraps its picture's timestamps every 13 hours and its sound's every 25."""
+    monkeypatch.setattr(rtp.secrets, "randbits", lambda bits: (1 << 32) - 90_000 if bits == 32 else (1 << 16) - 40)
+    async with on_air() as (source, whep, _), player(whep) as (_, video, name):
+        frames = [await video.recv() for _ in range(120)]  # two and a half seconds of pictures
+        seat = whep._viewers[name]
+        for sender in (seat.video, seat.audio):
+            assert sender is not None
+            assert sender.stream is not None
+            assert sender.stream.origin == (1 << 32) - 90_000
+        assert seat.video.stream is not None
+        assert seat.video.stream.packets > 100
+        times = [frame.pts or 0 for frame in frames if isinstance(frame, VideoFrame)]
+        assert times[-1] > 90_000 + 1875
+        assert set(np.diff(times)) == {1875}
+        brightness = [float(frame.to_ndarray()[:HEIGHT].mean()) for frame in frames if isinstance(frame, VideoFrame)]
+        assert set(np.round(np.diff(brightness)) % 100) == {1}  # no picture is missing, none comes twice
+        assert source.key_asked <= 2
 
 
 async def test_sender_reports_say_when_a_tick_was_due_whatever_it_waited_for() -> None:
