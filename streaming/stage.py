@@ -6,6 +6,7 @@ and leaves with its picture, so that neither is early against the other. Sound t
 """
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -37,6 +38,8 @@ class StageConfig:
     background: str | None = None
     seed: int = 0
     first_tick: int = 0
+    first_at: float | None = None
+    """time.monotonic() when that tick is due, on this machine; when the stage begins, if None."""
     depth: int = 4
     """Ticks between a tick's time and its release: what a key frame may take (50 ms) without being late."""
     preset: str = "superfast"
@@ -126,7 +129,6 @@ class Stage:
         self._playout = playout.Playout()
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._video = H264Encoder(config.width, config.height, preset=config.preset)
-        self._audio = OpusEncoder(config.first_tick * SAMPLES_PER_TICK)
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
         for _ in range(config.depth + 1):
             picture = Picture(config.width, config.height)
@@ -150,7 +152,8 @@ class Stage:
         self._commands.put(command)
 
     def run(self) -> None:
-        pacer = Pacer(time.monotonic(), self._config.first_tick)
+        pacer = Pacer(*self._begin(time.monotonic()))
+        self._audio = OpusEncoder(pacer.first * SAMPLES_PER_TICK)
         encoder = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
         encoder.start()
         try:
@@ -170,6 +173,14 @@ class Stage:
         finally:
             self._drawn.put(None)
             encoder.join(1)
+
+    def _begin(self, now: float) -> tuple[float, int]:
+        """When the first tick is due, and which it is: the next, as if the stage had run all the time."""
+        config = self._config
+        if config.first_at is None:
+            return now, config.first_tick
+        behind = max(0, math.ceil((now - config.first_at) * TICKS_PER_SECOND))
+        return config.first_at + behind / TICKS_PER_SECOND, config.first_tick + behind
 
     def _obey(self, tick: int) -> bool:
         while True:

@@ -97,7 +97,7 @@ class StageProcess:
             with theirs:
                 reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
                 # Before anything that is told: from here on commands are taken, and wait in the socket.
-                self._writer.write(_frame(replace(self._config, first_tick=self._next_tick())))
+                self._writer.write(_frame(self._going_on()))
                 process = self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
                     stdin=DEVNULL,
@@ -129,11 +129,12 @@ class StageProcess:
                 await process.wait()
             self._process = None
 
-    def _next_tick(self) -> int:
-        """Where a new stage goes on, so that the timeline has a hole rather than a repeat."""
+    def _going_on(self) -> StageConfig:
+        """A new stage goes on by the clock of the one before: the timeline has a hole, no repeat and no delay."""
         if self._tick == self._config.first_tick:
-            return self._tick
-        return self._tick + int((time.monotonic() - self._seen) * TICKS_PER_SECOND) + self._config.depth + 1
+            return self._config
+        due = self._seen - self._config.depth / TICKS_PER_SECOND  # packets leave so much later
+        return replace(self._config, first_tick=self._tick + 1, first_at=due + 1 / TICKS_PER_SECOND)
 
 
 def _frame(value: object) -> bytes:

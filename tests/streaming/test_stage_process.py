@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.speech import SpeechChunk
 from streaming import playout
 from streaming.packets import Packet
@@ -25,10 +26,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[Told | None] = []
+        self.pictures: list[tuple[int, float]] = []
+        """Their ticks, and when they came."""
         self._arrived = asyncio.Event()
 
     def hear(self, told: Told | None = None) -> None:
         self.told.append(told)
+        if isinstance(told, Packet) and told.kind == "video":
+            self.pictures.append((told.pts // SAMPLES_PER_TICK, time.monotonic()))
         self._arrived.set()
 
     @property
@@ -96,6 +101,10 @@ async def test_a_killed_stage_comes_back_by_itself_and_time_goes_on() -> None:
         assert ticks == sorted(set(ticks)), "the timeline repeats or goes back"
         again = next(told for told in heard.told[died_at:] if isinstance(told, Packet) and told.kind == "video")
         assert again.key  # viewers who stayed can go on from it
+        # The hole is as long as the stage was away, so that a viewer's buffer need not grow.
+        before = len(ticks) - len(heard.ticks(died_at)) - 1
+        (last, at), (following, again_at) = heard.pictures[before : before + 2]
+        assert (following - last) / TICKS_PER_SECOND == pytest.approx(again_at - at, abs=0.1)
         sounds = [told.pts for told in heard.told if isinstance(told, Packet) and told.kind == "audio"]
         assert sounds == sorted(set(sounds))
     await asyncio.sleep(0)
