@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 from avatar.errors import AvatarError
@@ -21,6 +22,21 @@ FACE_BENCHES = {
     "steadiness": "change from picture to picture against path-traced sweeps",
     "aperture": "lips in the pixels against lips in the face frame",
 }
+AIR_BENCHES: dict[str, tuple[str, dict[str, int | float | str]]] = {
+    "stage": (
+        "a room on air, speaking and swaying: pictures a second, processor a tick",
+        {"seconds": 60, "size": "1920x1080", "preset": "superfast"},
+    ),
+    "fanout": ("what one more viewer costs, and how soon they see something", {"viewers": 8, "joins": 40}),
+    "latency": (
+        "from a tick to its picture at a viewer, from an interrupt to silence",
+        {"seconds": 30, "interrupts": 10},
+    ),
+    "sync": ("sound against picture at a viewer", {"seconds": 60}),
+    "loss": ("a viewer behind a network that loses packets, and one beside them", {"seconds": 20}),
+    "soak": ("viewers come and go, and stay; whether anything grows", {"joins": 2000, "minutes": 60.0}),
+}
+"""What each measures, and its options with their defaults."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,47 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument("--json", action="store_true", help="one JSON object")
     voice.set_defaults(run=_bench_first_voice)
 
-    stage = bench.add_parser("stage", help="a room on air, speaking and swaying: pictures a second, processor a tick")
-    stage.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    stage.add_argument("--seconds", type=int, default=60)
-    stage.add_argument("--size", default="1920x1080", choices=["1920x1080", "1080x1920"])
-    stage.add_argument("--preset", default="superfast", metavar="X264_PRESET")
-    stage.add_argument("--json", action="store_true", help="one JSON object")
-    stage.set_defaults(run=_bench_stage)
-
-    fanout = bench.add_parser("fanout", help="what one more viewer costs, and how soon they see something")
-    fanout.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    fanout.add_argument("--viewers", type=int, default=8)
-    fanout.add_argument("--joins", type=int, default=40)
-    fanout.add_argument("--json", action="store_true", help="one JSON object")
-    fanout.set_defaults(run=_bench_fanout)
-
-    latency = bench.add_parser("latency", help="from a tick to its picture at a viewer, from an interrupt to silence")
-    latency.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    latency.add_argument("--seconds", type=int, default=30)
-    latency.add_argument("--interrupts", type=int, default=10)
-    latency.add_argument("--json", action="store_true", help="one JSON object")
-    latency.set_defaults(run=_bench_latency)
-
-    loss = bench.add_parser("loss", help="a viewer behind a network that loses packets, and one beside them")
-    loss.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    loss.add_argument("--seconds", type=int, default=20)
-    loss.add_argument("--json", action="store_true", help="one JSON object")
-    loss.set_defaults(run=_bench_loss)
-
-    sync = bench.add_parser("sync", help="sound against picture at a viewer")
-    sync.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    sync.add_argument("--seconds", type=int, default=60)
-    sync.add_argument("--json", action="store_true", help="one JSON object")
-    sync.set_defaults(run=_bench_sync)
-
-    soak = bench.add_parser("soak", help="viewers come and go, and stay; whether anything grows")
-    soak.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
-    soak.add_argument("--joins", type=int, default=2000)
-    soak.add_argument("--minutes", type=float, default=60, help="that two viewers stay afterwards")
-    soak.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to put a chart")
-    soak.add_argument("--json", action="store_true", help="one JSON object")
-    soak.set_defaults(run=_bench_soak)
+    for name, (what, options) in AIR_BENCHES.items():
+        air = bench.add_parser(name, help=what)
+        air.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+        for option, default in options.items():
+            air.add_argument(f"--{option}", type=type(default), default=default, help=f"default: {default}")
+        air.add_argument("--json", action="store_true", help="one JSON object")
+        air.set_defaults(run=_bench_air, bench=name)
 
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
@@ -250,59 +232,11 @@ def _bench_face(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_stage(arguments: argparse.Namespace) -> int:
-    from streaming.bench.stage import run, table
-
-    width, height = (int(side) for side in arguments.size.split("x"))
-    cost = run(arguments.host, arguments.seconds, width, height, arguments.preset)
-    print(json.dumps(asdict(cost)) if arguments.json else table(cost))  # noqa: T201
-    return 0
-
-
-def _bench_fanout(arguments: argparse.Namespace) -> int:
-    from streaming.bench.fanout import run, table
-
-    report = run(arguments.host, arguments.viewers, arguments.joins)
-    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
-    return 0
-
-
-def _bench_latency(arguments: argparse.Namespace) -> int:
-    from streaming.bench.latency import run, table
-
-    report = run(arguments.host, arguments.seconds, arguments.interrupts)
-    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
-    return 0
-
-
-def _bench_loss(arguments: argparse.Namespace) -> int:
-    from streaming.bench.loss import run, table
-
-    report = run(arguments.host, arguments.seconds)
-    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
-    return 0
-
-
-def _bench_sync(arguments: argparse.Namespace) -> int:
-    from streaming.bench.sync import run, table
-
-    report = run(arguments.host, arguments.seconds)
-    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
-    return 0
-
-
-def _bench_soak(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from streaming.bench.soak import run, table
-
-    with tqdm(desc="joins", total=arguments.joins) as bar:
-
-        def told(done: int, total: int) -> None:
-            bar.update(done - bar.n)
-
-        report = run(arguments.host, arguments.joins, arguments.minutes, arguments.pictures, told)
-    print(json.dumps(asdict(report)) if arguments.json else table(report))  # noqa: T201
+def _bench_air(arguments: argparse.Namespace) -> int:
+    module = import_module(f"streaming.bench.{arguments.bench}")
+    _, options = AIR_BENCHES[arguments.bench]
+    report = module.run(arguments.host, **{name: getattr(arguments, name) for name in options})
+    print(json.dumps(asdict(report)) if arguments.json else module.table(report))  # noqa: T201
     return 0
 
 

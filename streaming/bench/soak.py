@@ -6,13 +6,12 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpx
 import numpy as np
+from tqdm import tqdm
 
-from avatar.bench import chart
 from streaming.bench.origin import ROOM, Measure, measure, origin
 from streaming.bench.viewer import watcher
 from streaming.stage import StageConfig
@@ -25,7 +24,6 @@ _AT_ONCE: Final = 4
 _EVERY: Final = 100
 """Joins between two looks."""
 _LOOK_S: Final = 15.0
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +51,17 @@ class Report:
     """(seconds, MB) all along."""
 
 
-def run(
-    host: str, joins: int, minutes: float, plot: Path | None, progress: Progress = lambda done, total: None
-) -> Report:
-    """``plot``: a folder for a chart. Raises StageError when no room comes on air."""
-    report = asyncio.run(_run(host, joins, minutes, progress))
-    if plot is not None:
-        chart.lines(plot / "soak.png", "memory of the gateway, MB", {"resident": np.array(report.resident)[:, 1]})
-    return report
+def run(host: str, joins: int, minutes: float) -> Report:
+    """Raises StageError when no room comes on air."""
+    with tqdm(desc="joins", total=joins) as bar:
+
+        def told(done: int) -> None:
+            bar.update(done - bar.n)
+
+        return asyncio.run(_run(host, joins, minutes, told))
 
 
-async def _run(host: str, joins: int, minutes: float, progress: Progress) -> Report:
+async def _run(host: str, joins: int, minutes: float, progress: Callable[[int], None]) -> Report:
     async with origin(StageConfig(host)) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         await _come_and_go(address, _WARM)
         first = await measure(client)
@@ -71,7 +69,7 @@ async def _run(host: str, joins: int, minutes: float, progress: Progress) -> Rep
         while done < joins:
             done += await _come_and_go(address, min(_EVERY, joins - done))
             looks.append((done, await measure(client)))
-            progress(done, joins)
+            progress(done)
         staying = [first, *(look for _, look in looks[1:])]
         stayed = await _stay(address, client, minutes)
         await asyncio.sleep(2)

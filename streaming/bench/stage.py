@@ -5,6 +5,7 @@ In the same run, the bare encoder on the pictures of the same talk: what a tick 
 
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -13,16 +14,17 @@ from typing import Final
 
 import numpy as np
 
-from avatar.bench.talk import TEXTS, act
+from avatar.bench.talk import act
 from avatar.clock import TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
+from streaming.bench.origin import speech
 from streaming.encoders import H264Encoder
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.playout import Ended, at_48k
+from streaming.playout import Ended
 from streaming.stage import Attend, Finish, Report, Say, Stage, StageConfig, Told
 
 OWN: Final = 0.7
@@ -77,11 +79,12 @@ class Cost:
     kbps: float
 
 
-def run(host: str, seconds: int, width: int, height: int, preset: str) -> Cost:
+def run(host: str, seconds: int, size: str, preset: str) -> Cost:
     """Raises what :func:`avatar.hosts.load_host` does, and StageError when the stage breaks."""
-    from avatar.voice.hibari import Hibari
-
-    chunks = [at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
+    if not re.fullmatch(r"\d+x\d+", size):
+        raise StageError(f"--size is WIDTHxHEIGHT, 1920x1080 or 1080x1920, not {size!r}")
+    width, height = (int(side) for side in size.split("x"))
+    chunks = speech()
     config = StageConfig(host, width, height, seed=SEED, preset=preset)
     aired = _air(config, chunks, seconds)
     (begun, first), (ended, last) = aired.reports[0], aired.reports[-1]

@@ -95,13 +95,9 @@ async def viewer(address: str, room: str, *, decode: bool = True, box: Box | Non
                 else:
                     tasks.append(asyncio.create_task(_listen(receiver.track, one.seen)))
             yield one
-            async with httpx.AsyncClient() as client:
-                await client.delete(f"http://{address}{location}")
+            await _leave(address, location)
         finally:
-            for task in tasks:
-                task.cancel()
-            await connection.close()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _close(connection, tasks)
 
 
 @asynccontextmanager
@@ -119,13 +115,9 @@ async def watcher(
                 watching = _watch(receiver.track, seen, None) if picture else _listen(receiver.track, seen)
                 tasks.append(asyncio.create_task(watching))
         yield seen, connection
-        async with httpx.AsyncClient() as client:
-            await client.delete(f"http://{address}{location}")
+        await _leave(address, location)
     finally:
-        for task in tasks:
-            task.cancel()
-        await connection.close()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _close(connection, tasks)
 
 
 async def _join(
@@ -147,6 +139,18 @@ async def _join(
         RTCSessionDescription(through.answered(answer.text) if through else answer.text, "answer")
     )
     return str(answer.headers["location"])
+
+
+async def _leave(address: str, location: str) -> None:
+    async with httpx.AsyncClient() as client:
+        await client.delete(f"http://{address}{location}")
+
+
+async def _close(connection: RTCPeerConnection, tasks: "list[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await connection.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _count(receiver: Any, seen: Seen, decode: bool) -> None:
