@@ -85,9 +85,9 @@ class _Pose:
         self._eyes = np.array(pack.eye_centres, np.float32)
         self._spans = np.array(pack.eye_vertices, np.int64)
         self.balls = np.zeros((2, 15), np.float32)
+        """Where the eyeballs are, as :func:`avatar.render.eyes.light_at` wants it."""
         low, high = pack.gloss_shade
         self.balls[:, 12:] = low, 1 / max(high - low, 1e-3), pack.gloss_bleach
-        """Where the eyeballs are, as :func:`avatar.render.eyes.light_at` wants it."""
         self.breath, self.lean = np.float32(0), np.float32(0)
         self.turn, self.offset = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
         """The head's whole motion: a point p goes to ``turn @ p + offset``."""
@@ -188,13 +188,11 @@ class _Stage:
         cells = depth.reshape(h // raster.CELL, raster.CELL, w // raster.CELL, raster.CELL).min((1, 3))
         nearest = cv2.erode(cells, np.ones((_AROUND, _AROUND), np.uint8))
         deepest = cv2.dilate(pack.front_depth - np.float32(pack.lens.distance), np.ones((3, 3), np.uint8))
-        out = np.ones(cells.shape, np.uint8)
-        rows, columns = (round(v / raster.CELL) for v in (self._front.top, self._front.left))
-        for j in range(out.shape[0]):
-            for i in range(out.shape[1]):
-                y, x = min(max(j - rows, 0), deepest.shape[0] - 1), min(max(i - columns, 0), deepest.shape[1] - 1)
-                out[j, i] = nearest[j, i] < deepest[y, x] - _WELL
-        return out
+        at = (
+            np.clip(np.arange(count) - round(start / raster.CELL), 0, there - 1)
+            for count, start, there in zip(cells.shape, (self._front.top, self._front.left), deepest.shape, strict=True)
+        )
+        return (nearest < deepest[np.ix_(*at)] - _WELL).astype(np.uint8)
 
     def draw(self, at: _Pose, picture: Picture) -> None:
         pack, mesh = self._pack, self._mesh

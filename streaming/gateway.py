@@ -21,7 +21,7 @@ from streaming.answering import room_answerer, warm_up
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError
 from streaming.models.store import Store
-from streaming.network import Network
+from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
 from streaming.roomfile import RoomFile
 from streaming.state import State
@@ -42,10 +42,6 @@ SECURITY_HEADERS: Final = {
 }
 
 
-NOWHERE: Final = Network()
-"""No server, any port: a local network."""
-
-
 @dataclass(slots=True)
 class House:
     """All that one gateway runs."""
@@ -61,7 +57,7 @@ class House:
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @classmethod
-    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path, network: Network = NOWHERE) -> "House":
+    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path, network: Network = LOCAL) -> "House":
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
         house = cls({}, engines, state, folder, network)

@@ -55,6 +55,10 @@ class Network:
         return out
 
 
+LOCAL: Final = Network()
+"""No server, any port."""
+
+
 def ice_servers(text: str) -> tuple[RTCIceServer, ...]:
     """Servers from JSON, or from a file of it: ``[{"urls": "turn:…", "username": "…", "credential": "…"}]``.
 

@@ -24,7 +24,7 @@ from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing.microphone import Utterance
-from streaming.network import Network
+from streaming.network import LOCAL, Network
 from streaming.packets import Packet
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
@@ -75,7 +75,7 @@ class OnAir:
         engines: Engines,
         state: State,
         status: Callable[[], dict[str, Any]],
-        network: Network = Network(),  # noqa: B008 (frozen)
+        network: Network = LOCAL,
     ) -> None:
         self.settings = settings
         self._engines = engines

@@ -15,8 +15,6 @@ from aiortc.codecs.h264 import H264Encoder
 from avatar.clock import SAMPLE_RATE
 from streaming.packets import Packet
 
-VIDEO_RATE: Final = 90_000
-"""Of RTP timestamps (RFC 6184, section 8.2.1)."""
 HISTORY: Final = 1024
 """Packets kept for retransmission, a power of two: more than 2 s of 3 Mbit/s."""
 _HEADER: Final = struct.Struct("!BBHII")

@@ -16,9 +16,9 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import HeaderExtensions
 
-from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, VIDEO_CLOCK_RATE
 from streaming.fanout import Subscription
-from streaming.rtp import VIDEO_RATE, Epoch, Extensions, RtpStream, ntp
+from streaming.rtp import Epoch, Extensions, RtpStream, ntp
 
 BURST: Final = 16
 """Packets that leave at once: an ordinary picture has fewer."""
@@ -101,7 +101,7 @@ class RoomSender:
         return RtpStream(
             ssrc=self._sender._ssrc,
             payload_type=cast(int, codec.payloadType),  # negotiated by now
-            rate=VIDEO_RATE if self._sender.kind == "video" else SAMPLE_RATE,
+            rate=VIDEO_CLOCK_RATE if self._sender.kind == "video" else SAMPLE_RATE,
             rtx=None if rtx_type is None else (rtx_type, self._sender._rtx_ssrc),
             extensions=Extensions.of(profile, value, _PROBE.to_bytes(3, "big")),
         )

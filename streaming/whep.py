@@ -26,7 +26,7 @@ from av.audio.frame import AudioFrame
 from streaming.encoders import H264_PROFILE_LEVEL_ID
 from streaming.errors import EverhostError
 from streaming.fanout import Fanout, Subscription
-from streaming.network import Network, announced
+from streaming.network import LOCAL, Network, announced
 from streaming.sender import RoomSender, RoomTrack
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Whep:
         fanout: Fanout,
         heard: Callable[[str, AudioFrame], None],
         joined: Callable[[str, int, int], None],
-        network: Network = Network(),  # noqa: B008 (frozen)
+        network: Network = LOCAL,
     ) -> None:
         self._fanout = fanout
         self._heard = heard

@@ -81,9 +81,7 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
     async def not_here(room: str) -> Response:
         raise HTTPException(405, "POST an SDP offer here", {"Allow": "POST, OPTIONS"})
 
-    @app.api_route(
-        "/rooms/{room}/whep/{connection}", methods=["GET", "HEAD", "PUT", "PATCH", "POST"], include_in_schema=False
-    )
+    @app.api_route("/rooms/{room}/whep/{connection}", methods=[*OTHERS, "POST"], include_in_schema=False)
     async def not_there(room: str, connection: str) -> Response:
         # Candidates come with the offer and the answer; a player that trickles is told so (section 4.3 of the draft).
         raise HTTPException(

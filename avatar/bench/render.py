@@ -1,7 +1,6 @@
 """What a picture costs: one core, 1080p, the host speaking, swaying and blinking; and holding still."""
 
 import os
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from avatar.bench.live import Live, pack_file, resident
+from avatar.bench.machine import machine
 from avatar.bench.talk import Talk
 from avatar.errors import AvatarError
 from avatar.face import FaceFrame
@@ -83,7 +83,7 @@ def run(host: str, talks: Sequence[Talk], ticks: int = 960, still: int = _STILL)
         held = _cost(live, [FaceFrame()] * still)
     return Report(
         host=live.pack.name,
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         speaking=speaking,
         still=held,
         pack_mb=path.stat().st_size / 1e6,

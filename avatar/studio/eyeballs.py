@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar.colours import BLACK
 from avatar.face import FaceFrame
 from avatar.render.eyes import on_the_ball
 from avatar.studio.base_mesh import Array
@@ -25,7 +26,6 @@ Floats = npt.NDArray[np.float32]
 
 ROWS, COLUMNS = 36, 50
 """Of a shade: about as fine as the screen."""
-_BLACK: Final = np.array([16, 128, 128], np.float32)
 _EDGE: Final = 0.15
 """Trust in a pixel beside something else, which it shows some of."""
 _CAST: Final = 14.0
@@ -92,7 +92,7 @@ def glimpse(
             Glimpse(
                 texels[rows, columns],
                 ball.places(columns + box.x0 + 0.5, rows + box.y0 + 0.5),
-                (yuv[rows, columns] - _BLACK).astype(np.float32),
+                (yuv[rows, columns] - BLACK).astype(np.float32),
                 np.where(inner[rows, columns] > 0, 1.0, _EDGE).astype(np.float32),
             )
         )
@@ -107,7 +107,7 @@ def own_colours(glimpses: list[Glimpse], chart: tuple[int, ...]) -> Floats:
         at = one.texel - (x0, y0) - 0.5
         _splat(total, at, one.colour * one.trust[:, None])
         _splat(weight, at, one.trust[:, None])
-    return fill(total / np.maximum(weight, 1e-3), np.clip(weight[..., 0], 0, 1)) + _BLACK
+    return fill(total / np.maximum(weight, 1e-3), np.clip(weight[..., 0], 0, 1)) + BLACK
 
 
 def true_chroma(own: Floats, glimpses: list[Glimpse], shades: list[Floats], chart: tuple[int, ...]) -> Floats:
@@ -122,7 +122,7 @@ def true_chroma(own: Floats, glimpses: list[Glimpse], shades: list[Floats], char
         factor = read(shade, one.place)
         plain = np.stack([read(np.ascontiguousarray(own[..., k]), at) - 128 for k in (1, 2)], -1)
         # What is missed, per level of this texel's own luma: light with a cast adds it in proportion.
-        luma = np.maximum(read(np.ascontiguousarray(own[..., 0]) - _BLACK[0], at), 8)
+        luma = np.maximum(read(np.ascontiguousarray(own[..., 0]) - BLACK[0], at), 8)
         trust = one.trust * np.clip(factor, 0, 1) * (factor > 0.3)
         missed = (one.colour[:, 1:] / np.maximum(factor, 0.3)[:, None] - plain) / luma[:, None]
         _splat(off, at, missed * (trust * luma**2)[:, None])
@@ -130,7 +130,7 @@ def true_chroma(own: Floats, glimpses: list[Glimpse], shades: list[Floats], char
     wide = [cv2.GaussianBlur(a, (0, 0), _CAST) for a in (off, weight)]
     cast = wide[0] / np.maximum(wide[1].reshape(*weight.shape), 1e-3)
     out = own.copy()
-    out[..., 1:] += cast * np.maximum(own[..., :1] - _BLACK[0], 0)
+    out[..., 1:] += cast * np.maximum(own[..., :1] - BLACK[0], 0)
     return out
 
 
@@ -138,7 +138,7 @@ def shade_of(one: Glimpse, own: Floats, chart: tuple[int, ...]) -> tuple[Floats,
     """A picture's shade (ROWS, COLUMNS) of one eyeball with colours ``own`` over its ``chart``, and the trust in it."""
     if not len(one.trust):  # the lids are shut
         return np.ones((ROWS, COLUMNS), np.float32), np.zeros((ROWS, COLUMNS), np.float32)
-    luma = read(np.ascontiguousarray(own[..., 0]) - _BLACK[0], one.texel - chart[:2] - 0.5)
+    luma = read(np.ascontiguousarray(own[..., 0]) - BLACK[0], one.texel - chart[:2] - 0.5)
     total, weight, seen = (np.zeros((ROWS, COLUMNS, 1), np.float32) for _ in range(3))
     _splat(total, one.place, (one.colour[:, 0] * luma * one.trust)[:, None])
     _splat(weight, one.place, (luma * luma * one.trust)[:, None])

@@ -3,9 +3,9 @@
 import numpy as np
 
 from avatar.face import FaceFrame
+from avatar.render.eyes import gaze
 from avatar.studio.base_mesh import Array
 from avatar.studio.motion import rotation_matrix
-from avatar.studio.person import gaze
 from avatar.studio.piece import Piece
 from avatar.studio.spec import HostSpec
 

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from scipy.sparse import csr_array
 
-from avatar.face import EYE_RANGE, INDEX
+from avatar.face import INDEX
+from avatar.render.eyes import gaze
 from avatar.studio.base_mesh import Array, BaseMesh
-from avatar.studio.motion import rotation_matrix, smooth
+from avatar.studio.motion import smooth
 
 EYES_AT = np.array([0.0, 0.588, 0.111])
 """Where the middle between the eyes of every host is put."""
@@ -96,20 +97,6 @@ class Landmarks:
         high, low = y < self.eye[1] + 0.020 * size + brow, y > self.eye[1] - 0.020 * size
         out[(np.abs(x - self.eye[0]) < 0.024 * size) & high & low & (z > 0.06)] = "eye"
         return out
-
-
-def gaze(weights: Array) -> Array:
-    """(2, 3, 3): how the left and the right eyeball are turned by the (52,) weights of a face frame."""
-
-    def weight(name: str) -> float:
-        return float(weights[INDEX[name]])
-
-    out = []
-    for side, outward in (("Left", 1), ("Right", -1)):
-        yaw = outward * (weight(f"eyeLookOut{side}") - weight(f"eyeLookIn{side}"))
-        pitch = weight(f"eyeLookDown{side}") - weight(f"eyeLookUp{side}")
-        out.append(rotation_matrix(np.array([pitch, yaw, 0.0]) * EYE_RANGE))
-    return np.stack(out)
 
 
 def make(base: BaseMesh, shape: dict[str, float], smile: float, lashes: float) -> Person:

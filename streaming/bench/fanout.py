@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +11,10 @@ import httpx
 import numpy as np
 from aiortc import RTCPeerConnection
 
+from avatar.bench.machine import machine
 from avatar.clock import TICKS_PER_SECOND
 from streaming.bench.origin import ROOM, Measure, measure, origin
-from streaming.bench.viewer import Seen, watcher
+from streaming.bench.viewer import Seen, first_picture, watcher
 from streaming.stage import StageConfig
 
 VIEWER: Final = 2.0
@@ -83,7 +82,7 @@ async def _run(host: str, viewers: int, joins: int) -> Report:
     slope = np.polyfit([load.viewers for load in loads], [load.core for load in loads], 1)[0]
     p50, p95 = (float(v) for v in np.percentile(took, (50, 95)))
     return Report(
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         loads=tuple(loads),
         viewer=float(slope),
         joins=joins,
@@ -150,10 +149,7 @@ async def _join(address: str, pause: float) -> float:
     await asyncio.sleep(pause)
     begin = time.monotonic()
     async with watcher(address, ROOM) as (seen, _):
-        async with asyncio.timeout(20):
-            while not seen.pictures:  # noqa: ASYNC110
-                await asyncio.sleep(0.002)
-        return 1e3 * (seen.pictures[0] - begin)
+        return 1e3 * (await first_picture(seen) - begin)
 
 
 def table(report: Report) -> str:

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
-import platform
 import socket
 import sys
 import tempfile
@@ -18,8 +16,9 @@ from typing import Final
 
 import httpx
 
+from avatar.bench.machine import machine
 from streaming import roomfile
-from streaming.bench.viewer import Viewer, viewer
+from streaming.bench.viewer import SOUND, Viewer, viewer
 from streaming.errors import StageError
 from streaming.roomfile import Language
 
@@ -49,8 +48,6 @@ QUESTIONS: Final[dict[Language, tuple[str, ...]]] = {
         "How much severance pay do I get?",
     ),
 }
-SOUND: Final = 0.01
-"""RMS above which a viewer hears something."""
 READY_S: Final = 3600
 ANSWER_S: Final = 120
 
@@ -72,12 +69,12 @@ class Timing:
 
 def run(room: Path, *, as_json: bool, models: Path | None) -> int:
     timings = asyncio.run(_measure(room, models))
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+    here = machine()
     if as_json:
         rows = {language: [asdict(timing) for timing in there] for language, there in timings.items()}
-        print(json.dumps({"machine": machine, "timings": rows}, ensure_ascii=False))  # noqa: T201
+        print(json.dumps({"machine": here, "timings": rows}, ensure_ascii=False))  # noqa: T201
         return 0
-    print(f"Question to voice, p50 (slowest), seconds; {machine}")  # noqa: T201
+    print(f"Question to voice, p50 (slowest), seconds; {here}")  # noqa: T201
     print(f"{'':>3} {'n':>3} {'accepted':>14} {'sentence':>14} {'on air':>14} {'heard':>14}  refused")  # noqa: T201
     for language, there in timings.items():
         cells = [_cell([getattr(t, stop) for t in there]) for stop in ("accepted", "sentence", "on_air", "heard")]

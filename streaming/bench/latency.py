@@ -1,8 +1,6 @@
 """``everhost bench latency``: from a tick to its picture at a viewer, from an interrupt to silence there."""
 
 import asyncio
-import os
-import platform
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -10,18 +8,17 @@ from typing import Final
 import httpx
 import numpy as np
 
+from avatar.bench.machine import machine
 from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
 from streaming.bench.origin import ROOM, measure, origin
 from streaming.bench.stage import Spread
-from streaming.bench.viewer import Seen, watcher
+from streaming.bench.viewer import SOUND, Seen, watcher
 from streaming.errors import StageError
 from streaming.stage import StageConfig
 
 TICK_P95: Final = 150.0
 SILENCE: Final = 200.0
 """Milliseconds that must be reached."""
-LOUD: Final = 0.01
-"""RMS of 20 ms that a viewer hears."""
 _SETTLE_S: Final = 3.0
 _QUIET_S, _TALK_S = 1.0, 3.0
 
@@ -65,7 +62,7 @@ async def _run(host: str, seconds: int, interrupts: int) -> Report:
     if not silences:
         raise StageError("the viewer heard nothing that could be interrupted")
     return Report(
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         pictures=len(pictures),
         decoded=Spread.of(late),
         stage=held,
@@ -80,7 +77,7 @@ async def _interrupt(client: httpx.AsyncClient, seen: Seen) -> float | None:
     asked = time.monotonic()
     await client.post("/hush")
     await asyncio.sleep(_QUIET_S)
-    loud = [at for at, (_, rms) in zip(seen.sound_at, seen.sound, strict=True) if rms > LOUD]
+    loud = [at for at, (_, rms) in zip(seen.sound_at, seen.sound, strict=True) if rms > SOUND]
     await client.post("/talk")
     await asyncio.sleep(_TALK_S)
     return None if not loud or loud[-1] < asked else 1e3 * (loud[-1] - asked)

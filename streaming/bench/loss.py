@@ -1,8 +1,6 @@
 """``everhost bench loss``: a viewer behind a network that loses packets, and another beside them who has a good one."""
 
 import asyncio
-import os
-import platform
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +8,7 @@ from typing import Final
 import httpx
 import numpy as np
 
+from avatar.bench.machine import machine
 from avatar.clock import TICKS_PER_SECOND
 from streaming.bench.network import Impairment, relay
 from streaming.bench.origin import ROOM, measure, origin
@@ -68,7 +67,7 @@ async def _run(host: str, seconds: int) -> Report:
         lossy = [await _behind(address, client, share, seconds) for share in SHARES]
         after = await measure(client)
     return Report(
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         seconds=seconds,
         lossy=tuple(lossy),
         skipped=after.stage["skipped"] - before.stage["skipped"],

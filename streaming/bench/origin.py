@@ -18,13 +18,13 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from avatar.bench.live import resident
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from streaming import playout
@@ -56,8 +56,8 @@ class Measure:
     dropped: int
     """Pictures that a present viewer was not sent."""
     restarts: int
-    rss: int
-    """Bytes of the gateway's memory;"""
+    rss: float
+    """MB of the gateway's memory;"""
     descriptors: int
     tasks: int
     threads: int
@@ -107,6 +107,7 @@ class Origin:
         self.stage.tell(Hush())
 
     def measure(self) -> Measure:
+        gc.collect()
         seats = self.whep.seats
         streams = [sender.stream for seat in seats for sender in (seat.video, seat.audio) if sender]
         return Measure(
@@ -118,7 +119,7 @@ class Origin:
             again=sum(stream.again_count for stream in streams if stream),
             dropped=sum(seat.subscription.dropped for seat in seats),
             restarts=self.stage.restarts,
-            rss=_resident(),
+            rss=resident(),
             descriptors=len(os.listdir("/proc/self/fd")),
             tasks=len(asyncio.all_tasks()),
             threads=threading.active_count(),
@@ -133,12 +134,6 @@ def speech() -> list[SpeechChunk]:
     from avatar.voice.hibari import Hibari
 
     return [playout.at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
-
-
-def _resident() -> int:
-    """Bytes of this process that are in memory (Linux)."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def _serve(config: StageConfig) -> None:

@@ -1,8 +1,6 @@
 """``everhost bench soak``: viewers come and go, and then stay; what the gateway keeps of them, and whether it grows."""
 
 import asyncio
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +10,9 @@ import httpx
 import numpy as np
 from tqdm import tqdm
 
+from avatar.bench.machine import machine
 from streaming.bench.origin import ROOM, Measure, measure, origin
-from streaming.bench.viewer import watcher
+from streaming.bench.viewer import first_picture, watcher
 from streaming.stage import StageConfig
 
 LEAK: Final = 1024.0
@@ -74,11 +73,11 @@ async def _run(host: str, joins: int, minutes: float, progress: Callable[[int], 
         stayed = await _stay(address, client, minutes)
         await asyncio.sleep(2)
         last = await measure(client)
-    leaked, leaked_error = _slope([(float(n), float(look.rss)) for n, look in looks])
-    growth, growth_error = _slope([(look.at / 3600, look.rss / 1024) for look in stayed])
+    leaked, leaked_error = _slope([(float(n), 1e6 * look.rss) for n, look in looks])
+    growth, growth_error = _slope([(look.at / 3600, 1e6 * look.rss / 1024) for look in stayed])
     everything = [*staying, *stayed, last]
     return Report(
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         joins=joins,
         seconds=looks[-1][1].at - first.at,
         leaked=leaked,
@@ -91,7 +90,7 @@ async def _run(host: str, joins: int, minutes: float, progress: Callable[[int], 
         threads=(first.threads, last.threads),
         skipped=last.stage["skipped"] - first.stage["skipped"],
         restarts=last.restarts - first.restarts,
-        resident=tuple((look.at - first.at, look.rss / 1e6) for look in everything),
+        resident=tuple((look.at - first.at, look.rss) for look in everything),
     )
 
 
@@ -101,9 +100,8 @@ async def _come_and_go(address: str, count: int) -> int:
 
     async def one_after_another() -> None:
         for _ in waiting:
-            async with watcher(address, ROOM) as (seen, _connection), asyncio.timeout(20):
-                while not seen.pictures:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            async with watcher(address, ROOM) as (seen, _connection):
+                await first_picture(seen)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):

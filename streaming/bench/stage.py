@@ -3,8 +3,6 @@
 In the same run, the bare encoder on the pictures of the same talk: what a tick costs besides it is the stage's own.
 """
 
-import os
-import platform
 import re
 import threading
 import time
@@ -14,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from avatar.bench.machine import machine
 from avatar.bench.talk import act
 from avatar.clock import TICKS_PER_SECOND
 from avatar.hosts import load_host
@@ -99,7 +98,7 @@ def run(host: str, seconds: int, size: str, preset: str) -> Cost:
         width=width,
         height=height,
         preset=preset,
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         seconds=ended - begun,
         fps=(last.encoded - first.encoded) / (ended - begun),
         skipped=last.skipped - first.skipped,

@@ -6,8 +6,6 @@ the same run: with sound, or the flash, late by four ticks it must say so.
 """
 
 import asyncio
-import os
-import platform
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -23,7 +21,8 @@ from aiortc.rtp import RtcpSrPacket, RtpPacket
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
-from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, SECONDS_PER_TICK, TICKS_PER_SECOND
+from avatar.bench.machine import machine
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, SECONDS_PER_TICK, TICKS_PER_SECOND, VIDEO_CLOCK_RATE
 from avatar.face import FaceFrame
 from avatar.picture import Picture
 from avatar.renderer import Renderer
@@ -31,7 +30,6 @@ from avatar.speech import SpeechChunk
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Packet
-from streaming.rtp import VIDEO_RATE
 from streaming.stage import Finish, KeyFrame, Say, Stage, StageConfig, Told
 from streaming.whep import Whep
 
@@ -85,7 +83,7 @@ async def _run(host: str, seconds: int) -> Report:
     (slope, _), covariance = np.polyfit(hours, plain[:, 1], 1, cov=True)
     moved = 1e3 * SHIFT * SECONDS_PER_TICK
     return Report(
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        machine=machine(),
         seconds=seconds,
         plain=_summary(plain, 0.0),
         slope=float(slope),
@@ -205,7 +203,7 @@ async def _on_air(host: str, late_sound: int, late_flash: int) -> AsyncIterator[
 @asynccontextmanager
 async def _player(whep: Whep) -> AsyncIterator[tuple[RTCPeerConnection, dict[str, _Clock]]]:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    clocks = {"video": _Clock(VIDEO_RATE), "audio": _Clock(SAMPLE_RATE)}
+    clocks = {"video": _Clock(VIDEO_CLOCK_RATE), "audio": _Clock(SAMPLE_RATE)}
     try:
         for kind in clocks:
             connection.addTransceiver(kind, direction="recvonly")

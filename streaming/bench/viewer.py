@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import numpy as np
@@ -21,6 +21,10 @@ from streaming.bench.network import Relay
 from streaming.errors import StageError
 
 Box = tuple[int, int, int, int]
+
+SOUND: Final = 0.01
+"""RMS above which a viewer hears something."""
+JOIN_S: Final = 20
 
 
 @dataclass
@@ -118,6 +122,14 @@ async def watcher(
         await _leave(address, location)
     finally:
         await _close(connection, tasks)
+
+
+async def first_picture(seen: Seen) -> float:
+    """When the first whole picture came, time.monotonic(); raises TimeoutError."""
+    async with asyncio.timeout(JOIN_S):
+        while not seen.pictures:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+    return seen.pictures[0]
 
 
 async def _join(

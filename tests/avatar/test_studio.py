@@ -1,5 +1,7 @@
 """The studio's own reckoning, without a path tracer: eyes and their shade, light, hair, what a bake takes."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -46,21 +48,24 @@ def test_builders_turn_eyes_as_the_renderer_does() -> None:
     assert np.arctan2(ahead[0], ahead[2]) == pytest.approx(0.9 * EYE_RANGE)  # the right eye looks to the host's left
 
 
+MEASURE = np.zeros((2, 55))
+MEASURE[0, 0] = MEASURE[1, 1] = 3.0
+
+
+def lamps(pattern: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """How (2, n) two patterns of light follow the first two weights of faces (m, 55)."""
+    return lambda some: np.asarray(np.sin(2 * some[:, :1]) * pattern[0] + some[:, 1:2] ** 2 * pattern[1], np.float32)
+
+
 def test_light_is_learnt_and_goes_on_between_the_faces_it_was_learnt_from() -> None:
     chance = np.random.default_rng(2)
     faces = np.zeros((60, 55))
     faces[:, :2] = chance.random((60, 2))
-    pattern = chance.normal(0, 10, (2, 300))
-
-    def lit(some: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sin(2 * some[:, :1]) * pattern[0] + some[:, 1:2] ** 2 * pattern[1], np.float32)
-
-    measure = np.zeros((2, 55))
-    measure[0, 0] = measure[1, 1] = 3.0
+    lit = lamps(chance.normal(0, 10, (2, 300)))
     seen = (chance.random((60, 300)) < 0.8).astype(np.float32)
     noise = chance.normal(0, 0.5, (60, 300)).astype(np.float32)
     samples = light.Samples(faces, (lit(faces) + noise) * seen, seen)
-    group = light.fit(samples, measure, 10, lambda text: None, "test")
+    group = light.fit(samples, MEASURE, 10, lambda text: None, "test")
     others = np.zeros((50, 55))
     others[:, :2] = 0.1 + 0.8 * chance.random((50, 2))
     wrong = group.coefficients(others) @ group.components - lit(others)
@@ -71,18 +76,12 @@ def test_what_few_shots_show_is_learnt_from_those_that_show_it() -> None:
     chance = np.random.default_rng(3)
     faces = np.zeros((90, 55))
     faces[:, :2] = chance.random((90, 2))
-    pattern = chance.normal(0, 10, (2, 40))
-
-    def lit(some: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sin(2 * some[:, :1]) * pattern[0] + some[:, 1:2] ** 2 * pattern[1], np.float32)
-
-    measure = np.zeros((2, 55))
-    measure[0, 0] = measure[1, 1] = 3.0
+    lit = lamps(chance.normal(0, 10, (2, 40)))
     hidden = faces[:, :1] < 0.6  # most shots hide all of it
     seen = np.where(hidden, 0, chance.uniform(0.2, 1, (90, 40))).astype(np.float32)
     noise = (chance.normal(0, 0.3, (90, 40)) / np.sqrt(np.maximum(seen, 0.1))).astype(np.float32)
     samples = light.Samples(faces, np.where(seen > 0, lit(faces) + noise, 99).astype(np.float32), seen)
-    group = light.fit_hidden(samples, measure, 10, lambda text: None, "test")
+    group = light.fit_hidden(samples, MEASURE, 10, lambda text: None, "test")
     others = np.zeros((50, 55))
     others[:, :2] = (0.65, 0.1) + (0.3, 0.8) * chance.random((50, 2))
     wrong = group.coefficients(others) @ group.components - lit(others)

@@ -18,9 +18,9 @@ import uvicorn
 import websockets
 
 from streaming.cli import main
-from streaming.gateway import NOWHERE, House, create_app
+from streaming.gateway import House, create_app
 from streaming.models.store import Store
-from streaming.network import Network, ice_servers
+from streaming.network import LOCAL, Network, ice_servers
 from streaming.serve import MAX_WEBSOCKET_MESSAGE
 from streaming.whep_http import MAX_OFFER
 from tests.streaming.settings import room_file
@@ -29,7 +29,7 @@ ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path, network: Network = NOWHERE) -> AsyncIterator[tuple[str, House]]:
+async def gateway(tmp_path: Path, network: Network = LOCAL) -> AsyncIterator[tuple[str, House]]:
     house = House.open([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
     config = uvicorn.Config(
         create_app(house),

@@ -4,8 +4,9 @@ import pytest
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unwrap_rtx
 
+from avatar.clock import VIDEO_CLOCK_RATE
 from streaming.packets import Packet
-from streaming.rtp import HISTORY, VIDEO_RATE, Epoch, Extensions, Payloads, RtpStream, cut, ntp
+from streaming.rtp import HISTORY, Epoch, Extensions, Payloads, RtpStream, cut, ntp
 
 PROBE = 0xABCDEF
 
@@ -28,7 +29,13 @@ def extensions() -> Extensions:
 
 def stream(*, origin: int = 0, sequence: int = 0, rtx: tuple[int, int] | None = (98, 7)) -> RtpStream:
     return RtpStream(
-        ssrc=5, payload_type=97, rate=VIDEO_RATE, rtx=rtx, extensions=extensions(), origin=origin, sequence=sequence
+        ssrc=5,
+        payload_type=97,
+        rate=VIDEO_CLOCK_RATE,
+        rtx=rtx,
+        extensions=extensions(),
+        origin=origin,
+        sequence=sequence,
     )
 
 
@@ -101,7 +108,7 @@ def test_pictures_are_cut_as_aiortc_reads_them_and_sound_is_not() -> None:
 
 
 def test_no_agreed_extension_is_no_extension() -> None:
-    one = RtpStream(ssrc=5, payload_type=97, rate=VIDEO_RATE, rtx=None, extensions=Extensions.of(0, b"", b"abc"))
+    one = RtpStream(ssrc=5, payload_type=97, rate=VIDEO_CLOCK_RATE, rtx=None, extensions=Extensions.of(0, b"", b"abc"))
     (data,) = one.send(picture(0, b"ab"), 0)
     assert len(data) == 12 + 2
     assert data[0] == 0x80
