@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from streaming.on_air import OnAir
+from streaming.packets import LIGHT
 from streaming.whep import Viewer
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_PLAIN_0_0_4
@@ -25,6 +26,7 @@ _COUNTERS: Final = {
     "ticks": "Ticks walked",
     "skipped_ticks": "Ticks without a picture",
     "encoded_pictures": "Pictures encoded, once for all viewers",
+    "light_pictures": "Pictures of the lighter rendition encoded, while somebody needs it",
     "dropped_packets": "Packets the gateway did not take in time",
     "stage_cpu_seconds": "Processor time of the stage",
     "stage_restarts": "Times the stage was started again",
@@ -34,12 +36,14 @@ _OF_VIEWERS: Final = {
     "viewer_queue_pictures": "Pictures that wait for a viewer",
     "viewer_round_trip_seconds": "Round trip to a viewer",
     "viewer_loss_ratio": "Share of packets lost on the way to a viewer, last report",
+    "viewer_light": "1 while a viewer is sent the lighter rendition",
 }
 _COUNTED_OF_VIEWERS: Final = {
     "viewer_sent_bytes": "RTP payload sent to a viewer, picture and sound",
     "viewer_dropped_pictures": "Pictures a viewer was not sent because they did not take them in time",
     "viewer_packets_again": "Packets sent to a viewer again",
     "viewer_picture_losses": "Times a viewer asked for a key frame",
+    "viewer_switches": "Changes of a viewer to another rendition",
 }
 
 
@@ -61,6 +65,7 @@ def _measure(room: OnAir) -> dict[str, float]:
             "ticks": report.tick,
             "skipped_ticks": report.skipped,
             "encoded_pictures": report.encoded,
+            "light_pictures": report.light,
             "dropped_packets": report.dropped,
             "stage_cpu_seconds": report.cpu_s,
         }
@@ -77,6 +82,8 @@ def of_viewer(seat: Viewer) -> dict[str, float]:
         "viewer_dropped_pictures": float(seat.subscription.dropped),
         "viewer_packets_again": float(sum(kind.again for kind in kinds)),
         "viewer_picture_losses": float(video.picture_losses),
+        "viewer_light": float(seat.subscription.encoding in LIGHT),
+        "viewer_switches": float(seat.subscription.switches),
     }
     if video.round_trip_s is not None:
         measured["viewer_round_trip_seconds"] = video.round_trip_s

@@ -25,7 +25,7 @@ from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing.microphone import Utterance
 from streaming.network import LOCAL, Network
-from streaming.packets import Packet
+from streaming.packets import Encoding, Packet
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
 from streaming.stage_process import StageProcess
@@ -89,7 +89,7 @@ class OnAir:
         width, height = (int(side) for side in settings.picture.split("x"))
         config = stage.StageConfig(settings.host.pack, width, height, settings.host.background)
         self.stage = StageProcess(config, self._hear_stage, self._lost_stage)
-        self.fanout = Fanout(self._want_key)
+        self.fanout = Fanout(self._want_key, self._lighten)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.report: stage.Report | None = None
         self._seats: dict[str, Seat] = {}
@@ -333,10 +333,14 @@ class OnAir:
                 self.report = told
             case stage.Ready():
                 self.stage.tell(stage.Attend(self.core.state))
+                self._lighten(self.fanout.light)
                 log.info("%s is on air", self.settings.id)
 
-    def _want_key(self) -> None:
-        self.stage.tell(stage.KeyFrame())
+    def _want_key(self, encoding: Encoding) -> None:
+        self.stage.tell(stage.KeyFrame(encoding))
+
+    def _lighten(self, encodings: frozenset[Encoding]) -> None:
+        self.stage.tell(stage.Lighten(encodings))
 
     def _lost_stage(self) -> None:
         self._perform(self.core.speech_lost(time.time()))

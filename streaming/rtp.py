@@ -8,12 +8,14 @@ import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from aiortc.codecs.h264 import H264Encoder
+from aiortc.codecs.vpx import Vp8Encoder
 
-from avatar.clock import SAMPLE_RATE
-from streaming.packets import Packet
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
+from streaming.encoders import LIGHT_EVERY
+from streaming.packets import Encoding, Kind, Packet, kind_of
 
 HISTORY: Final = 1024
 """Packets kept for retransmission, a power of two: more than 2 s of 3 Mbit/s."""
@@ -29,19 +31,28 @@ _NTP_EPOCH: Final = 2_208_988_800
 class Payloads:
     """A packet as all viewers are sent it."""
 
-    kind: Literal["video", "audio"]
+    encoding: Encoding
     pts: int
     """As :attr:`streaming.packets.Packet.pts`."""
     key: bool
     parts: tuple[bytes, ...]
 
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.encoding)
+
 
 def cut(packet: Packet) -> Payloads:
-    """Split H.264 as RFC 6184 has it (STAP-A and FU-A), an Opus packet not at all (RFC 7587)."""
-    if packet.kind == "video":
-        units = H264Encoder._split_bitstream(packet.data)
-        return Payloads("video", packet.pts, packet.key, tuple(H264Encoder._packetize(units)))
-    return Payloads("audio", packet.pts, packet.key, (packet.data,))
+    """Split H.264 as RFC 6184 has it (STAP-A and FU-A), VP8 as RFC 7741, an Opus packet not at all (RFC 7587)."""
+    match packet.encoding:
+        case "h264" | "h264-light":
+            parts = H264Encoder._packetize(H264Encoder._split_bitstream(packet.data))
+        case "vp8-light":
+            picture_id = packet.pts // SAMPLES_PER_TICK // LIGHT_EVERY & 0x7FFF
+            parts = Vp8Encoder._packetize(packet.data, picture_id)
+        case _:
+            parts = [packet.data]
+    return Payloads(packet.encoding, packet.pts, packet.key, tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)

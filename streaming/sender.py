@@ -6,6 +6,8 @@ tests/streaming/test_whep.py.
 """
 
 import asyncio
+import contextlib
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +16,19 @@ from typing import Any, Final, cast
 from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtp import HeaderExtensions
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    AnyRtcpPacket,
+    HeaderExtensions,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpSrPacket,
+    unpack_remb_fci,
+)
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, VIDEO_CLOCK_RATE
 from streaming.fanout import Subscription
+from streaming.packets import Encoding, Kind
 from streaming.rtp import Epoch, Extensions, RtpStream, ntp
 
 BURST: Final = 16
@@ -55,20 +66,31 @@ class Health:
     """None until the viewer has reported."""
     loss: float | None
     """Share of packets lost before the last report."""
+    estimate: int | None
+    """Bits a second that the network carries, as the viewer has it (REMB)."""
 
 
 class RoomSender:
     """Sends one kind of what a viewer subscribes to."""
 
     def __init__(
-        self, sender: RTCRtpSender, subscription: Subscription, epoch: Epoch, want_key: Callable[[], None]
+        self, sender: RTCRtpSender, subscription: Subscription, epoch: Epoch, want_key: Callable[[Encoding], None]
     ) -> None:
         self._sender, self._subscription, self._epoch = sender, subscription, epoch
+        self.on_report: Callable[[], None] = lambda: None
+        """Called whenever the viewer has said how they fare."""
+        self._estimate: int | None = None
+        self._heard = sender._handle_rtcp_packet
         self._stream: RtpStream | None = None
         self.clock: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         """(RTP timestamp, tick) of the first that was sent."""
         self._want_key, self._picture_losses = want_key, 0
-        for name, mine in (("_run_rtp", self._run), ("_retransmit", self._again), ("_send_keyframe", self._lost)):
+        for name, mine in (
+            ("_run_rtp", self._run),
+            ("_retransmit", self._again),
+            ("_send_keyframe", self._lost),
+            ("_handle_rtcp_packet", self._hear),
+        ):
             setattr(sender, name, mine)
 
     @property
@@ -81,7 +103,7 @@ class RoomSender:
         try:
             stream = self._stream = self._begin(codec)
             while True:
-                payloads = await self._subscription.get(self._sender.kind)
+                payloads = await self._subscription.get(cast(Kind, self._sender.kind))
                 for k, data in enumerate(stream.send(payloads, time.time())):
                     if k and k % BURST == 0:
                         await asyncio.sleep(PAUSE_S)
@@ -122,7 +144,15 @@ class RoomSender:
 
     def _lost(self) -> None:
         self._picture_losses += 1
-        self._want_key()
+        self._want_key(self._subscription.encoding)
+
+    async def _hear(self, packet: AnyRtcpPacket) -> None:
+        await self._heard(packet)
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            with contextlib.suppress(ValueError, struct.error):  # others' application messages
+                self._estimate, _ = unpack_remb_fci(packet.fci)
+        elif isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            self.on_report()
 
     @property
     def health(self) -> Health:
@@ -134,6 +164,7 @@ class RoomSender:
             picture_losses=self._picture_losses,
             round_trip_s=self._its("rtt"),
             loss=report.fractionLost / 256 if report else None,  # 8-bit fixed point (RFC 3550, section 6.4.1)
+            estimate=self._estimate,
         )
 
     def _its(self, name: str) -> Any:

@@ -20,12 +20,11 @@ from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
-from streaming import playout
-from streaming.encoders import H264Encoder, OpusEncoder
+from streaming import encoders, playout
 from streaming.errors import StageError
 from streaming.label import Label
 from streaming.pacer import Pacer
-from streaming.packets import Packet
+from streaming.packets import Encoding, Packet
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +42,10 @@ class StageConfig:
     depth: int = 4
     """Ticks between a tick's time and its release: what a key frame may take (50 ms) without being late."""
     preset: str = "superfast"
+    """x264's."""
+    maker: encoders.Maker = "auto"
+    aac: bool = False
+    """Sound in AAC as well."""
 
 
 # What the gateway tells the stage.
@@ -69,10 +72,17 @@ class Attend:
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    pass
+    encoding: Encoding = "h264"
 
 
-Command = Say | Finish | Hush | Attend | KeyFrame
+@dataclass(frozen=True, slots=True)
+class Lighten:
+    """In what the lighter rendition is encoded from now on; in nothing at the start."""
+
+    encodings: frozenset[Encoding]
+
+
+Command = Say | Finish | Hush | Attend | KeyFrame | Lighten
 
 
 # What the stage tells the gateway, beside packets and the playout's events.
@@ -98,7 +108,9 @@ class Report:
     resynced: int
     dropped: int
     encoded: int
-    """Pictures: as many as ticks with a picture, whoever watches."""
+    """Pictures: as many as ticks with a picture, whoever watches;"""
+    light: int
+    """and those of the lighter rendition."""
     cpu_s: float
     """Processor seconds this process has used,"""
     draw_cpu_s: float
@@ -128,23 +140,26 @@ class Stage:
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._video = H264Encoder(config.width, config.height, preset=config.preset)
+        self._video = encoders.h264(config.width, config.height, preset=config.preset, maker=config.maker)
+        self._lighter = encoders.Lighter(config.width, config.height, config.preset)
+        self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
         for _ in range(config.depth + 1):
             picture = Picture(config.width, config.height)
             self._renderer.prepare(picture)
             self._label.stamp(picture)
             self._free.put(picture)
-        self._drawn: queue.SimpleQueue[tuple[int, Picture, bool] | None] = queue.SimpleQueue()
+        self._drawn: queue.SimpleQueue[tuple[int, Picture, set[Encoding]] | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
         self._sound = playout.Held(max(1, config.depth))
-        self._key_wanted = True
+        self._keys: set[Encoding] = {"h264"}
+        """Which are to make a key frame of the next picture."""
         self._dropped = 0
         self._draw_cpu_s = self._encode_cpu_s = 0.0
         self._draw_ms: deque[float] = deque()
         self._encode_ms: deque[float] = deque()
         self._out_ms: deque[float] = deque()
-        self._encoded_count = 0
+        self._encoded_count = self._light_count = 0
         tell(Ready(self._renderer.mouth_box))
 
     def command(self, command: Command | None) -> None:
@@ -153,7 +168,10 @@ class Stage:
 
     def run(self) -> None:
         pacer = Pacer(*self._begin(time.monotonic()))
-        self._audio = OpusEncoder(pacer.first * SAMPLES_PER_TICK)
+        first_sample = pacer.first * SAMPLES_PER_TICK
+        self._audio = [encoders.opus(first_sample)]
+        if self._config.aac:
+            self._audio.append(encoders.aac(first_sample))
         encoder = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
         encoder.start()
         try:
@@ -202,8 +220,10 @@ class Stage:
                     self._actor.hush(tick * SAMPLES_PER_TICK)
                 case Attend(mode):
                     self._actor.attend(mode)
-                case KeyFrame():
-                    self._key_wanted = True
+                case KeyFrame(encoding):
+                    self._keys.add(encoding)
+                case Lighten(encodings):
+                    self._light = encodings
 
     def _take_sound(self, tick: int) -> None:
         for event in self._playout.take(tick, self._sound.slot()):
@@ -222,15 +242,18 @@ class Stage:
         self._label.restamp(picture)
         self._draw_cpu_s += time.thread_time() - cpu
         self._draw_ms.append(1e3 * (time.perf_counter() - begin))
-        key, self._key_wanted = self._key_wanted, False
-        self._drawn.put((tick, picture, key))
+        keys, self._keys = self._keys, set()
+        self._drawn.put((tick, picture, keys))
         return True
 
     def _encode_all(self) -> None:
         while (drawn := self._drawn.get()) is not None:
-            tick, picture, key = drawn
+            tick, picture, keys = drawn
             begin, cpu = time.perf_counter(), time.thread_time()
-            self._encoded.append(self._video.encode(picture, tick, key=key))
+            self._encoded.append(self._video.encode(picture, tick, key="h264" in keys))
+            light = self._lighter.encode(picture, tick, self._light, keys)
+            self._encoded.extend(light)
+            self._light_count += len(light)
             self._encode_cpu_s += time.thread_time() - cpu
             self._encode_ms.append(1e3 * (time.perf_counter() - begin))
             self._encoded_count += 1
@@ -239,12 +262,14 @@ class Stage:
     def _release(self, pacer: Pacer) -> None:
         """Send what is due: sound and picture of ``depth`` ticks ago, and pictures that are late."""
         if self._sound.full:
-            for packet in self._audio.encode(self._sound.take()):
-                self._send(packet)
+            sound = self._sound.take()
+            for encoder in self._audio:
+                for packet in encoder.encode(sound):
+                    self._send(packet)
         due = (pacer.tick - self._config.depth) * SAMPLES_PER_TICK
         while self._encoded and self._encoded[0].pts <= due:
             packet = self._encoded.popleft()
-            if self._send(packet):
+            if self._send(packet) and packet.encoding == "h264":
                 late = time.monotonic() - pacer.due(packet.pts // SAMPLES_PER_TICK)
                 self._out_ms.append(1e3 * late)
 
@@ -252,7 +277,7 @@ class Stage:
         if self._tell(packet):
             return True
         self._dropped += 1
-        self._key_wanted = True
+        self._keys.add(packet.encoding)
         return False
 
     def _report(self, pacer: Pacer) -> None:
@@ -263,6 +288,7 @@ class Stage:
                 resynced=pacer.resynced,
                 dropped=self._dropped,
                 encoded=self._encoded_count,
+                light=self._light_count,
                 cpu_s=time.process_time(),
                 draw_cpu_s=self._draw_cpu_s,
                 encode_cpu_s=self._encode_cpu_s,

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,18 +25,16 @@ from aiortc.mediastreams import MediaStreamError
 from av.audio.frame import AudioFrame
 
 from streaming.encoders import H264_PROFILE_LEVEL_ID
-from streaming.errors import EverhostError
 from streaming.fanout import Fanout, Subscription
 from streaming.network import LOCAL, Network, announced
+from streaming.offer import Choice, OfferError, Rendition, choose
+from streaming.packets import Encoding
+from streaming.quality import Quality, Reception
 from streaming.sender import RoomSender, RoomTrack
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 20
-
-
-class OfferError(EverhostError):
-    """The offer cannot be answered; says what a player has to offer."""
 
 
 def _prepare_aiortc() -> None:
@@ -45,11 +44,9 @@ def _prepare_aiortc() -> None:
 
 
 _prepare_aiortc()
-_H264: Final = [
-    codec
-    for codec in aiortc.codecs.get_capabilities("video").codecs
-    if codec.parameters.get("profile-level-id") == H264_PROFILE_LEVEL_ID
-]
+_CODECS: Final = aiortc.codecs.get_capabilities("video").codecs
+_H264: Final = [codec for codec in _CODECS if codec.parameters.get("profile-level-id") == H264_PROFILE_LEVEL_ID]
+_VP8: Final = [codec for codec in _CODECS if codec.mimeType == "video/VP8"]
 _RTX: Final = [RTCRtpCodecCapability(mimeType="video/rtx", clockRate=90000)]
 
 
@@ -64,6 +61,7 @@ class Viewer:
     subscription: Subscription
     video: RoomSender
     audio: RoomSender | None
+    quality: Quality
     tasks: set["asyncio.Task[None]"]
 
 
@@ -93,37 +91,34 @@ class Whep:
     def __len__(self) -> int:
         return len(self._viewers)
 
-    async def answer(self, offer: str, viewer: str) -> tuple[str, str]:
+    async def answer(self, offer: str, viewer: str, rendition: Rendition = "auto") -> tuple[str, str]:
         """Answer an SDP offer: (the connection's id, the SDP answer). Raises :class:`OfferError`."""
+        choice = choose(offer, rendition)
         connection = RTCPeerConnection(self._configuration)
-        subscription = Subscription(self._fanout.want_key)
         try:
-            seat = await self._negotiate(connection, offer, viewer, subscription)
+            seat = await self._negotiate(connection, offer, viewer, choice)
         except BaseException:
             await connection.close()
             raise
         self._viewers[seat.id] = seat
         self._watch(seat)
-        sdp: str = connection.localDescription.sdp
+        sdp: str = connection.localDescription.sdp.replace(H264_PROFILE_LEVEL_ID, choice.profile_level_id)
         return seat.id, sdp if self._announce is None else announced(sdp, self._announce)
 
-    async def _negotiate(
-        self, connection: RTCPeerConnection, offer: str, viewer: str, subscription: Subscription
-    ) -> Viewer:
-        if "m=video" not in offer:
-            raise OfferError("the SDP offer has no video section; offer video to receive and, for sound, audio")
-        if "H264/90000" not in offer:
-            raise OfferError("this room sends H.264 (constrained baseline), which the SDP offer does not take")
+    async def _negotiate(self, connection: RTCPeerConnection, offer: str, viewer: str, choice: Choice) -> Viewer:
+        subscription = Subscription(self._fanout.want_key, choice.first)
         # The transceivers come first and carry their codec preferences, or aiortc would answer with VP8.
         picture = connection.addTransceiver(RoomTrack("video"), direction="sendonly")
-        picture.setCodecPreferences(_H264 + _RTX)
+        picture.setCodecPreferences((_VP8 if choice.first == "vp8-light" else _H264) + _RTX)
         video = self._sender(picture, subscription)
         audio = None
-        if "m=audio" in offer:  # a wall without loudspeakers may offer none
+        if choice.sound:
             sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
             audio = self._sender(sound, subscription)
         tasks: set[asyncio.Task[None]] = set()
-        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, tasks)
+        seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, Quality(), tasks)
+        if (light := choice.light) is not None:
+            video.on_report = lambda: self._look(seat, light)
 
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -140,6 +135,20 @@ class Whep:
 
     def _sender(self, transceiver: RTCRtpTransceiver, subscription: Subscription) -> RoomSender:
         return RoomSender(transceiver.sender, subscription, self._fanout.epoch, self._fanout.want_key)
+
+    def _look(self, seat: Viewer, light: Encoding) -> None:
+        """How a viewer fares has been heard: whether another rendition is better for them."""
+        health = seat.video.health
+        seen = Reception(
+            octets=health.octets,
+            loss=health.loss or 0.0,
+            estimate=health.estimate,
+            dropped=seat.subscription.dropped,
+            picture_losses=health.picture_losses,
+        )
+        if seat.quality.look(time.monotonic(), seen):
+            log.info("viewer %s is sent the %s picture", seat.viewer, "lighter" if seat.quality.light else "full")
+            self._fanout.switch(seat.subscription, light if seat.quality.light else "h264")
 
     def _watch(self, seat: Viewer) -> None:
         connected = asyncio.Event()

@@ -3,12 +3,13 @@
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast, get_args
 
 from aiortc import RTCIceServer
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from streaming.whep import OfferError, Whep
+from streaming.offer import OfferError, Rendition
+from streaming.whep import Whep
 
 SDP: Final = "application/sdp"
 MAX_OFFER: Final = 65_536
@@ -59,8 +60,10 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
         return answered(Response(status_code=204, headers=PREFLIGHT))
 
     @app.post("/rooms/{room}/whep", status_code=201)
-    async def begin(room: str, request: Request, viewer: str | None = None) -> Response:
+    async def begin(room: str, request: Request, viewer: str | None = None, rendition: str = "auto") -> Response:
         found = find(room)
+        if rendition not in get_args(Rendition):
+            raise HTTPException(400, f"rendition is one of {', '.join(get_args(Rendition))}, not {rendition!r}")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
             raise HTTPException(415, f"send the SDP offer as Content-Type: {SDP}", {"Accept-Post": SDP})
         body = await _body(request)
@@ -68,7 +71,9 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
             offer = body.decode()
         except UnicodeDecodeError:
             raise OfferError("the SDP offer is not text") from None
-        connection, answer = await found.whep.answer(offer, viewer or secrets.token_urlsafe(12))
+        connection, answer = await found.whep.answer(
+            offer, viewer or secrets.token_urlsafe(12), cast(Rendition, rendition)
+        )
         return answered(Response(answer, 201, {"Location": f"/rooms/{room}/whep/{connection}"}, media_type=SDP))
 
     @app.delete("/rooms/{room}/whep/{connection}")

@@ -30,8 +30,8 @@ from avatar.speech import SpeechChunk
 from streaming import playout
 from streaming.errors import StageError
 from streaming.fanout import Fanout
-from streaming.packets import Packet
-from streaming.stage import Attend, Finish, Hush, KeyFrame, Ready, Report, Say, StageConfig, Told
+from streaming.packets import Encoding, Packet
+from streaming.stage import Attend, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
 from streaming.whep import Whep
 from streaming.whep_http import add_whep
@@ -70,14 +70,17 @@ class Measure:
 class Origin:
     def __init__(self, config: StageConfig, talk: list[SpeechChunk]) -> None:
         self._talk = talk
-        self.fanout = Fanout(self._want_key)
+        self.fanout = Fanout(self._want_key, self._lighten)
         self.whep = Whep(self.fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None)
         self.stage = StageProcess(config, self._hear, lambda: None)
         self.report: Report | None = None
         self._talking = True
 
-    def _want_key(self) -> None:
-        self.stage.tell(KeyFrame())
+    def _want_key(self, encoding: Encoding) -> None:
+        self.stage.tell(KeyFrame(encoding))
+
+    def _lighten(self, encodings: frozenset[Encoding]) -> None:
+        self.stage.tell(Lighten(encodings))
 
     def _hear(self, told: Told) -> None:
         match told:

@@ -19,8 +19,8 @@ from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
+from streaming import encoders
 from streaming.bench.origin import speech
-from streaming.encoders import H264Encoder
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.playout import Ended
@@ -84,7 +84,7 @@ def run(host: str, seconds: int, size: str, preset: str) -> Cost:
         raise StageError(f"--size is WIDTHxHEIGHT, 1920x1080 or 1080x1920, not {size!r}")
     width, height = (int(side) for side in size.split("x"))
     chunks = speech()
-    config = StageConfig(host, width, height, seed=SEED, preset=preset)
+    config = StageConfig(host, width, height, seed=SEED, preset=preset, maker="x264")
     aired = _air(config, chunks, seconds)
     (begun, first), (ended, last) = aired.reports[0], aired.reports[-1]
     counted = [report for _, report in aired.reports[1:]]
@@ -189,7 +189,7 @@ def _bare(config: StageConfig, chunks: Sequence[SpeechChunk], ticks: int) -> flo
     renderer = load_host(config.host, config.width, config.height)
     picture = Picture(config.width, config.height)
     renderer.prepare(picture)
-    encoder = H264Encoder(config.width, config.height, preset=config.preset)
+    encoder = encoders.h264(config.width, config.height, preset=config.preset, maker="x264")
     spent = 0.0
     for tick in range(ticks):
         renderer.draw(frames[tick % len(frames)], picture)

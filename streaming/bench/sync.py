@@ -175,7 +175,7 @@ async def _offsets(host: str, seconds: int, late_sound: int, late_flash: int) ->
 @asynccontextmanager
 async def _on_air(host: str, late_sound: int, late_flash: int) -> AsyncIterator[Whep]:
     loop = asyncio.get_running_loop()
-    fanout = Fanout(lambda: stage.command(KeyFrame()))
+    fanout = Fanout(lambda encoding: stage.command(KeyFrame(encoding)), lambda encodings: None)
     whep = Whep(fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None)
 
     def tell(told: Told) -> bool:

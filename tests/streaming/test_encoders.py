@@ -1,16 +1,19 @@
 """Both encoders against FFmpeg's decoders: what goes in comes out, in the format that players are promised."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from avatar.picture import Picture
-from streaming.encoders import H264_PROFILE_LEVEL_ID, H264Encoder, OpusEncoder
-from streaming.packets import Packet
+from streaming import encoders
+from streaming.encoders import H264_PROFILE_LEVEL_ID
+from streaming.packets import Encoding, Packet
 
 SPS, PPS, IDR, SLICE = 7, 8, 5, 1
 SIZE = (320, 192)
@@ -41,7 +44,7 @@ def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
 
 
 def test_h264_is_what_the_answer_promises_and_shows_the_picture() -> None:
-    encoder, decoder = H264Encoder(*SIZE), av.CodecContext.create("h264", "r")
+    encoder, decoder = encoders.h264(*SIZE), av.CodecContext.create("h264", "r")
     shown = list(pictures(24))
     packets = [encoder.encode(picture, 100 + n, key=n in (0, 10)) for n, picture in enumerate(shown)]
     assert [packet.pts for packet in packets] == [(100 + n) * SAMPLES_PER_TICK for n in range(24)]
@@ -64,7 +67,7 @@ def test_h264_is_what_the_answer_promises_and_shows_the_picture() -> None:
 
 
 def test_whoever_joins_at_a_key_frame_sees_the_picture() -> None:
-    encoder, decoder = H264Encoder(*SIZE), av.CodecContext.create("h264", "r")
+    encoder, decoder = encoders.h264(*SIZE), av.CodecContext.create("h264", "r")
     shown = list(pictures(16))
     packets = [encoder.encode(picture, n, key=n in (0, 10)) for n, picture in enumerate(shown)]
     frames = [frame for packet in packets[10:] for frame in decoder.decode(av.Packet(packet.data))]
@@ -82,7 +85,7 @@ def decoded(packets: list[Packet]) -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("first", [0, 48_000_000])
 def test_opus_says_when_each_sample_is_heard(first: int) -> None:
-    encoder = OpusEncoder(first)
+    encoder = encoders.opus(first)
     pcm = np.zeros(48 * SAMPLES_PER_TICK, np.float32)
     onset = 20_000
     t = np.arange(len(pcm) - onset) / SAMPLE_RATE
@@ -101,9 +104,62 @@ def test_opus_says_when_each_sample_is_heard(first: int) -> None:
 
 
 def test_sound_out_of_range_is_clipped_and_not_wrapped() -> None:
-    encoder = OpusEncoder()
+    encoder = encoders.opus()
     loud = (4 * np.sin(2 * np.pi * 200 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
     sound = decoded(encoder.encode(loud))
     scale = 32768 if np.abs(sound).max() > 2 else 1
     body = sound[2000:] / scale
     assert np.abs(np.diff(body)).max() < 0.6  # a wrapped sample would jump by 2
+
+
+@pytest.mark.parametrize(("encoding", "decoder"), [("h264-light", "h264"), ("vp8-light", "vp8")])
+def test_the_lighter_rendition_is_half_as_large_and_frequent(encoding: Encoding, decoder: str) -> None:
+    lighter, codec = encoders.Lighter(*SIZE), av.CodecContext.create(decoder, "r")
+    wanted: frozenset[Encoding] = frozenset({encoding})
+    shown, packets = list(pictures(48)), []
+    for tick, picture in enumerate(shown):
+        packets += lighter.encode(picture, tick, wanted, {encoding} if tick == 21 else set())
+    assert [packet.pts for packet in packets] == [tick * SAMPLES_PER_TICK for tick in range(0, 48, 2)]
+    # Asked for at a tick that has none, the key frame is that of the next picture.
+    assert [packet.pts // SAMPLES_PER_TICK for packet in packets if packet.key] == [0, 22]
+    assert {packet.encoding for packet in packets} == {encoding}
+    frames = [frame for packet in packets[11:] for frame in codec.decode(av.Packet(packet.data))] + codec.decode(None)
+    assert len(frames) == 13
+    assert (frames[0].width, frames[0].height) == (SIZE[0] // 2, SIZE[1] // 2)
+    expected = cv2.resize(shown[46].y, (SIZE[0] // 2, SIZE[1] // 2), interpolation=cv2.INTER_AREA)
+    assert psnr(frames[-1].to_ndarray(format="yuv420p")[: SIZE[1] // 2], expected) > 33
+
+
+def test_a_lighter_rendition_that_nobody_wants_is_not_made_and_begins_again_with_a_key_frame() -> None:
+    lighter, (picture,) = encoders.Lighter(*SIZE), pictures(1)
+    both: frozenset[Encoding] = frozenset({"h264-light", "vp8-light"})
+    assert {packet.encoding for packet in lighter.encode(picture, 0, both, set())} == both
+    assert lighter.encode(picture, 2, frozenset(), set()) == []
+    (packet,) = lighter.encode(picture, 4, frozenset({"h264-light"}), set())
+    assert packet.key
+    (sps,) = (unit for unit in units(packet.data) if unit[0] & 31 == SPS)
+    assert sps[3] == int(encoders.LIGHT_PROFILE_LEVEL_ID[4:], 16)
+
+
+def test_aac_says_when_each_sample_is_heard() -> None:
+    first, onset = 48_000_000, 20_000
+    encoder, pcm = encoders.aac(first), np.zeros(48 * SAMPLES_PER_TICK, np.float32)
+    pcm[onset:] = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(len(pcm) - onset) / SAMPLE_RATE)
+    packets = [p for tick in pcm.reshape(-1, SAMPLES_PER_TICK) for p in encoder.encode(tick)]
+    assert set(np.diff([p.pts for p in packets])) == {1024}
+    decoder = av.CodecContext.create("aac", "r")
+    decoder.extradata = bytes.fromhex("1188")  # AAC-LC, 48 kHz, mono (ISO 14496-3, 1.6.2.1)
+    sound = np.concatenate([f.to_ndarray()[0] for p in packets for f in decoder.decode(av.Packet(p.data))])
+    begins = int(np.argmax(np.abs(sound) > 0.25 * np.abs(sound).max()))
+    assert packets[0].pts + begins == pytest.approx(first + onset, abs=240)  # 5 ms: AAC smears an onset
+
+
+def test_without_a_gpu_x264_encodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert encoders.h264(*SIZE, maker="x264").name == "libx264"
+    if encoders.GPU.exists():
+        pytest.skip("there is a GPU")
+    assert encoders.h264(*SIZE).name == "libx264"
+    with pytest.raises(av.FFmpegError):
+        encoders.h264(*SIZE, maker="nvenc")
+    monkeypatch.setattr(encoders, "GPU", tmp_path)  # one that does not encode
+    assert encoders.h264(*SIZE).name == "libx264"

@@ -128,7 +128,7 @@ async def test_unknown_rooms_name_those_there_are(tmp_path: Path) -> None:
         (b"v=0\r\n", "application/sdp", 400, "no video section"),
         (b"hello", "application/sdp", 400, "no video section"),
         (b"\xff\xfe\xfd", "application/sdp", 400, "not text"),
-        (b"v=0\r\nm=video 9 X 96\r\na=rtpmap:96 H264/90000\r\n", "application/sdp", 400, "cannot be understood"),
+        (b"v=0\r\nm=video 9 X 96\r\na=rtpmap:96 H264/90000\r\n", "application/sdp", 400, "packetization-mode=1"),
         (b"v=0\r\n", "application/json", 415, "application/sdp"),
         (b"x" * (MAX_OFFER + 1), "application/sdp", 413, "bytes at most"),
     ],

@@ -2,6 +2,7 @@ import struct
 
 import pytest
 from aiortc.codecs.h264 import H264Encoder
+from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unwrap_rtx
 
 from avatar.clock import VIDEO_CLOCK_RATE
@@ -12,7 +13,7 @@ PROBE = 0xABCDEF
 
 
 def picture(tick: int, *parts: bytes, key: bool = False) -> Payloads:
-    return Payloads("video", tick * 1000, key, parts or (b"x",))
+    return Payloads("h264", tick * 1000, key, parts or (b"x",))
 
 
 def header_map() -> HeaderExtensionsMap:
@@ -98,12 +99,12 @@ def test_without_rtx_the_packet_itself_comes_again() -> None:
 def test_pictures_are_cut_as_aiortc_reads_them_and_sound_is_not() -> None:
     units = [b"\x67" + b"s" * 20, b"\x68" + b"p" * 5, b"\x65" + bytes(range(1, 256)) * 20]
     data = b"".join(b"\0\0\0\1" + unit for unit in units)
-    cut_once = cut(Packet("video", 1000, True, data))
+    cut_once = cut(Packet("h264", 1000, True, data))
     assert list(cut_once.parts) == H264Encoder._packetize(iter(units))
     assert len(cut_once.parts) > 4
     assert max(map(len, cut_once.parts)) <= 1300
-    assert cut(Packet("audio", -312, True, b"opus")).parts == (b"opus",)
-    sound = RtpPacket.parse(next(stream().send(cut(Packet("audio", 0, True, b"opus")), 0)))
+    assert cut(Packet("opus", -312, True, b"opus")).parts == (b"opus",)
+    sound = RtpPacket.parse(next(stream().send(cut(Packet("opus", 0, True, b"opus")), 0)))
     assert sound.marker == 0
 
 
@@ -134,3 +135,13 @@ def test_the_epoch_follows_a_clock_that_drifts() -> None:
     for tick in range(48 * 3600):
         epoch.see(tick * 1000, tick / 48 * (1 + drift))
     assert epoch.of(48_000 * 3600) == pytest.approx(3600 * (1 + drift), abs=0.002)
+
+
+def test_vp8_is_cut_as_aiortc_reads_it_and_numbers_its_pictures() -> None:
+    data = bytes(range(256)) * 20
+    for tick, number in ((0, 0), (2, 1), (65536 * 2, 0)):  # 15 bits (RFC 7741, section 4.2)
+        parts = cut(Packet("vp8-light", tick * 1000, True, data)).parts
+        described = [VpxPayloadDescriptor.parse(part) for part in parts]
+        assert {descriptor.picture_id for descriptor, _ in described} == {number}
+        assert [descriptor.partition_start for descriptor, _ in described] == [1] + [0] * (len(parts) - 1)
+        assert b"".join(payload for _, payload in described) == data

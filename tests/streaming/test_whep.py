@@ -1,7 +1,7 @@
 """WHEP against a real aiortc player; what the module rests on inside aiortc is pinned here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -12,11 +12,12 @@ from av.video.frame import VideoFrame
 
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
-from streaming import metrics, rtp
+from streaming import encoders, metrics, quality, rtp
 from streaming.bench.network import without_candidates
-from streaming.encoders import H264Encoder, OpusEncoder
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
-from streaming.whep import OfferError, Whep
+from streaming.offer import OfferError
+from streaming.packets import Encoding
+from streaming.whep import Whep
 
 WIDTH, HEIGHT = 320, 180
 
@@ -27,24 +28,31 @@ class Source:
     pace = SECONDS_PER_TICK / 2
 
     def __init__(self) -> None:
-        self.fanout = Fanout(self.want_key)
+        self.fanout = Fanout(self.want_key, self.lighten)
         self.key_asked = 0
-        self._key = True
+        self._keys: set[Encoding] = {"h264"}
+        self.light: frozenset[Encoding] = frozenset()
+        self._lighter = encoders.Lighter(WIDTH, HEIGHT)
         self._picture = Picture(WIDTH, HEIGHT)
         self._picture.data[:] = 128
-        self._video = H264Encoder(WIDTH, HEIGHT)
-        self._audio = OpusEncoder()
+        self._video = encoders.h264(WIDTH, HEIGHT)
+        self._audio = encoders.opus()
 
-    def want_key(self) -> None:
+    def want_key(self, encoding: Encoding) -> None:
         self.key_asked += 1
-        self._key = True
+        self._keys.add(encoding)
+
+    def lighten(self, encodings: frozenset[Encoding]) -> None:
+        self.light = encodings
 
     async def run(self) -> None:
         tick = 0
         while True:
             self._picture.y[:] = 60 + tick % 100
-            key, self._key = self._key, False
-            self.fanout.send(self._video.encode(self._picture, tick, key=key))
+            keys, self._keys = self._keys, set()
+            self.fanout.send(self._video.encode(self._picture, tick, key="h264" in keys))
+            for packet in self._lighter.encode(self._picture, tick, self.light, keys):
+                self.fanout.send(packet)
             for packet in self._audio.encode(np.zeros(1000, np.float32)):
                 self.fanout.send(packet)
             tick += 1
@@ -66,13 +74,15 @@ async def on_air() -> AsyncIterator[tuple[Source, Whep, list[tuple[str, int, int
 
 
 @asynccontextmanager
-async def player(whep: Whep, viewer: str = "v1") -> AsyncIterator[tuple[RTCPeerConnection, MediaStreamTrack, str]]:
+async def player(
+    whep: Whep, viewer: str = "v1", change: Callable[[str], str] = lambda offer: offer
+) -> AsyncIterator[tuple[RTCPeerConnection, MediaStreamTrack, str]]:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         connection.addTransceiver("video", direction="recvonly")
         connection.addTransceiver("audio", direction="recvonly")
         await connection.setLocalDescription(await connection.createOffer())
-        name, answer = await whep.answer(connection.localDescription.sdp, viewer)
+        name, answer = await whep.answer(change(connection.localDescription.sdp), viewer)
         await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         tracks = {receiver.track.kind: receiver.track for receiver in connection.getReceivers()}
         yield connection, tracks["video"], name
@@ -251,12 +261,86 @@ async def test_a_broken_offer_is_refused_and_disturbs_nobody(offer: str, message
         assert len(whep) == 1
 
 
-async def test_a_player_without_h264_is_told_so() -> None:
+def only_vp8(sdp: str) -> str:
+    return sdp.replace("H264/90000", "X-NONE/90000")
+
+
+async def test_a_player_without_h264_gets_the_lighter_picture_in_vp8() -> None:
+    async with on_air() as (source, whep, joined), player(whep, change=only_vp8) as (connection, video, _):
+        frames = [await video.recv() for _ in range(30)]
+        assert "VP8/90000" in connection.remoteDescription.sdp
+        assert "H264" not in connection.remoteDescription.sdp
+        assert source.light == {"vp8-light"}
+        assert joined
+        for frame in frames:
+            assert isinstance(frame, VideoFrame)
+            assert (frame.width, frame.height) == (WIDTH // 2, HEIGHT // 2)
+        assert set(np.diff([frame.pts or 0 for frame in frames])) == {2 * 1875}
+    assert source.light == frozenset()
+
+
+async def test_a_player_of_a_low_level_gets_the_lighter_picture_at_that_level() -> None:
+    def strict(sdp: str) -> str:
+        return sdp.replace("level-asymmetry-allowed=1;", "").replace("42e02a", "42e01f")
+
+    async with on_air() as (_, whep, _), player(whep, change=strict) as (connection, video, _):
+        frame = await video.recv()
+        assert isinstance(frame, VideoFrame)
+        assert (frame.width, frame.height) == (WIDTH // 2, HEIGHT // 2)
+        assert "profile-level-id=42e01f" in connection.remoteDescription.sdp
+        assert "42e02a" not in connection.remoteDescription.sdp
+
+
+async def test_a_viewer_whose_packets_are_lost_is_sent_the_lighter_picture_and_the_other_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quality, "LOOK_S", 0.2)
+    monkeypatch.setattr(quality, "TRY_S", 2.0)
+    async with on_air() as (_, whep, _), player(whep) as (connection, video, name), player(whep) as (_, good, _):
+        (receiver,) = (r for r in connection.getReceivers() if r.track.kind == "video")
+        handle, count, losing = receiver._handle_rtp_packet, 0, True
+
+        async def lossy(packet: RtpPacket, arrival_time_ms: int) -> None:
+            nonlocal count
+            count += 1
+            if not losing or count % 4:
+                await handle(packet, arrival_time_ms)
+
+        receiver._handle_rtp_packet = lossy
+        receiver._send_rtcp_nack = _say_nothing
+        seat = whep._viewers[name]
+        async with asyncio.timeout(30):
+            await _wide(video, WIDTH)
+            while not seat.quality.light:
+                assert (await _next(good)).width == WIDTH
+            losing = False
+            await _wide(video, WIDTH // 2)
+            await _wide(video, WIDTH)
+        assert seat.subscription.switches >= 2
+        assert (await _next(good)).width == WIDTH
+
+
+async def _next(video: MediaStreamTrack) -> VideoFrame:
+    frame = await video.recv()
+    assert isinstance(frame, VideoFrame)
+    return frame
+
+
+async def _wide(video: MediaStreamTrack, width: int) -> None:
+    while (await _next(video)).width != width:
+        pass
+
+
+async def _say_nothing(*_: object) -> None:
+    pass
+
+
+async def test_a_player_that_takes_neither_codec_is_told_so() -> None:
     async with on_air() as (_, whep, _):
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         connection.addTransceiver("video", direction="recvonly")
         await connection.setLocalDescription(await connection.createOffer())
-        offer = connection.localDescription.sdp.replace("H264/90000", "AV1/90000")
+        offer = only_vp8(connection.localDescription.sdp).replace("VP8/90000", "AV1/90000")
         with pytest.raises(OfferError, match=r"H\.264"):
             await whep.answer(offer, "v1")
         await connection.close()

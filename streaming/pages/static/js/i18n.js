@@ -40,7 +40,7 @@ export const STRINGS = {
     "why.ice_failed": "网络无法传输音视频，可能被防火墙拦截。",
     "why.no_frames": "画面中断了。",
     "why.offline": "您的设备没有联网。",
-    "why.no_h264": "此浏览器不能播放 H.264 视频。请换用 Chrome、Edge、Safari，或在 Firefox 中启用 OpenH264；文字问答仍可使用。",
+    "why.no_codec": "此浏览器既不能播放 H.264 也不能播放 VP8 视频。请换用 Chrome、Edge、Safari 或 Firefox；文字问答仍可使用。",
     "why.no_webrtc": "此浏览器不支持 WebRTC，看不到画面；文字问答仍可使用。",
 
     "status.title": "主播正在准备",
@@ -179,7 +179,7 @@ export const STRINGS = {
     "why.ice_failed": "Sound and picture cannot get through this network. A firewall may be in the way.",
     "why.no_frames": "The picture stopped.",
     "why.offline": "Your device is offline.",
-    "why.no_h264": "This browser cannot play H.264 video. Please use Chrome, Edge or Safari, or enable OpenH264 in Firefox. Typed questions still work.",
+    "why.no_codec": "This browser can play neither H.264 nor VP8 video. Please use Chrome, Edge, Safari or Firefox. Typed questions still work.",
     "why.no_webrtc": "This browser has no WebRTC, so there is no picture. Typed questions still work.",
 
     "status.title": "The host is getting ready",

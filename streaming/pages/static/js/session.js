@@ -96,7 +96,8 @@ export class Session extends EventTarget {
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;
-    this.player.start(`/rooms/${this.room}/whep?viewer=${encodeURIComponent(this.viewer)}`, this.#iceServers);
+    const query = new URLSearchParams({ viewer: this.viewer, rendition: rendition() });
+    this.player.start(`/rooms/${this.room}/whep?${query}`, this.#iceServers);
   }
 
   #setHost(state) {
@@ -126,4 +127,11 @@ function idle() {
 /** The room this page is about, as it stands in the address. */
 export function roomOf(pathname) {
   return pathname.match(/^\/rooms\/([^/]+)/)?.[1] ?? "";
+}
+
+/** Which picture to ask for: what the page's address says, or the lighter one where the viewer saves data. */
+function rendition() {
+  const asked = new URLSearchParams(location.search).get("rendition");
+  if (["auto", "full", "light"].includes(asked)) return asked;
+  return navigator.connection?.saveData ? "light" : "auto";
 }

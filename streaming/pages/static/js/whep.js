@@ -18,7 +18,7 @@ export class WhepSession {
   stream = new MediaStream();
 
   constructor({ iceServers = [], microphone = null }) {
-    assertH264();
+    assertCodec();
     this.#peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#peer.addEventListener("track", (event) => this.stream.addTrack(event.track));
     this.#peer.addTransceiver("video", { direction: "recvonly" });
@@ -87,12 +87,13 @@ export class WhepSession {
   }
 }
 
-function assertH264() {
+/** H.264, or VP8 for the lighter picture. */
+function assertCodec() {
   if (!globalThis.RTCPeerConnection) throw new WhepError("no_webrtc", { fatal: true });
   const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
   // A browser that does not tell its codecs gets the benefit of the doubt.
-  if (codecs && !codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264")) {
-    throw new WhepError("no_h264", { fatal: true });
+  if (codecs && !codecs.some((codec) => ["video/h264", "video/vp8"].includes(codec.mimeType.toLowerCase()))) {
+    throw new WhepError("no_codec", { fatal: true });
   }
 }
 

@@ -1,0 +1,91 @@
+"""When a viewer is sent the lighter rendition, by a clock that the test turns."""
+
+from dataclasses import replace
+
+from streaming.quality import BAD_LOOKS, HELD_S, TRY_MOST_S, TRY_S, Quality, Reception
+
+FINE = Reception(octets=0, loss=0.0, estimate=None, dropped=0, picture_losses=0)
+RATE = 2_000_000
+"""Bits a second that are sent."""
+
+
+class Viewer:
+    def __init__(self) -> None:
+        self.quality = Quality()
+        self.now = 0.0
+        self.seen = FINE
+        self.changes: list[tuple[float, bool]] = []
+
+    def for_seconds(self, seconds: float, **how: float | int | None) -> None:
+        for _ in range(round(seconds)):
+            self.now += 1.0
+            self.seen = replace(self.seen, octets=self.seen.octets + RATE // 8, **how)  # type: ignore[arg-type]
+            if self.quality.look(self.now, self.seen):
+                self.changes.append((self.now, self.quality.light))
+
+
+def test_a_good_network_is_sent_the_full_picture() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(3600, loss=0.05, estimate=int(1.2 * RATE))
+    assert not viewer.changes
+
+
+def test_heavy_loss_brings_the_lighter_picture_after_three_looks_and_one_bad_look_does_not() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(5)
+    viewer.for_seconds(2, loss=0.2)
+    viewer.for_seconds(5, loss=0.0)
+    assert not viewer.changes
+    viewer.for_seconds(BAD_LOOKS, loss=0.2)
+    assert viewer.changes == [(viewer.now, True)]
+
+
+def test_a_full_network_is_seen_in_the_receivers_estimate_but_not_while_little_is_sent() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(5, estimate=RATE)
+    viewer.for_seconds(BAD_LOOKS, estimate=RATE // 2)
+    assert viewer.quality.light
+    still = Quality()
+    for second in range(20):  # a still picture: the estimate follows what is sent and says nothing
+        assert not still.look(float(second), replace(FINE, octets=second * 10_000, estimate=40_000))
+
+
+def test_who_took_no_pictures_for_a_second_gets_the_lighter_at_once() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(5)
+    viewer.for_seconds(1, dropped=48)
+    assert viewer.quality.light
+
+
+def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(5)
+    waits = []
+    for _ in range(6):
+        viewer.for_seconds(BAD_LOOKS, loss=0.3)
+        down = viewer.now
+        assert viewer.quality.light
+        while viewer.quality.light:
+            viewer.for_seconds(1, loss=0.0)
+        waits.append(viewer.now - down)
+    assert waits == [TRY_S, 2 * TRY_S, 4 * TRY_S, 8 * TRY_S, TRY_MOST_S, TRY_MOST_S]
+    viewer.for_seconds(HELD_S + 2)
+    viewer.for_seconds(BAD_LOOKS, loss=0.3)
+    down = viewer.now
+    while viewer.quality.light:
+        viewer.for_seconds(1, loss=0.0)
+    assert viewer.now - down == TRY_S
+
+
+def test_nothing_is_tried_while_even_the_lighter_picture_suffers() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(1)
+    viewer.for_seconds(300, loss=0.3)
+    assert viewer.changes == [(1 + BAD_LOOKS, True)]
+
+
+def test_reports_that_follow_one_another_quickly_are_one_look() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(2)
+    for k in range(10):
+        assert not viewer.quality.look(viewer.now + 0.05 * k, replace(viewer.seen, loss=0.5))
