@@ -18,7 +18,7 @@ run: .venv/.installed
 	$(BIN)/everhost serve $(ROOM) --port $(PORT)
 
 test: .venv/.dev lint
-	./.ci/packages chromium chromium-driver coturn
+	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp
 	command -v node >/dev/null || ./.ci/packages nodejs
 	$(BIN)/python -m pytest
 

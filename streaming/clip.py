@@ -1,7 +1,6 @@
 """A clip of the host saying a text: the stage's own stops, walked as fast as the machine can, not by the clock."""
 
 import contextlib
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -20,26 +19,11 @@ from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming.errors import EverhostError
-from streaming.label import Label
+from streaming.label import Label, implicit
 from streaming.playout import Playout, at_48k
 
 LEAD_TICKS: Final = TICKS_PER_SECOND // 2
 """Before the first word and after the last."""
-
-
-def aigc(produce_id: str) -> str:
-    """The implicit label of GB 45438-2025, appendix E: a JSON object under the file's ``AIGC`` key."""
-    return json.dumps(
-        {
-            "Label": "1",
-            "ContentProducer": "everhost",
-            "ProduceID": produce_id,
-            "ReservedCode1": "",
-            "ContentPropagator": "",
-            "PropagateID": "",
-            "ReservedCode2": "",
-        }
-    )
 
 
 def render(
@@ -115,7 +99,7 @@ class _Mp4(contextlib.AbstractContextManager["_Mp4"]):
     def __init__(self, path: Path, width: int, height: int) -> None:
         # Without use_metadata_tags the MP4 muxer drops keys it does not know, and AIGC with them.
         self._file = av.open(str(path), "w", options={"movflags": "+faststart+use_metadata_tags"})
-        self._file.metadata["AIGC"] = aigc(secrets.token_hex(16))
+        self._file.metadata.update(implicit(secrets.token_hex(16)))
         self._video = self._file.add_stream("libx264", rate=TICKS_PER_SECOND)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.options = {"preset": "veryfast", "crf": "18"}

@@ -200,7 +200,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
         for on_air in house.rooms.values():
             running = on_air.stage.ready is not None
             progress = await house.progress(on_air.settings.id)
-            if not running:
+            if not running or any(outlet.state != "live" for outlet in on_air.outlets):
                 status["state"] = "degraded"
             rooms.append(
                 {
@@ -213,6 +213,9 @@ def _add_operations(app: FastAPI, house: House) -> None:
                     "viewers": on_air.viewers,
                     "waiting": on_air.core.waiting,
                     "stage_restarts": on_air.stage.restarts,
+                    "outlets": [
+                        {"name": outlet.name, "state": outlet.state, "error": outlet.error} for outlet in on_air.outlets
+                    ],
                 }
             )
         return {"status": status["state"], "missing": status["missing"], "rooms": rooms}

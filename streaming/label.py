@@ -1,8 +1,9 @@
-"""The visible AI label, drawn into the picture before anything is encoded.
+"""The AI labels: the visible one, drawn into the picture before anything is encoded, and the one in a file's metadata.
 
 GB 45438-2025 asks for text no lower than 5 % of the shorter side: the glyphs here are 56 px high at 1080 lines.
 """
 
+import json
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -53,6 +54,20 @@ class Label:
         _over(picture.y[MARGIN:, MARGIN:][full], self._light[full], self._opacity[full])
         for plane in (picture.u, picture.v):
             _over(plane[MARGIN // 2 :, MARGIN // 2 :][half], self._grey[half], self._half_opacity[half])
+
+
+def implicit(produce_id: str) -> dict[str, str]:
+    """Metadata of a file or stream, as GB 45438-2025, appendix E, has it: a JSON object under the key ``AIGC``."""
+    label = {
+        "Label": "1",
+        "ContentProducer": "everhost",
+        "ProduceID": produce_id,
+        "ReservedCode1": "",
+        "ContentPropagator": "",
+        "PropagateID": "",
+        "ReservedCode2": "",
+    }
+    return {"AIGC": json.dumps(label)}
 
 
 def _over(plane: Plane, light: _Opacity, opacity: _Opacity) -> None:

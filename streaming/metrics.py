@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from streaming.on_air import OnAir
+from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
 from streaming.whep import Viewer
 
@@ -44,6 +45,13 @@ _COUNTED_OF_VIEWERS: Final = {
     "viewer_packets_again": "Packets sent to a viewer again",
     "viewer_picture_losses": "Times a viewer asked for a key frame",
     "viewer_switches": "Changes of a viewer to another rendition",
+}
+_OF_OUTLETS: Final = {"outlet_live": "1 while a push or recording takes the room's packets"}
+_COUNTED_OF_OUTLETS: Final = {
+    "outlet_starts": "Connections or files begun",
+    "outlet_failures": "Times one broke",
+    "outlet_sent_bytes": "Bytes of packets handed to it",
+    "outlet_dropped_pictures": "Pictures it did not take in time",
 }
 
 
@@ -92,6 +100,16 @@ def of_viewer(seat: Viewer) -> dict[str, float]:
     return measured
 
 
+def of_outlet(outlet: Outlet) -> dict[str, float]:
+    return {
+        "outlet_live": float(outlet.state == "live"),
+        "outlet_starts": float(outlet.starts),
+        "outlet_failures": float(outlet.failures),
+        "outlet_sent_bytes": float(outlet.sent_bytes),
+        "outlet_dropped_pictures": float(outlet.dropped),
+    }
+
+
 class _Rooms:
     def __init__(self, rooms: Iterable[OnAir]) -> None:
         self._rooms = list(rooms)
@@ -105,17 +123,26 @@ class _Rooms:
                     if name in values:
                         metric.add_metric([room], values[name])
                 yield metric
-        yield from self._viewers()
+        rooms = [(room, room.settings.id) for room in self._rooms]
+        viewers = {(name, seat.id): of_viewer(seat) for room, name in rooms for seat in room.whep.seats}
+        yield from _families("connection", viewers, _OF_VIEWERS, _COUNTED_OF_VIEWERS)
+        outlets = {
+            (room.settings.id, outlet.name): of_outlet(outlet) for room in self._rooms for outlet in room.outlets
+        }
+        yield from _families("outlet", outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
 
-    def _viewers(self) -> Iterator[Metric]:
-        measured = {(room.settings.id, seat.id): of_viewer(seat) for room in self._rooms for seat in room.whep.seats}
-        for family, names in ((GaugeMetricFamily, _OF_VIEWERS), (CounterMetricFamily, _COUNTED_OF_VIEWERS)):
-            for name, description in names.items():
-                metric = family(f"everhost_{name}", description, labels=["room", "connection"])
-                for labels, values in measured.items():
-                    if name in values:
-                        metric.add_metric(labels, values[name])
-                yield metric
+
+def _families(
+    label: str, measured: dict[tuple[str, str], dict[str, float]], gauges: dict[str, str], counters: dict[str, str]
+) -> Iterator[Metric]:
+    """What there are several of in a room, told apart by ``label``."""
+    for family, names in ((GaugeMetricFamily, gauges), (CounterMetricFamily, counters)):
+        for name, description in names.items():
+            metric = family(f"everhost_{name}", description, labels=["room", label])
+            for labels, values in measured.items():
+                if name in values:
+                    metric.add_metric(labels, values[name])
+            yield metric
 
 
 def render(rooms: Iterable[OnAir]) -> bytes:

@@ -25,6 +25,10 @@ from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing.microphone import Utterance
 from streaming.network import LOCAL, Network
+from streaming.outlets.outlet import Outlet
+from streaming.outlets.recording import Recorder
+from streaming.outlets.rtmp import RtmpPush
+from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
@@ -87,7 +91,9 @@ class OnAir:
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
         width, height = (int(side) for side in settings.picture.split("x"))
-        config = stage.StageConfig(settings.host.pack, width, height, settings.host.background)
+        self.outlets = _outlets(settings, (width, height), lambda: self.fanout.want_key("h264"))
+        aac = bool(self.outlets)
+        config = stage.StageConfig(settings.host.pack, width, height, settings.host.background, aac=aac)
         self.stage = StageProcess(config, self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
@@ -117,12 +123,15 @@ class OnAir:
 
     async def start(self) -> None:
         self.stage.start()
+        for outlet in self.outlets:
+            outlet.start()
         self._speaker = asyncio.create_task(self._speak_all(), name="speaker")
         self._keep(self._tick_all())
         self._perform(self.core.restore(await self._state.unfinished(self.settings.id), time.time()))
 
     async def close(self) -> None:
         await self.whep.close_all()
+        await asyncio.gather(*(outlet.close() for outlet in self.outlets))
         tasks = [task for task in (*self._tasks, self._speaker, self._answering) if task]
         for task in tasks:
             task.cancel()
@@ -323,6 +332,8 @@ class OnAir:
                 if told.kind == "video":
                     self._last_tick = told.pts // 1000
                 self.fanout.send(told)
+                for outlet in self.outlets:
+                    outlet.put(told)
             case playout.Started(utterance, _):
                 self._perform(self.core.speech_started(utterance, time.time()))
             case playout.Captioned(utterance, text, start, end):
@@ -364,6 +375,13 @@ class OnAir:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s", error, exc_info=error)
+
+
+def _outlets(settings: RoomFile, size: tuple[int, int], want_key: Callable[[], None]) -> list[Outlet]:
+    targets: list[Target] = [RtmpPush(push, size) for push in settings.push]
+    if settings.recording is not None:
+        targets.append(Recorder(settings.recording, settings.id, size))
+    return [Outlet(target, want_key) for target in targets]
 
 
 def _cited(citation: Citation) -> say.Cited:

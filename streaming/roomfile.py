@@ -1,9 +1,13 @@
 """The room file: one YAML file a room, parsed once into frozen objects; everything inside sees only these."""
 
 import difflib
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -90,6 +94,40 @@ class Limits(_Part):
     """A question not begun for so long is told so and dropped."""
 
 
+class Push(_Part):
+    """A live platform that the room is pushed to."""
+
+    name: str | None = Field(default=None, pattern=r"^[\w.-]{1,40}$")
+    """In health, metrics and logs; the address's host otherwise."""
+    url: str | None = Field(default=None, pattern=r"^rtmps?://[^/\s]+/\S+$")
+    """Without the stream key: "rtmp://push.example.com/live"."""
+    key_env: str | None = None
+    """The environment variable that holds the stream key; the key itself never stands in a file."""
+    key_command: list[str] | None = Field(default=None, min_length=1)
+    """A program that prints the stream key, or the whole address; run at every connection, since keys expire."""
+
+    @property
+    def shown(self) -> str:
+        """Its name."""
+        return self.name or urlsplit(self.url or "").hostname or "push"
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> "Push":
+        if self.key_env is not None and self.key_command is not None:
+            raise ValueError("give key_env or key_command, not both")
+        if self.url is None and self.key_command is None:
+            raise ValueError("give a url, or a key_command that prints the whole address")
+        return self
+
+
+class Recording(_Part):
+    folder: Path = Path("recordings")
+    minutes: float = Field(default=60, ge=0.1, le=1440)
+    """Length of a file."""
+    keep_gb: float = Field(default=100, gt=0)
+    """The oldest files are deleted beyond that. An hour has 1 GB at most."""
+
+
 class RoomFile(_Part):
     """A room. Paths in it are relative to the file."""
 
@@ -110,6 +148,15 @@ class RoomFile(_Part):
     voices: dict[Language, Voice] = Field(default_factory=_default_voices)
     hearing: Hearing = Hearing()
     limits: Limits = Limits()
+    push: list[Push] = Field(default_factory=list)
+    recording: Recording | None = None
+
+    @model_validator(mode="after")
+    def _pushes_differ(self) -> "RoomFile":
+        names = [push.shown for push in self.push]
+        if len(set(names)) < len(names):
+            raise ValueError("two pushes have the same name; give each a 'name' of its own")
+        return self
 
     @model_validator(mode="after")
     def _speaks_its_language(self) -> "RoomFile":
@@ -142,7 +189,23 @@ def load(path: Path) -> RoomFile:
     documents = (path.parent / room.documents).resolve()
     if not documents.is_dir():
         raise RoomFileError(f"{path}: documents: there is no folder {documents}")
-    return room.model_copy(update={"documents": documents, "host": _found(room.host, path)})
+    found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
+    found["push"] = [_runnable(push, path) for push in room.push]
+    if room.recording is not None:
+        folder = (path.parent / room.recording.folder.expanduser()).resolve()
+        found["recording"] = room.recording.model_copy(update={"folder": folder})
+    return room.model_copy(update=found)
+
+
+def _runnable(push: Push, path: Path) -> Push:
+    """The key's program found beside the room file, or on the PATH."""
+    if push.key_command is None:
+        return push
+    program, *arguments = push.key_command
+    here = (path.parent / Path(program).expanduser()).resolve() if "/" in program else shutil.which(program)
+    if here is None or not os.access(here, os.X_OK):
+        raise RoomFileError(f"{path}: push.key_command: {here or program} is no program that can be run")
+    return push.model_copy(update={"key_command": [str(here), *arguments]})
 
 
 def _found(host: Host, path: Path) -> Host:
@@ -179,10 +242,14 @@ def _explain(error: Any) -> str:
 def _fields_at(location: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] = RoomFile
     for part in location:
-        if part == "voices":
-            return list(Voice.model_fields)
-        field = model.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            continue
-        model = field.annotation
+        if (field := model.model_fields.get(str(part))) is not None:
+            model = next(_models(field.annotation), model)
     return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Those in a field's type: ``dict[Language, Voice]`` holds Voice."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _models(one)

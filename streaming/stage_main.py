@@ -8,22 +8,20 @@ import contextlib
 import ctypes
 import logging
 import os
-import pickle
 import queue
 import signal
 import socket
-import struct
 import sys
 import threading
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from streaming import playout
 from streaming.packets import Packet
 from streaming.stage import Command, Failed, Report, Say, Stage, Told
+from streaming.wire import frame, read
 
-LENGTH = struct.Struct("!I")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -35,7 +33,7 @@ def main() -> None:
         os.nice(-5)  # the stage comes first; an ordinary user may not ask, and engines are niced for that reason
     sock = socket.socket(fileno=int(sys.argv[1]))
     stream = sock.makefile("rb")
-    config = _receive(stream)
+    config = read(stream)
     outbox = Outbox()
     writer = threading.Thread(target=_write, args=(sock, outbox), name="writer", daemon=True)
     writer.start()
@@ -74,18 +72,11 @@ class Outbox:
         self._waiting.put(None)
 
 
-def _receive(stream: BinaryIO) -> Any:
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        raise EOFError
-    return pickle.loads(stream.read(LENGTH.unpack(head)[0]))  # noqa: S301 (our own gateway wrote it)
-
-
 def _read(stream: BinaryIO, stage: Stage) -> None:
     try:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                command: Command = _receive(stream)
+                command: Command = read(stream)
                 if isinstance(command, Say):  # resampled here, not between two ticks
                     command = Say(command.utterance, playout.at_48k(command.chunk))
                 stage.command(command)
@@ -95,9 +86,8 @@ def _read(stream: BinaryIO, stage: Stage) -> None:
 
 def _write(sock: socket.socket, outbox: Outbox) -> None:
     while (told := outbox.get()) is not None:
-        body = pickle.dumps(told, protocol=5)
         try:
-            sock.sendall(LENGTH.pack(len(body)) + body)
+            sock.sendall(frame(told))
         except OSError:
             return
 

@@ -5,7 +5,6 @@ import logging
 import os
 import pickle
 import socket
-import struct
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
@@ -17,11 +16,11 @@ from avatar.clock import TICKS_PER_SECOND
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.stage import Command, Failed, Ready, StageConfig, Told
+from streaming.wire import LENGTH, frame
 from streaming.workers import CHILD_ENVIRONMENT
 
 log = logging.getLogger(__name__)
 
-_LENGTH = struct.Struct("!I")
 RESTART_PAUSE_S: Final = 0.2
 GIVE_UP_AFTER: Final = 5
 """Starts in a row that never came to :class:`~streaming.stage.Ready`."""
@@ -68,7 +67,7 @@ class StageProcess:
         """Send a command; False when there is no stage to take it."""
         if self._writer is None or self._writer.is_closing():
             return False
-        self._writer.write(_frame(command))
+        self._writer.write(frame(command))
         return True
 
     async def _supervise(self) -> None:
@@ -97,7 +96,7 @@ class StageProcess:
             with theirs:
                 reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
                 # Before anything that is told: from here on commands are taken, and wait in the socket.
-                self._writer.write(_frame(self._going_on()))
+                self._writer.write(frame(self._going_on()))
                 process = self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
                     stdin=DEVNULL,
@@ -107,7 +106,7 @@ class StageProcess:
             while True:
                 timeout = SILENCE_S if self.ready else START_TIMEOUT_S
                 async with asyncio.timeout(timeout):
-                    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+                    (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
                     told: Told = pickle.loads(await reader.readexactly(length))  # noqa: S301 (our own stage wrote it)
                 if isinstance(told, Failed):
                     raise StageError(f"cannot start: {told.reason}")
@@ -135,8 +134,3 @@ class StageProcess:
             return self._config
         due = self._seen - self._config.depth / TICKS_PER_SECOND  # packets leave so much later
         return replace(self._config, first_tick=self._tick + 1, first_at=due + 1 / TICKS_PER_SECOND)
-
-
-def _frame(value: object) -> bytes:
-    body = pickle.dumps(value, protocol=5)
-    return _LENGTH.pack(len(body)) + body

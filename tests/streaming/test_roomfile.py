@@ -59,6 +59,21 @@ def test_a_background_is_a_colour_or_found_beside_the_file(folder: Path) -> None
         assert room.host.background == meant
 
 
+def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path) -> None:
+    program = folder / "key.sh"
+    program.write_text("#!/bin/sh\necho abc\n")
+    program.chmod(0o755)
+    pushes = "push: [{url: 'rtmp://a.example/live', key_command: [./key.sh, one]}, {name: two, key_command: [echo]}]\n"
+    room = roomfile.load(write(folder, GOOD + pushes + "recording: {minutes: 5}\n"))
+    assert room.recording is not None
+    assert room.recording.folder == folder.resolve() / "recordings"
+    first, second = room.push
+    assert first.key_command == [str(program.resolve()), "one"]
+    assert first.shown == "a.example"
+    assert second.key_command is not None
+    assert Path(second.key_command[0]).is_absolute()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -67,6 +82,15 @@ def test_a_background_is_a_colour_or_found_beside_the_file(folder: Path) -> None
         (GOOD + "limits: {questions: many}", "limits.questions: .*integer"),
         (GOOD + "limits: {questions: 0}", "limits.questions: .*greater"),
         (GOOD + "llm: {base_url: localhost}", "llm.base_url"),
+        (GOOD + "push: [{url: 'http://a.example/live'}]", r"push\.0\.url"),
+        (GOOD + "push: [{name: a}]", "give a url, or a key_command"),
+        (GOOD + "push: [{url: 'rtmp://a/b', key: abc}]", r"push\.0\.key: unknown key; did you mean 'key_env'"),
+        (GOOD + "push: [{url: 'rtmp://a/b', key_env: A, key_command: [b]}]", "not both"),
+        (GOOD + "push: [{url: 'rtmp://a/b'}, {url: 'rtmp://a/c'}]", "the same name"),
+        (GOOD + "push: [{url: 'rtmp://a/b', key_command: [./nothing.sh]}]", "no program that can be run"),
+        (GOOD + "push: [{url: 'rtmp://a/b', key_command: [no-such-program]}]", "no program that can be run"),
+        (GOOD + "recording: {hours: 1}", "hours: unknown key; allowed here: folder, keep_gb, minutes"),
+        (GOOD + "recording: {minutes: 0}", "recording.minutes: .*greater"),
         (GOOD.replace("language: en", "language: fr"), "language: .*'zh' or 'en'"),
         (GOOD + "voices: {zh: {engine: hibari}, en: {engine: hibari}}", "hibari speaks English only"),
         (GOOD + "voices: {zh: {engine: kokoro}}", "no voice for it"),

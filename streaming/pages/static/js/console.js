@@ -26,18 +26,27 @@ function draw() {
   find("#health .words").textContent = t(`console.${state}`);
   find("#raw").textContent = health === null ? "" : JSON.stringify(health, null, 2);
   find("#updated").textContent = at ? t("console.updated", { time: at.toLocaleTimeString(document.documentElement.lang) }) : "";
-  find("#rooms tbody").replaceChildren(...rooms.map(row));
+  const conditions = new Map((health?.rooms ?? []).map((room) => [room.id, room]));
+  find("#rooms tbody").replaceChildren(...rooms.map((room) => row(room, conditions.get(room.id))));
   find("#none").hidden = rooms.length > 0;
 }
 
-function row({ id, title, host, state }) {
+function row({ id, title, host, state }, now) {
   return element(
     "tr",
     {},
     element("td", {}, element("a", { href: `/rooms/${encodeURIComponent(id)}`, text: pick(title) })),
     element("td", { text: pick(host) }),
     element("td", { text: condition(state) }),
+    element("td", {}, ...(now?.outlets ?? []).map(outlet)),
   );
+}
+
+/** A push or recording: whether it is live, and why not. */
+function outlet({ name, state, error }) {
+  const words = error ? `${name} · ${t(`console.outlet.${state}`)} · ${error}` : `${name} · ${t(`console.outlet.${state}`)}`;
+  const shown = { live: "ok", connecting: "degraded", waiting: "gone" }[state];
+  return element("p", { class: "health", "data-state": shown }, element("i", { class: "dot" }), element("span", { text: words }));
 }
 
 translate();

@@ -133,6 +133,10 @@ export const STRINGS = {
     "console.column.room": "直播间",
     "console.column.host": "主播",
     "console.column.state": "状态",
+    "console.column.outlets": "推流与录制",
+    "console.outlet.live": "正常",
+    "console.outlet.connecting": "连接中",
+    "console.outlet.waiting": "中断，稍后重试",
     "console.metrics": "Prometheus 指标",
 
     "kiosk.hold": "按住说话",
@@ -272,6 +276,10 @@ export const STRINGS = {
     "console.column.room": "Room",
     "console.column.host": "Host",
     "console.column.state": "State",
+    "console.column.outlets": "Pushed and recorded",
+    "console.outlet.live": "live",
+    "console.outlet.connecting": "connecting",
+    "console.outlet.waiting": "broken off, will be tried again",
     "console.metrics": "Prometheus metrics",
 
     "kiosk.hold": "Hold to talk",

@@ -1,0 +1,200 @@
+"""One way out of a room, kept open: connected, fed, renewed when it is time, tried again when it breaks.
+
+The writing is a process of its own (:mod:`streaming.outlets.writer`): FFmpeg blocks for as long as a server or a disk
+does, and a child that hangs can be ended.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Literal
+
+from streaming.outlets.queue import OutletQueue
+from streaming.outlets.target import Opening, OutletError, Target
+from streaming.packets import Packet
+from streaming.wire import frame
+
+log = logging.getLogger(__name__)
+
+State = Literal["connecting", "live", "waiting"]
+
+STALL_S: Final = 10.0
+"""A server or disk that takes nothing for so long is left."""
+FINISH_S: Final = 5.0
+"""For the end of a file or connection to be written."""
+BACKOFF_S: Final = 1.0
+BACKOFF_MOST_S: Final = 30.0
+STEADY_S: Final = 30.0
+"""A connection that lasts so long was a good one: the next attempt comes soon again."""
+OPENED: Final = "opened"
+"""What the writer says when the header is through; anything else is why it failed."""
+
+
+class Outlet:
+    def __init__(
+        self, target: Target, want_key: Callable[[], None], pause: Callable[[float], Any] = asyncio.sleep
+    ) -> None:
+        """``pause`` waits between two attempts."""
+        self._target = target
+        self._queue = OutletQueue(want_key)
+        self._want_key = want_key
+        self._pause = pause
+        self._task: asyncio.Task[None] | None = None
+        self.state: State = "connecting"
+        self.error: str | None = None
+        """Why the last attempt failed; None while all is well."""
+        self.starts = 0
+        """Connections or files begun."""
+        self.failures = 0
+        self.sent_bytes = 0
+
+    @property
+    def name(self) -> str:
+        return self._target.name
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that did not get out because it took them too slowly."""
+        return self._queue.dropped
+
+    def put(self, packet: Packet) -> None:
+        self._queue.put(packet)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_open(), name=f"outlet {self.name}")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _keep_open(self) -> None:
+        in_a_row = 0
+        while True:
+            begun = time.monotonic()
+            try:
+                await self._once()
+                continue
+            except OutletError as error:
+                reason = str(error)
+            except Exception as error:  # whatever it was, the room's way out must come back
+                log.exception("%s broke", self.name)
+                reason = str(error) or type(error).__name__
+            self._queue.close()
+            self.state, self.error = "waiting", reason
+            self.failures += 1
+            in_a_row = 1 if time.monotonic() - begun > STEADY_S else in_a_row + 1
+            wait = min(BACKOFF_S * 2 ** (in_a_row - 1), BACKOFF_MOST_S) * random.uniform(0.8, 1.2)  # noqa: S311
+            log.warning("%s: %s; trying again in %.0f s", self.name, reason, wait)
+            await self._pause(wait)
+
+    async def _once(self) -> None:
+        """One connection or file, until it is to be followed by another. Raises OutletError when it breaks."""
+        now = time.time()
+        opening, until = await self._target.open(now), self._target.renew_at(now)
+        self.state = "connecting"
+        self.starts += 1
+        self._queue.open()
+        async with _writer(opening, self._opened) as writer:
+            asked = False
+            while True:
+                packet = await self._queue.get()
+                if time.time() >= until and not asked:
+                    self._want_key()
+                    asked = True
+                if asked and packet.encoding == "h264" and packet.key:
+                    self._queue.put_back(packet)  # the next begins with it, and nothing is missing
+                    return
+                await writer.write(packet)
+                self.sent_bytes += len(packet.data)
+
+    def _opened(self) -> None:
+        self.state, self.error = "live", None
+        log.info("%s is live", self.name)
+
+
+class _Writer:
+    """The process, seen from here."""
+
+    def __init__(self, process: Process, opened: Callable[[], None], secret: str) -> None:
+        assert process.stdin is not None  # noqa: S101
+        self._process, self._stdin = process, process.stdin
+        self._secret = secret
+        self._opened = opened
+        self._live = False
+        self._said = asyncio.create_task(self._listen(), name="outlet's words")
+
+    async def _listen(self) -> str:
+        """What it says at the end: nothing, or why it failed."""
+        assert self._process.stdout is not None  # noqa: S101
+        last = ""
+        async for line in self._process.stdout:
+            last = line.decode(errors="replace").strip()
+            if last == OPENED:
+                self._live, last = True, ""
+                self._opened()
+        return last.replace(self._secret, "…") if self._secret else last
+
+    async def write(self, value: object) -> None:
+        try:
+            self._stdin.write(frame(value))
+            async with asyncio.timeout(STALL_S):
+                await self._stdin.drain()
+        except TimeoutError:
+            what = "took nothing" if self._live else "could not be reached"
+            raise OutletError(f"it {what} for {STALL_S:g} s") from None
+        except ConnectionError:
+            raise OutletError(await self._reason()) from None
+        if self._process.returncode is not None:
+            raise OutletError(await self._reason())
+
+    async def _reason(self) -> str:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S):
+                return await asyncio.shield(self._said) or "its writer died"
+        return "its writer died"
+
+    async def finish(self) -> None:
+        """Let it write the end. Raises OutletError when it cannot."""
+        self._stdin.close()
+        try:
+            async with asyncio.timeout(FINISH_S):
+                code = await self._process.wait()
+        except TimeoutError:
+            raise OutletError(f"its end could not be written within {FINISH_S:g} s") from None
+        if code:
+            raise OutletError(await self._reason())
+
+    async def end(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        self._said.cancel()
+        await asyncio.gather(self._said, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _writer(opening: Opening, opened: Callable[[], None]) -> AsyncIterator[_Writer]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "streaming.outlets.writer"), stdin=PIPE, stdout=PIPE
+    )
+    writer = _Writer(process, opened, opening.secret)
+    try:
+        await writer.write(opening)
+        try:
+            yield writer
+        except OutletError:
+            raise
+        except BaseException:
+            with contextlib.suppress(OutletError):  # the room closes: what was recorded is to be a whole file
+                await writer.finish()
+            raise
+        await writer.finish()
+    finally:
+        await writer.end()
