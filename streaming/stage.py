@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from av import FFmpegError
+
 from avatar.actor import Actor
 from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.hosts import load_host
@@ -94,7 +96,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It cannot go on air; the process ends."""
+    """It cannot go on air, or not go on; the process ends."""
 
     reason: str
 
@@ -129,7 +131,8 @@ Told = Packet | playout.Event | Ready | Failed | Report
 class Stage:
     """Everything but the process: told commands, tells packets.
 
-    ``tell`` returns False for a packet that it could not take. Raises what :func:`avatar.hosts.load_host` does.
+    ``tell`` returns False for a packet that it could not take. Raises what :func:`avatar.hosts.load_host` does, and
+    StageError when there is no encoder.
     """
 
     def __init__(self, config: StageConfig, tell: Callable[[Told], bool]) -> None:
@@ -140,7 +143,10 @@ class Stage:
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
-        self._video = encoders.h264(config.width, config.height, preset=config.preset, maker=config.maker)
+        try:
+            self._video = encoders.h264(config.width, config.height, preset=config.preset, maker=config.maker)
+        except FFmpegError as error:
+            raise StageError(f"its video encoder cannot be opened: {error.strerror}") from error
         self._lighter = encoders.Lighter(config.width, config.height, config.preset)
         self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from streaming import playout
+from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.stage import Command, Failed, Report, Say, Stage, Told
 from streaming.wire import frame, read
@@ -39,13 +40,13 @@ def main() -> None:
     writer.start()
     try:
         stage = Stage(config, outbox.put)
-    except AvatarError as error:
+        threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
+        stage.run()
+    except (AvatarError, StageError) as error:
         outbox.put(Failed(str(error)))
         outbox.close()
         writer.join(1)
-        raise SystemExit(1) from None
-    threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
-    stage.run()
+        os._exit(1)
     os._exit(0)  # the encoder thread may still hold a picture; nothing here outlives the process
 
 

@@ -109,7 +109,7 @@ class StageProcess:
                     (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
                     told: Told = pickle.loads(await reader.readexactly(length))  # noqa: S301 (our own stage wrote it)
                 if isinstance(told, Failed):
-                    raise StageError(f"cannot start: {told.reason}")
+                    raise StageError(told.reason)
                 if isinstance(told, Ready):
                     self.ready, self.error = told, None
                 elif isinstance(told, Packet) and told.kind == "video":

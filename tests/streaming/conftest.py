@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,14 +64,12 @@ def wait_for(air: Air, what: str, seconds: float, done: Any) -> None:
     raise AssertionError(f"not {what} after {seconds:g} s:\n{air.log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
-def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
-    """The example room, on air and able to answer."""
-    folder = tmp_path_factory.mktemp("air")
+@contextmanager
+def serving(folder: Path, port: int) -> Iterator[Air]:
+    """The example room, on air; its models may still be loading."""
     log = folder / "gateway.log"
-    port = free_port()
     options = ["--port", str(port), "--data", str(folder / "data")]
-    with log.open("wb") as file:
+    with log.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "streaming.cli", "serve", str(ROOMS / "legal-assistant.yaml"), *options],
             stdout=file,
@@ -81,8 +80,6 @@ def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
     try:
         # The host is to be seen within a minute of the start, whatever still arrives behind it.
         wait_for(air, "on air", START_S, lambda health: health["rooms"][0]["on_air"])
-        wait_for(air, "ready", MODELS_S, lambda health: health["status"] == "ready")
-        wait_for(air, "read", 300, lambda health: health["rooms"][0]["can_answer"])
         yield air
     finally:
         process.terminate()
@@ -91,3 +88,12 @@ def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+
+
+@pytest.fixture(scope="session")
+def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
+    """The example room, on air and able to answer."""
+    with serving(tmp_path_factory.mktemp("air"), free_port()) as air:
+        wait_for(air, "ready", MODELS_S, lambda health: health["status"] == "ready")
+        wait_for(air, "read", 300, lambda health: health["rooms"][0]["can_answer"])
+        yield air

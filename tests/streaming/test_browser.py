@@ -1,5 +1,6 @@
 """The viewer page in real Chromium, as a viewer would use it: no autoplay flag, a real microphone track."""
 
+import contextlib
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from avatar.voice.hibari import Hibari
 from streaming.playout import at_48k
-from tests.streaming.conftest import ROOMS, Air
+from tests.streaming.conftest import ROOMS, Air, free_port, serving
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
 
@@ -177,3 +178,45 @@ def test_an_unknown_room_is_said_kindly(air: Air, page: Page) -> None:
     page.driver.get(f"http://{air.address}/rooms/nowhere")
     page.wait("explanation", 20, lambda: page.one(".why").text)
     assert page.run("return window.everhost?.state.picture") != "live"
+
+
+def test_the_lighter_picture_is_sent_to_who_asks_for_it(air: Air, page: Page) -> None:
+    page.driver.get(f"http://{air.address}/rooms/legal-assistant?rendition=light")
+    page.wait_live()
+    page.wait("its size", 20, lambda: page.stats()["width"] == 960)
+    before = page.stats()["framesDecoded"]
+    time.sleep(4)
+    assert page.stats()["framesDecoded"] - before == pytest.approx(4 * 24, abs=24)
+    assert air.metrics()["viewer_light"] == 1
+    page.driver.get("about:blank")
+    pictures = page.wait("none made", 20, lambda: air.metrics().get("light_pictures_total"))
+    page.wait("none made any more", 20, lambda: _unchanged(air, pictures))
+
+
+def _unchanged(air: Air, pictures: float) -> bool:
+    first = air.metrics()["light_pictures_total"]
+    time.sleep(2.5)
+    return first >= pictures and air.metrics()["light_pictures_total"] == first
+
+
+def test_a_gateway_that_is_killed_and_started_again_is_found_again_by_the_page(tmp_path: Path) -> None:
+    port = free_port()
+    folder = tmp_path / "air"
+    folder.mkdir()
+    with contextlib.ExitStack() as stack:
+        air = stack.enter_context(serving(folder, port))
+        page = next(pages := open_page(air, tmp_path / "profile"))
+        stack.callback(pages.close)
+        page.wait_live()
+        viewer = page.run("return window.everhost.viewer")
+        air.process.kill()
+        air.process.wait()
+        page.wait("the reason", 30, lambda: page.run("return window.everhost.state.reason") == "server_gone")
+        page.wait("the reason in words", 10, lambda: page.one(".why").text)
+        assert page.run("return window.everhost.state.picture") != "live"
+        page.driver.save_screenshot(str(tmp_path / "gone.png"))
+        stack.enter_context(serving(folder, port))
+        page.wait_live()
+        page.wait("another viewer's place", 10, lambda: page.run("return window.everhost.viewer") != viewer)
+        before = page.stats()["framesDecoded"]
+        page.wait("pictures", 20, lambda: page.stats()["framesDecoded"] > before + 48)

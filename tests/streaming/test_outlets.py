@@ -189,6 +189,7 @@ async def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path: Path, monkeypa
         await recorder(file).open(0.0)
 
 
+@pytest.mark.real
 async def test_one_file_follows_another_and_no_picture_is_missing(tmp_path: Path) -> None:
     source = Source()
     async with kept_open(recorder(tmp_path, minutes=0.1), source) as one:  # six seconds, by the clock
@@ -229,6 +230,7 @@ async def test_sound_and_picture_of_a_file_are_together(tmp_path: Path) -> None:
         assert min(abs(onset - flash) for onset in onsets) < 0.002
 
 
+@pytest.mark.real
 async def test_a_writer_that_dies_leaves_a_file_that_plays_and_another_follows(tmp_path: Path) -> None:
     source = Source()
     async with kept_open(recorder(tmp_path), source) as one:

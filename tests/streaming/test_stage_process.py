@@ -119,8 +119,14 @@ async def test_a_host_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     async with running(StageConfig(str(tmp_path / "torn.pack"))) as (stage, heard):
         await heard.until(lambda: heard.lost >= 1)
         assert stage.error is not None
-        assert "cannot start" in stage.error
         assert "torn.pack" in stage.error
+
+
+async def test_an_encoder_that_cannot_be_opened_is_named() -> None:
+    async with running(StageConfig("lin", preset="nonsense")) as (stage, heard):
+        await heard.until(lambda: heard.lost >= 1)
+        assert stage.error is not None
+        assert "encoder" in stage.error
 
 
 async def test_closing_while_it_starts_leaves_nothing() -> None:

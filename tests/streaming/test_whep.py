@@ -291,6 +291,7 @@ async def test_a_player_of_a_low_level_gets_the_lighter_picture_at_that_level() 
         assert "42e02a" not in connection.remoteDescription.sdp
 
 
+@pytest.mark.real
 async def test_a_viewer_whose_packets_are_lost_is_sent_the_lighter_picture_and_the_other_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
