@@ -27,6 +27,7 @@ AIR_BENCHES: dict[str, tuple[str, dict[str, int | float | str]]] = {
         "a room on air, speaking and swaying: pictures a second, processor a tick",
         {"seconds": 60, "size": "1920x1080", "preset": "superfast"},
     ),
+    "encode": ("x264's settings: what each costs, and does to the face", {"seconds": 10}),
     "fanout": ("what one more viewer costs, and how soon they see something", {"viewers": 8, "joins": 40}),
     "latency": (
         "from a tick to its picture at a viewer, from an interrupt to silence",
@@ -128,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
     voice.add_argument("--json", action="store_true", help="one JSON object")
     voice.set_defaults(run=_bench_first_voice)
+
+    mixed = bench.add_parser("mixed", help="a programme, a viewer who speaks and answers being made, all at once")
+    mixed.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    mixed.add_argument("--seconds", type=int, default=120, help="default: 120")
+    mixed.add_argument("--json", action="store_true", help="one JSON object")
+    mixed.set_defaults(run=_bench_mixed)
 
     for name, (what, options) in AIR_BENCHES.items():
         air = bench.add_parser(name, help=what)
@@ -244,6 +251,14 @@ def _bench_first_voice(arguments: argparse.Namespace) -> int:
     from streaming.bench.first_voice import run
 
     return run(arguments.room, as_json=arguments.json, models=arguments.models)
+
+
+def _bench_mixed(arguments: argparse.Namespace) -> int:
+    from streaming.bench import mixed
+
+    report = mixed.run(arguments.room, arguments.seconds, arguments.models)
+    print(json.dumps(asdict(report)) if arguments.json else mixed.table(report))  # noqa: T201
+    return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -213,6 +213,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
                     "viewers": on_air.viewers,
                     "waiting": on_air.core.waiting,
                     "stage_restarts": on_air.stage.restarts,
+                    "encoder": on_air.stage.ready.encoder if on_air.stage.ready else None,
                     "outlets": [
                         {"name": outlet.name, "state": outlet.state, "error": outlet.error} for outlet in on_air.outlets
                     ],

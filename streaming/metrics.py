@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from avatar.clock import TICKS_PER_SECOND
 from streaming.on_air import OnAir
 from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
@@ -21,6 +22,7 @@ _GAUGES: Final = {
     "on_air": "1 while the stage runs",
     "draw_milliseconds": "Mean time to draw a picture, last second",
     "encode_milliseconds": "Mean time to encode a picture, last second",
+    "depth_milliseconds": "From a tick to its release, as set",
     "tick_to_packet_milliseconds": "Longest time from a tick's due to its picture's packet, last second",
 }
 _COUNTERS: Final = {
@@ -32,6 +34,7 @@ _COUNTERS: Final = {
     "stage_cpu_seconds": "Processor time of the stage",
     "stage_restarts": "Times the stage was started again",
     "key_frame_requests": "Key frames asked of the encoder",
+    "speech_gap_seconds": "Silence within what was said, since the next clause was not there in time",
 }
 _OF_VIEWERS: Final = {
     "viewer_queue_pictures": "Pictures that wait for a viewer",
@@ -62,8 +65,10 @@ def _measure(room: OnAir) -> dict[str, float]:
         "peer_connections": len(room.whep),
         "questions_waiting": room.core.waiting,
         "on_air": float(room.stage.ready is not None),
+        "depth_milliseconds": 1e3 * room.settings.video.depth / TICKS_PER_SECOND,
         "stage_restarts": room.stage.restarts,
         "key_frame_requests": room.fanout.key_requests,
+        "speech_gap_seconds": room.gap_s,
     }
     if report is not None:
         measured |= {

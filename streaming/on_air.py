@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from av.audio.frame import AudioFrame
 
-from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
+from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.errors import KnowledgeError
 from streaming import playout, room, stage
 from streaming import protocol as say
 from streaming.answering import context
+from streaming.encoders import X264
 from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
@@ -90,14 +91,13 @@ class OnAir:
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
-        width, height = (int(side) for side in settings.picture.split("x"))
-        self.outlets = _outlets(settings, (width, height), lambda: self.fanout.want_key("h264"))
-        aac = bool(self.outlets)
-        config = stage.StageConfig(settings.host.pack, width, height, settings.host.background, aac=aac)
-        self.stage = StageProcess(config, self._hear_stage, self._lost_stage)
+        self.outlets = _outlets(settings, lambda: self.fanout.want_key("h264"))
+        self.stage = StageProcess(_stage(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.report: stage.Report | None = None
+        self.gap_s = 0.0
+        """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
         self._utterances: dict[str, tuple[say.TalkStart, Utterance]] = {}
         self._speech: asyncio.Queue[room.Speak | room.FinishSpeaking] = asyncio.Queue()
@@ -340,6 +340,8 @@ class OnAir:
                 self._perform(self.core.captioned(utterance, text, start, end, time.time()))
             case playout.Ended(utterance, _, hushed):
                 self._perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
+            case playout.Waited(samples=samples):
+                self.gap_s += samples / SAMPLE_RATE
             case stage.Report():
                 self.report = told
             case stage.Ready():
@@ -377,10 +379,25 @@ class OnAir:
             log.error("%s", error, exc_info=error)
 
 
-def _outlets(settings: RoomFile, size: tuple[int, int], want_key: Callable[[], None]) -> list[Outlet]:
-    targets: list[Target] = [RtmpPush(push, size) for push in settings.push]
+def _stage(settings: RoomFile, *, aac: bool) -> stage.StageConfig:
+    width, height = settings.size
+    video = settings.video
+    return stage.StageConfig(
+        host=settings.host.pack,
+        width=width,
+        height=height,
+        background=settings.host.background,
+        depth=video.depth,
+        x264=X264(video.preset, kbps=video.kbps),
+        maker=video.encoder,
+        aac=aac,
+    )
+
+
+def _outlets(settings: RoomFile, want_key: Callable[[], None]) -> list[Outlet]:
+    targets: list[Target] = [RtmpPush(push, settings.size) for push in settings.push]
     if settings.recording is not None:
-        targets.append(Recorder(settings.recording, settings.id, size))
+        targets.append(Recorder(settings.recording, settings.id, settings.size))
     return [Outlet(target, want_key) for target in targets]
 
 

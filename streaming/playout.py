@@ -45,7 +45,16 @@ class Ended:
     """Stopped before its end."""
 
 
-Event = Started | Captioned | Ended
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Silence within an utterance, since its next chunk was not there in time; told when it goes on."""
+
+    utterance: str
+    tick: int
+    samples: int
+
+
+Event = Started | Captioned | Ended | Waited
 
 
 @dataclass(slots=True)
@@ -61,6 +70,8 @@ class Playout:
     def __init__(self) -> None:
         self._pieces: deque[_Piece] = deque()
         self._speaking: str | None = None
+        self._silent = 0
+        """Samples for which the utterance on air has been waiting for its next chunk."""
         self.started: list[tuple[SpeechChunk, int]] = []
         """Chunks that began in the last :meth:`take`, with the absolute sample they begin at: for the lips."""
 
@@ -90,7 +101,7 @@ class Playout:
         if self._speaking is not None:
             waiting[self._speaking] = None
         self._pieces.clear()
-        self._speaking = None
+        self._speaking, self._silent = None, 0
         return [Ended(name, tick, hushed=True) for name in waiting]
 
     def take(self, tick: int, out: Pcm) -> list[Event]:
@@ -104,8 +115,11 @@ class Playout:
             if piece.chunk is None:
                 self._pieces.popleft()
                 events.append(Ended(piece.utterance, tick, hushed=False))
-                self._speaking = None
+                self._speaking, self._silent = None, 0
                 continue
+            if self._silent and piece.utterance == self._speaking:
+                events.append(Waited(piece.utterance, tick, self._silent))
+            self._silent = 0
             if piece.at == 0:
                 begin = tick * SAMPLES_PER_TICK + filled
                 if self._speaking != piece.utterance:
@@ -120,6 +134,8 @@ class Playout:
             piece.at += n
             if piece.at >= len(piece.chunk.pcm):
                 self._pieces.popleft()
+        if self._speaking is not None:
+            self._silent += len(out) - filled
         return events
 
 

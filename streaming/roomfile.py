@@ -128,6 +128,19 @@ class Recording(_Part):
     """The oldest files are deleted beyond that. An hour has 1 GB at most."""
 
 
+class Video(_Part):
+    """How the picture is encoded; the defaults suit two cores."""
+
+    encoder: Literal["auto", "x264", "nvenc"] = "auto"
+    """"auto" takes the GPU's where there is one that works."""
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "superfast"
+    """x264's."""
+    kbps: int = Field(default=3000, ge=500, le=20_000)
+    """At most; a quiet picture takes less."""
+    depth: int = Field(default=4, ge=1, le=24)
+    """Ticks (1/48 s) between a tick and its release: latency, and what an encoder may take for a key frame."""
+
+
 class RoomFile(_Part):
     """A room. Paths in it are relative to the file."""
 
@@ -148,8 +161,15 @@ class RoomFile(_Part):
     voices: dict[Language, Voice] = Field(default_factory=_default_voices)
     hearing: Hearing = Hearing()
     limits: Limits = Limits()
+    video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the picture: width and height."""
+        width, height = self.picture.split("x")
+        return int(width), int(height)
 
     @model_validator(mode="after")
     def _pushes_differ(self) -> "RoomFile":

@@ -43,8 +43,7 @@ class StageConfig:
     """time.monotonic() when that tick is due, on this machine; when the stage begins, if None."""
     depth: int = 4
     """Ticks between a tick's time and its release: what a key frame may take (50 ms) without being late."""
-    preset: str = "superfast"
-    """x264's."""
+    x264: encoders.X264 = encoders.SUPERFAST
     maker: encoders.Maker = "auto"
     aac: bool = False
     """Sound in AAC as well."""
@@ -92,6 +91,8 @@ Command = Say | Finish | Hush | Attend | KeyFrame | Lighten
 class Ready:
     mouth_box: tuple[int, int, int, int]
     """x0, y0, x1, y1 in pixels at rest."""
+    encoder: str
+    """Who encodes the picture, by FFmpeg's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,10 @@ class Stage:
         self._playout = playout.Playout()
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         try:
-            self._video = encoders.h264(config.width, config.height, preset=config.preset, maker=config.maker)
+            self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
         except FFmpegError as error:
             raise StageError(f"its video encoder cannot be opened: {error.strerror}") from error
-        self._lighter = encoders.Lighter(config.width, config.height, config.preset)
+        self._lighter = encoders.Lighter(config.width, config.height, config.x264.preset)
         self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
         for _ in range(config.depth + 1):
@@ -166,7 +167,7 @@ class Stage:
         self._encode_ms: deque[float] = deque()
         self._out_ms: deque[float] = deque()
         self._encoded_count = self._light_count = 0
-        tell(Ready(self._renderer.mouth_box))
+        tell(Ready(self._renderer.mouth_box, self._video.name))
 
     def command(self, command: Command | None) -> None:
         """Queue a command, from any thread; None ends :meth:`run`."""

@@ -28,6 +28,7 @@ from avatar.bench.live import resident
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from streaming import playout
+from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Encoding, Packet
@@ -202,4 +203,5 @@ async def measure(client: httpx.AsyncClient) -> Measure:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(StageConfig(**json.loads(sys.argv[1]))))
+    given = json.loads(sys.argv[1])
+    asyncio.run(_serve(StageConfig(**given | {"x264": X264(**given["x264"])})))

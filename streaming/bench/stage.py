@@ -84,7 +84,7 @@ def run(host: str, seconds: int, size: str, preset: str) -> Cost:
         raise StageError(f"--size is WIDTHxHEIGHT, 1920x1080 or 1080x1920, not {size!r}")
     width, height = (int(side) for side in size.split("x"))
     chunks = speech()
-    config = StageConfig(host, width, height, seed=SEED, preset=preset, maker="x264")
+    config = StageConfig(host, width, height, seed=SEED, x264=encoders.X264(preset), maker="x264")
     aired = _air(config, chunks, seconds)
     (begun, first), (ended, last) = aired.reports[0], aired.reports[-1]
     counted = [report for _, report in aired.reports[1:]]
@@ -189,7 +189,7 @@ def _bare(config: StageConfig, chunks: Sequence[SpeechChunk], ticks: int) -> flo
     renderer = load_host(config.host, config.width, config.height)
     picture = Picture(config.width, config.height)
     renderer.prepare(picture)
-    encoder = encoders.h264(config.width, config.height, preset=config.preset, maker="x264")
+    encoder = encoders.h264(config.width, config.height, config.x264, "x264")
     spent = 0.0
     for tick in range(ticks):
         renderer.draw(frames[tick % len(frames)], picture)

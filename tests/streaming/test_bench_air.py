@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from streaming.bench import loss, soak, stage, sync
+from streaming.bench import loss, mixed, soak, stage, sync
 from streaming.cli import main
 from streaming.errors import StageError
 
@@ -39,6 +39,15 @@ def test_a_viewer_behind_loss_asks_again_and_sees_on() -> None:
         assert one.again > 0
         assert one.freeze_ms < loss.FREEZE_MS
     assert "freeze" in loss.table(report)
+
+
+def test_everything_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "mixed", "--seconds", "15", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["seconds"] == pytest.approx(15, abs=3)
+    assert report["utterances"] >= 1
+    assert 0 < report["spoken_factor"] < 5
+    assert "gaps in answers" in mixed.table(mixed.Mixed(**report))
 
 
 def test_nobody_is_left_when_all_have_gone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from avatar.speech import SpeechChunk
-from streaming.playout import FADE, Captioned, Ended, Event, Held, Playout, Started, at_48k
+from streaming.playout import FADE, Captioned, Ended, Event, Held, Playout, Started, Waited, at_48k
 
 
 def chunk(samples: int, value: float = 0.5, rate: int = SAMPLE_RATE) -> SpeechChunk:
@@ -60,7 +60,7 @@ def test_an_utterance_waits_for_its_next_chunk() -> None:
     playout.add("q1", chunk(500))
     playout.finish("q1")
     _, events = play(playout, range(3, 5))
-    assert events == [Captioned("q1", "text", 3, 4), Ended("q1", 3, hushed=False)]
+    assert events == [Waited("q1", 3, 2500), Captioned("q1", "text", 3, 4), Ended("q1", 3, hushed=False)]
 
 
 def test_hush_drops_all_that_waits() -> None:
@@ -118,3 +118,21 @@ def test_speech_of_another_rate_is_brought_to_the_houses() -> None:
     assert abs(np.argmax(spectrum) * 48_000 / 40_000 - 440) < 2
     with pytest.raises(ValueError, match="48000 Hz"):
         Playout().add("q1", tone)
+
+
+def test_silence_for_want_of_the_next_chunk_is_told_when_speech_goes_on() -> None:
+    playout, out = Playout(), np.zeros(1000, np.float32)
+    half = SpeechChunk(np.ones(500, np.float32), 48_000, "a")
+    playout.add("one", half)
+    events = [event for tick in range(3) for event in playout.take(tick, out)]
+    assert not [event for event in events if isinstance(event, Waited)]
+    playout.add("one", half)
+    assert Waited("one", 3, 2500) in playout.take(3, out)
+    playout.finish("one")
+    playout.take(4, out)  # silence before the end is none within
+    playout.add("two", half)
+    assert not [event for event in playout.take(5, out) if isinstance(event, Waited)]
+    playout.hush(6)
+    playout.take(6, out)
+    playout.add("three", half)
+    assert not [event for event in playout.take(7, out) if isinstance(event, Waited)]

@@ -14,6 +14,7 @@ from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.errors import PackError
 from avatar.speech import SpeechChunk
 from streaming import playout
+from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.stage import Command, Finish, Hush, KeyFrame, Ready, Report, Say, Stage, StageConfig, Told
@@ -63,7 +64,7 @@ class Running:
 
 @contextmanager
 def running(depth: int = 4) -> Iterator[Running]:
-    one = Running(StageConfig("lin", first_tick=FIRST_TICK, depth=depth, preset="ultrafast"))
+    one = Running(StageConfig("lin", first_tick=FIRST_TICK, depth=depth, x264=X264("ultrafast")))
     one.thread.start()
     try:
         yield one
@@ -194,7 +195,7 @@ def test_an_unknown_host_is_named() -> None:
 
 @pytest.mark.real
 def test_a_portrait_room_over_a_chroma_key_sends_portrait_pictures() -> None:
-    config = StageConfig("lin", 1080, 1920, background="green", first_tick=FIRST_TICK, preset="ultrafast")
+    config = StageConfig("lin", 1080, 1920, background="green", first_tick=FIRST_TICK, x264=X264("ultrafast"))
     one = Running(config)
     one.thread.start()
     try:

@@ -14,6 +14,7 @@ import pytest
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.speech import SpeechChunk
 from streaming import playout
+from streaming.encoders import X264
 from streaming.packets import Packet
 from streaming.stage import Finish, KeyFrame, Ready, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
@@ -76,7 +77,7 @@ def silence() -> SpeechChunk:
 
 async def test_a_killed_stage_comes_back_by_itself_and_time_goes_on() -> None:
     tasks, processes, files = asyncio.all_tasks(), children(), descriptors()
-    async with running(StageConfig("lin", preset="ultrafast")) as (stage, heard):
+    async with running(StageConfig("lin", x264=X264("ultrafast"))) as (stage, heard):
         assert stage.ready is None
         while not stage.tell(Say("r1", silence())):  # taken as soon as can be, long before it is ready
             await asyncio.sleep(0)
@@ -123,7 +124,7 @@ async def test_a_host_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 
 async def test_an_encoder_that_cannot_be_opened_is_named() -> None:
-    async with running(StageConfig("lin", preset="nonsense")) as (stage, heard):
+    async with running(StageConfig("lin", x264=X264("nonsense"))) as (stage, heard):
         await heard.until(lambda: heard.lost >= 1)
         assert stage.error is not None
         assert "encoder" in stage.error

@@ -1,0 +1,259 @@
+"""``everhost bench mixed``: everything at once on one machine, and what the stage makes of it.
+
+A programme talks Mandarin, made ahead as a rundown's is. Meanwhile a viewer speaks and is understood, over and over,
+and answers are made from the room's documents by the language model and spoken by the room's voice; one goes on air at
+the next clause of the programme, as soon as its first clause is there, and the programme goes on after it.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from tqdm import tqdm
+
+from avatar.bench.machine import machine
+from avatar.bench.talk import TEXTS
+from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND
+from avatar.life import Attention
+from avatar.speech import SpeechChunk
+from streaming import playout, roomfile
+from streaming.answering import context, room_answerer
+from streaming.bench.first_voice import QUESTIONS
+from streaming.engines import Engines
+from streaming.errors import EverhostError, StageError
+from streaming.hearing.microphone import RATE, Utterance
+from streaming.models.store import Store
+from streaming.room import language_of
+from streaming.roomfile import RoomFile
+from streaming.stage import Attend, Finish, Ready, Report, Say, StageConfig, Told
+from streaming.stage_process import StageProcess
+
+_WARM: Final = 3
+"""Reports of the stage before the first that counts."""
+_PROGRAMME: Final = "programme"
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    machine: str
+    seconds: float
+    fps: float
+    skipped: int
+    programme_gaps: float
+    """Seconds of silence within a part of the programme, since its next clause was not there;"""
+    answer_gaps: float
+    """and within an answer."""
+    stage_core: float
+    """Share of a core that the stage took."""
+    questions: int
+    first_sentence: float
+    """Seconds from a question to its first sentence, median;"""
+    first_voice: float
+    """and to the first sound made of it."""
+    spoken_factor: float
+    """Seconds that the voice worked, a second of answer."""
+    utterances: int
+    recognized: float
+    """Seconds from the end of an utterance to its text, median."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What happens, as it happens."""
+
+    reports: list[tuple[float, Report]] = field(default_factory=list)
+    sentences: list[float] = field(default_factory=list)
+    voices: list[float] = field(default_factory=list)
+    worked: float = 0.0
+    spoken: float = 0.0
+    recognized: list[float] = field(default_factory=list)
+    questions: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """No answer is on air, or next."""
+    gaps: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
+    """Samples of silence within speech: of the programme, and of answers."""
+
+
+def run(room: Path, seconds: int, models: Path | None) -> Mixed:
+    """Raises EverhostError when the room's models cannot be had, or its stage breaks."""
+    return asyncio.run(_run(roomfile.load(room), seconds, models))
+
+
+def table(mixed: Mixed) -> str:
+    return "\n".join(
+        [
+            f"A Mandarin programme, a viewer who speaks and answers being made, {mixed.seconds:.0f} s; {mixed.machine}",
+            f"pictures a second          {mixed.fps:7.2f}   must be {TICKS_PER_SECOND}",
+            f"skipped ticks              {mixed.skipped:7d}   must be 0",
+            f"gaps in the programme      {mixed.programme_gaps:7.2f} s must be 0",
+            f"gaps in answers            {mixed.answer_gaps:7.2f} s must be 0",
+            f"stage, share of a core     {mixed.stage_core:7.2f}",
+            f"questions answered         {mixed.questions:7d}   first sentence after {mixed.first_sentence:.1f} s, "
+            f"first sound after {mixed.first_voice:.1f} s (medians)",
+            f"voice, seconds a second    {mixed.spoken_factor:7.2f}",
+            f"utterances understood      {mixed.utterances:7d}   {mixed.recognized:.2f} s after their end (median)",
+        ]
+    )
+
+
+async def _run(settings: RoomFile, seconds: int, models: Path | None) -> Mixed:
+    async with _engines(settings, models) as engines:
+        voice = settings.voices["zh"]
+        programme = [playout.at_48k(chunk) async for chunk in engines.speak(voice, TEXTS["zh"], "zh")]
+        question = [chunk async for chunk in engines.speak(voice, QUESTIONS["zh"][0], "zh")]
+        with tempfile.TemporaryDirectory() as folder:
+            async with room_answerer(settings, engines, Path(folder)) as answerer:
+                await answerer.library.filled()
+                return await _mix(settings, engines, answerer, programme, _microphone(question), seconds)
+
+
+@contextlib.asynccontextmanager
+async def _engines(settings: RoomFile, models: Path | None) -> AsyncIterator[Engines]:
+    engines = Engines(Store.from_environment(folder=models), [settings], patient=False)
+    try:
+        engines.start()
+        await engines.settled()
+        if failed := [need.error for need in engines.missing if need.error]:
+            raise EverhostError("; ".join(failed))
+        yield engines
+    finally:
+        await engines.close()
+
+
+def _microphone(chunks: Sequence[SpeechChunk]) -> npt.NDArray[np.float32]:
+    """Speech as it is collected from a viewer's microphone."""
+    heard = Utterance()
+    for chunk in map(playout.at_48k, chunks):
+        frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        heard.add(frame)
+    return heard.pcm()
+
+
+async def _mix(
+    settings: RoomFile,
+    engines: Engines,
+    answerer: Any,
+    programme: list[SpeechChunk],
+    utterance: npt.NDArray[np.float32],
+    seconds: int,
+) -> Mixed:
+    seen, done, clauses = _Seen(), asyncio.Event(), itertools.cycle(programme)
+    seen.idle.set()
+    width, height = settings.size
+
+    def air() -> None:
+        stage.tell(Say(_PROGRAMME, next(clauses)))
+        stage.tell(Finish(_PROGRAMME))
+
+    def hear(told: Told) -> None:
+        match told:
+            case Ready():
+                stage.tell(Attend(Attention.SPEAKING))
+                air()
+                air()
+            case playout.Ended(utterance=name):
+                if name != _PROGRAMME:
+                    seen.idle.set()
+                    air()  # two are in hand again, as they were before the answer
+                    air()
+                elif seen.idle.is_set():
+                    air()
+            case playout.Waited(utterance, _, samples) if len(seen.reports) >= _WARM:
+                seen.gaps[utterance == _PROGRAMME] += samples
+            case Report():
+                seen.reports.append((time.monotonic(), told))
+                bar.update(max(0, min(len(seen.reports) - _WARM, seconds) - bar.n))
+                if len(seen.reports) > _WARM + seconds:
+                    done.set()
+
+    async def listen() -> None:
+        terms = {language: ", ".join(words) for language, words in settings.hearing.terms.items()}
+        while True:
+            await asyncio.sleep(len(utterance) / RATE)  # as long as it takes to say it
+            begun = time.monotonic()
+            await engines.recognize(utterance, "zh", terms)
+            seen.recognized.append(time.monotonic() - begun)
+
+    async def answer() -> None:
+        number = 0
+        while True:
+            text = QUESTIONS["zh"][number % len(QUESTIONS["zh"])]
+            number += 1
+            begun = time.monotonic()
+            first_sentence = first_voice = None
+            async with contextlib.aclosing(answerer.answer(text, context(settings, language_of(text, "zh")))) as items:
+                async for item in items:
+                    if first_sentence is None:
+                        first_sentence = time.monotonic() - begun
+                    worked = time.monotonic()
+                    async with contextlib.aclosing(engines.speak(settings.voices["zh"], item.text, "zh")) as chunks:
+                        async for chunk in chunks:
+                            if first_voice is None:
+                                first_voice = time.monotonic() - begun
+                            seen.worked += time.monotonic() - worked
+                            seen.spoken += len(chunk.pcm) / chunk.rate
+                            seen.idle.clear()
+                            stage.tell(Say(f"answer {number}", chunk))
+                            worked = time.monotonic()
+            stage.tell(Finish(f"answer {number}"))
+            await seen.idle.wait()  # the next question comes when this one has been answered
+            seen.questions += 1
+            seen.sentences.append(first_sentence or 0.0)
+            seen.voices.append(first_voice or 0.0)
+
+    with tqdm(total=seconds, desc="mixed", unit="s") as bar:
+        stage = StageProcess(StageConfig(settings.host.pack, width, height, settings.host.background), hear, _lost)
+        stage.start()
+        try:
+            await _until(done.wait, listen, answer)
+        finally:
+            await stage.close()
+    if stage.restarts > 1:
+        raise StageError(stage.error or "the stage broke")
+    return _summed(seen)
+
+
+def _lost() -> None:
+    raise StageError("the stage broke; what it was to say is gone")
+
+
+async def _until(done: Callable[[], Awaitable[Any]], *work: Callable[[], Any]) -> None:
+    """Run ``work`` until ``done``, or until one of it breaks."""
+    tasks = [asyncio.ensure_future(one()) for one in (done, *work)]
+    try:
+        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _summed(seen: _Seen) -> Mixed:
+    (begun, first), (ended, last) = seen.reports[_WARM - 1], seen.reports[-1]
+    return Mixed(
+        machine=machine(),
+        seconds=ended - begun,
+        fps=(last.encoded - first.encoded) / (ended - begun),
+        skipped=last.skipped - first.skipped,
+        programme_gaps=seen.gaps[True] / SAMPLE_RATE,
+        answer_gaps=seen.gaps[False] / SAMPLE_RATE,
+        stage_core=(last.cpu_s - first.cpu_s) / (ended - begun),
+        questions=seen.questions,
+        first_sentence=float(np.median(seen.sentences or [np.nan])),
+        first_voice=float(np.median(seen.voices or [np.nan])),
+        spoken_factor=seen.worked / max(seen.spoken, 1e-9),
+        utterances=len(seen.recognized),
+        recognized=float(np.median(seen.recognized or [np.nan])),
+    )
