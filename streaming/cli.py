@@ -35,7 +35,7 @@ AIR_BENCHES: dict[str, tuple[str, dict[str, int | float | str]]] = {
     ),
     "sync": ("sound against picture at a viewer", {"seconds": 60}),
     "loss": ("a viewer behind a network that loses packets, and one beside them", {"seconds": 20}),
-    "soak": ("viewers come and go, and stay; whether anything grows", {"joins": 2000, "minutes": 60.0}),
+    "soak": ("viewers come and go, and stay; whether anything grows", {"joins": 2000, "minutes": 60.0, "pictures": ""}),
 }
 """What each measures, and its options with their defaults."""
 
@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         air = bench.add_parser(name, help=what)
         air.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
         for option, default in options.items():
-            air.add_argument(f"--{option}", type=type(default), default=default, help=f"default: {default}")
+            air.add_argument(f"--{option}", type=type(default), default=default, help=f"default: {default or 'none'}")
         air.add_argument("--json", action="store_true", help="one JSON object")
         air.set_defaults(run=_bench_air, bench=name)
 

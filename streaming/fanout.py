@@ -126,6 +126,8 @@ class Fanout:
         self.epoch = Epoch()
         self._subscriptions: set[Subscription] = set()
         self._keys: dict[Encoding, KeyRequests] = {}
+        self.pts = 0
+        """Of the last packet."""
         self.light: frozenset[Encoding] = frozenset()
         """Encodings of the lighter rendition that somebody needs."""
 
@@ -160,6 +162,7 @@ class Fanout:
     def send(self, packet: Packet) -> None:
         if packet.kind == "video":
             self._keys_of(packet.encoding).see(packet.pts // SAMPLES_PER_TICK, packet.key)
+        self.pts = packet.pts
         self.epoch.see(packet.pts, self._now())
         payloads = None
         for subscription in self._subscriptions:

@@ -96,9 +96,9 @@ class RtpStream:
     ) -> None:  # fmt: skip
         """``rate``: RTP ticks a second; ``rtx``: payload type and SSRC of retransmissions (RFC 4588), None without.
 
-        Timestamps are ``origin`` and numbers ``sequence`` at the first packet, random unless given.
+        ``origin`` is the timestamp of sample 0, ``sequence`` the number of the first packet; random unless given.
         """
-        self.origin = secrets.randbits(32) if origin is None else origin
+        self.origin = random_origin(rate) if origin is None else origin
         # In the lower half, so that a receiver that misses the first packets sees no wrap (RFC 3711, section 3.3.1).
         self._sequence = secrets.randbits(15) if sequence is None else sequence
         self._ssrc, self._type, self._rate = ssrc, payload_type, rate
@@ -151,6 +151,11 @@ class RtpStream:
         number, self._rtx_sequence = self._rtx_sequence, (self._rtx_sequence + 1) & 0xFFFF
         head = _HEADER.pack(self._flags, sent.marker | payload_type, number, sent.timestamp, ssrc)
         return head + extensions + sequence.to_bytes(2, "big") + sent.payload
+
+
+def random_origin(rate: int) -> int:
+    """Of timestamps of any rate."""
+    return secrets.randbits(32)
 
 
 def ntp(seconds: float) -> int:

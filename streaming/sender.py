@@ -29,7 +29,7 @@ from aiortc.rtp import (
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, VIDEO_CLOCK_RATE
 from streaming.fanout import Subscription
 from streaming.packets import Encoding, Kind
-from streaming.rtp import Epoch, Extensions, RtpStream, ntp
+from streaming.rtp import Epoch, Extensions, RtpStream, ntp, random_origin
 
 BURST: Final = 16
 """Packets that leave at once: an ordinary picture has fewer."""
@@ -74,8 +74,15 @@ class RoomSender:
     """Sends one kind of what a viewer subscribes to."""
 
     def __init__(
-        self, sender: RTCRtpSender, subscription: Subscription, epoch: Epoch, want_key: Callable[[Encoding], None]
+        self,
+        sender: RTCRtpSender,
+        subscription: Subscription,
+        epoch: Epoch,
+        want_key: Callable[[Encoding], None],
+        origin: Callable[[int], int] = random_origin,
     ) -> None:
+        """``origin``: the RTP timestamp of sample 0, by the clock's rate."""
+        self._origin = origin
         self._sender, self._subscription, self._epoch = sender, subscription, epoch
         self.on_report: Callable[[], None] = lambda: None
         """Called whenever the viewer has said how they fare."""
@@ -120,12 +127,14 @@ class RoomSender:
         probe = HeaderExtensions(mid=self._its("mid"), abs_send_time=_PROBE)
         profile, value = self._its("rtp_header_extensions_map").set(probe)
         rtx_type = self._its("rtx_payload_type")
+        rate = VIDEO_CLOCK_RATE if self._sender.kind == "video" else SAMPLE_RATE
         return RtpStream(
             ssrc=self._sender._ssrc,
             payload_type=cast(int, codec.payloadType),  # negotiated by now
-            rate=VIDEO_CLOCK_RATE if self._sender.kind == "video" else SAMPLE_RATE,
+            rate=rate,
             rtx=None if rtx_type is None else (rtx_type, self._sender._rtx_ssrc),
             extensions=Extensions.of(profile, value, _PROBE.to_bytes(3, "big")),
+            origin=self._origin(rate),
         )
 
     def _report(self, stream: RtpStream, pts: int) -> None:

@@ -30,6 +30,7 @@ from streaming.network import LOCAL, Network, announced
 from streaming.offer import Choice, OfferError, Rendition, choose
 from streaming.packets import Encoding
 from streaming.quality import Quality, Reception
+from streaming.rtp import random_origin
 from streaming.sender import RoomSender, RoomTrack
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Whep:
     """All peer connections of one room.
 
     ``heard`` is called with (viewer, frame) for each piece of microphone sound; ``joined`` once per connection with
-    (viewer, RTP timestamp, tick) of its first picture.
+    (viewer, RTP timestamp, tick) of its first picture. ``origin``: the RTP timestamp of sample 0, by the clock's rate.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Whep:
         heard: Callable[[str, AudioFrame], None],
         joined: Callable[[str, int, int], None],
         network: Network = LOCAL,
+        origin: Callable[[int], int] = random_origin,
     ) -> None:
         self._fanout = fanout
+        self._origin = origin
         self._heard = heard
         self._joined = joined
         # An empty list, not None: None makes aiortc ask a public STUN server and wait for it.
@@ -134,7 +137,8 @@ class Whep:
         return seat
 
     def _sender(self, transceiver: RTCRtpTransceiver, subscription: Subscription) -> RoomSender:
-        return RoomSender(transceiver.sender, subscription, self._fanout.epoch, self._fanout.want_key)
+        fanout = self._fanout
+        return RoomSender(transceiver.sender, subscription, fanout.epoch, fanout.want_key, self._origin)
 
     def _look(self, seat: Viewer, light: Encoding) -> None:
         """How a viewer fares has been heard: whether another rendition is better for them."""

@@ -21,6 +21,10 @@ _MARGIN: Final = 48
 
 def lines(path: Path, title: str, rows: Mapping[str, npt.NDArray[Any]], size: tuple[int, int] = (960, 360)) -> None:
     """Each row of numbers as a line over its index, all on one scale from 0 or below."""
+    save(path, line_chart(title, rows, size))
+
+
+def line_chart(title: str, rows: Mapping[str, npt.NDArray[Any]], size: tuple[int, int] = (960, 360)) -> Bytes:
     image = _sheet(title, size)
     values = np.concatenate([np.asarray(row, float) for row in rows.values()])
     low, high = min(0.0, float(values.min())), max(float(values.max()), 1e-6)
@@ -32,7 +36,7 @@ def lines(path: Path, title: str, rows: Mapping[str, npt.NDArray[Any]], size: tu
         points = np.rint(np.stack([xs, ys], -1) * 8).astype(np.int32)
         cv2.polylines(image, [points], isClosed=False, color=colour, thickness=1, lineType=cv2.LINE_AA, shift=3)
         _write(image, name, (_MARGIN + 8 + 130 * k, size[1] - 12), colour)
-    save(path, image)
+    return image
 
 
 def bars(path: Path, title: str, values: Mapping[str, float], limit: float) -> None:

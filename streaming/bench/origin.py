@@ -1,11 +1,12 @@
 """A room that only shows itself: stage, fan-out and WHEP in a process of their own, without models or questions.
 
-``python -m streaming.bench.origin SETTINGS`` (JSON) prints its address and serves until it is ended; ``/measure`` says
-what it has cost so far.
+``python -m streaming.bench.origin SETTINGS WRAP`` (JSON) prints its address and serves until it is ended; ``/measure``
+says what it has cost so far.
 """
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import json
 import multiprocessing
@@ -18,13 +19,14 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from avatar.bench.live import resident
+from avatar.clock import SAMPLE_RATE
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from streaming import playout
@@ -32,6 +34,7 @@ from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Encoding, Packet
+from streaming.rtp import random_origin
 from streaming.stage import Attend, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
 from streaming.whep import Whep
@@ -58,7 +61,9 @@ class Measure:
     """Pictures that a present viewer was not sent."""
     restarts: int
     rss: float
-    """MB of the gateway's memory;"""
+    """MB of the gateway's memory,"""
+    in_use: int
+    """and the bytes of it that something uses, where C's library says so (glibc); 0 elsewhere;"""
     descriptors: int
     tasks: int
     threads: int
@@ -69,13 +74,18 @@ class Measure:
 
 
 class Origin:
-    def __init__(self, config: StageConfig, talk: list[SpeechChunk]) -> None:
-        self._talk = talk
+    def __init__(self, config: StageConfig, talk: list[SpeechChunk], wrap: float | None) -> None:
+        """``wrap``: seconds from a viewer's joining until their RTP timestamps wrap; anywhere when None."""
+        self._talk, self._wrap = talk, wrap
         self.fanout = Fanout(self._want_key, self._lighten)
-        self.whep = Whep(self.fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None)
+        origin = random_origin if wrap is None else self._before_the_wrap
+        self.whep = Whep(self.fanout, lambda viewer, frame: None, lambda viewer, rtp, tick: None, origin=origin)
         self.stage = StageProcess(config, self._hear, lambda: None)
         self.report: Report | None = None
         self._talking = True
+
+    def _before_the_wrap(self, rate: int) -> int:
+        return -round((self._wrap or 0.0) * rate + self.fanout.pts * rate / SAMPLE_RATE) & 0xFFFFFFFF
 
     def _want_key(self, encoding: Encoding) -> None:
         self.stage.tell(KeyFrame(encoding))
@@ -124,6 +134,7 @@ class Origin:
             dropped=sum(seat.subscription.dropped for seat in seats),
             restarts=self.stage.restarts,
             rss=resident(),
+            in_use=in_use(),
             descriptors=len(os.listdir("/proc/self/fd")),
             tasks=len(asyncio.all_tasks()),
             threads=threading.active_count(),
@@ -140,11 +151,30 @@ def speech() -> list[SpeechChunk]:
     return [playout.at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
 
 
-async def _serve(config: StageConfig) -> None:
+class _Mallinfo2(ctypes.Structure):
+    """glibc's (mallinfo(3)): ten numbers, of which arena bytes in use and mapped ones are wanted."""
+
+    _fields_: ClassVar = [(name, ctypes.c_size_t) for name in (
+        *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+    )]  # fmt: skip
+
+
+def in_use() -> int:
+    """Bytes that are allocated and not freed; of Python's own too, with PYTHONMALLOC=malloc."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _Mallinfo2
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+async def _serve(config: StageConfig, wrap: float | None) -> None:
     # In a process of its own: memory that a voice once took would hide what the gateway takes later.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         talk = await asyncio.get_running_loop().run_in_executor(pool, speech)
-    origin = Origin(config, talk)
+    origin = Origin(config, talk, wrap)
     app = FastAPI()
     add_whep(app, lambda room: origin)
 
@@ -176,14 +206,16 @@ async def _serve(config: StageConfig) -> None:
 
 
 @contextlib.asynccontextmanager
-async def origin(config: StageConfig) -> AsyncIterator[str]:
-    """The address of one that is on air, in a process of its own.
+async def origin(config: StageConfig, wrap: float | None = None) -> AsyncIterator[str]:
+    """The address of one that is on air, in a process of its own; ``wrap`` as :class:`Origin` has it.
 
     Raises:
         StageError: it does not come on air; it has said why.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "streaming.bench.origin", json.dumps(asdict(config))), stdout=PIPE
+        *(sys.executable, "-m", "streaming.bench.origin", json.dumps(asdict(config)), json.dumps(wrap)),
+        stdout=PIPE,
+        env={**os.environ, "PYTHONMALLOC": "malloc"},  # so that all it uses is counted in one place
     )
     try:
         assert process.stdout is not None  # noqa: S101
@@ -204,4 +236,4 @@ async def measure(client: httpx.AsyncClient) -> Measure:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    asyncio.run(_serve(StageConfig(**given | {"x264": X264(**given["x264"])})))
+    asyncio.run(_serve(StageConfig(**given | {"x264": X264(**given["x264"])}), json.loads(sys.argv[2])))

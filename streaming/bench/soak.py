@@ -1,18 +1,28 @@
-"""``everhost bench soak``: viewers come and go, and then stay; what the gateway keeps of them, and whether it grows."""
+"""``everhost bench soak``: viewers come and go, and then stay; what the gateway keeps of them, and whether it grows.
+
+Those who stay joined shortly before their RTP timestamps wrap, as those of a room that never closes do every 13 hours
+(picture) and 25 (sound).
+"""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import numpy as np
+from aiortc import RTCPeerConnection
+from aiortc.rtp import RtcpSrPacket, RtpPacket
 from tqdm import tqdm
 
+from avatar.bench import chart
 from avatar.bench.machine import machine
-from streaming.bench.origin import ROOM, Measure, measure, origin
-from streaming.bench.viewer import first_picture, watcher
+from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND, VIDEO_CLOCK_RATE
+from streaming.bench.origin import ROOM, measure, origin
+from streaming.bench.viewer import Seen, first_picture, watcher
 from streaming.stage import StageConfig
 
 LEAK: Final = 1024.0
@@ -23,6 +33,46 @@ _AT_ONCE: Final = 4
 _EVERY: Final = 100
 """Joins between two looks."""
 _LOOK_S: Final = 15.0
+_PASSING_S: Final = 10.0
+"""While some stay, another comes and goes so often."""
+_WRAP: Final = 0.1
+"""Of the time that viewers stay, until their timestamps wrap."""
+_RATES: Final = {"video": VIDEO_CLOCK_RATE, "audio": SAMPLE_RATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Of a line through what was seen, give or take (95 %)."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def of(cls, points: list[tuple[float, float]]) -> "Slope":
+        if len(points) < 4:
+            return cls(0.0, float("inf"))
+        x, y = np.array(points).T
+        (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
+        return cls(float(slope), 1.96 * float(np.sqrt(covariance[0, 0])))
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} ± {self.error:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One moment of the hour."""
+
+    at: float
+    """Seconds from the first."""
+    rss: float
+    """MB,"""
+    in_use: float
+    """and how much of it something uses."""
+    offset_ms: float
+    """By how much sound has moved against picture since the first look, by sender reports; NaN before they came."""
+    fps: float
+    """Decoded at a viewer since the look before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,66 +81,81 @@ class Report:
     joins: int
     seconds: float
     """Of joining and leaving."""
-    leaked: float
-    """Bytes a join, by regression,"""
-    leaked_error: float
-    """give or take (95 %)."""
+    leaked: Slope
+    """Bytes in use a join."""
     minutes: float
     """With viewers who stay."""
-    growth: float
-    """KiB an hour meanwhile,"""
-    growth_error: float
+    growth: Slope
+    """KiB in use an hour meanwhile,"""
+    growth_rss: Slope
+    """and of memory held."""
+    drift: Slope
+    """Milliseconds an hour of sound against picture."""
+    wraps: tuple[int, int]
+    """Of timestamps at those who stayed: of the picture, and of the sound."""
+    torn: int
+    """Packets at those who stayed whose timestamp did not follow the one before."""
+    freeze_ms: float
+    """Longest time between two decoded pictures."""
+    decoded: int
     descriptors: tuple[int, int]
     """Before, and after everybody has left."""
     tasks: tuple[int, int]
     threads: tuple[int, int]
     skipped: int
     restarts: int
-    resident: tuple[tuple[float, float], ...]
-    """(seconds, MB) all along."""
+    looks: tuple[Look, ...]
 
 
-def run(host: str, joins: int, minutes: float) -> Report:
-    """Raises StageError when no room comes on air."""
+def run(host: str, joins: int, minutes: float, pictures: str = "") -> Report:
+    """``pictures``: a folder for the chart. Raises StageError when no room comes on air."""
     with tqdm(desc="joins", total=joins) as bar:
 
         def told(done: int) -> None:
             bar.update(done - bar.n)
 
-        return asyncio.run(_run(host, joins, minutes, told))
+        report = asyncio.run(_run(host, joins, minutes, told))
+    if pictures and report.looks:
+        _draw(report, Path(pictures) / "soak.png")
+    return report
 
 
 async def _run(host: str, joins: int, minutes: float, progress: Callable[[int], None]) -> Report:
-    async with origin(StageConfig(host)) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        origin(StageConfig(host), wrap=60 * minutes * _WRAP) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=30) as client,
+    ):
         await _come_and_go(address, _WARM)
         first = await measure(client)
-        looks, done = [(0, first)], 0
+        counted, done = [(0, first)], 0
         while done < joins:
             done += await _come_and_go(address, min(_EVERY, joins - done))
-            looks.append((done, await measure(client)))
+            counted.append((done, await measure(client)))
             progress(done)
-        staying = [first, *(look for _, look in looks[1:])]
-        stayed = await _stay(address, client, minutes)
+        stay = await _stay(address, client, minutes)
         await asyncio.sleep(2)
         last = await measure(client)
-    leaked, leaked_error = _slope([(float(n), 1e6 * look.rss) for n, look in looks])
-    growth, growth_error = _slope([(look.at / 3600, 1e6 * look.rss / 1024) for look in stayed])
-    everything = [*staying, *stayed, last]
+    looks = stay.looks
+    hours = [(look.at / 3600, look) for look in looks[len(looks) // 10 :]]  # the first minutes fill buffers
     return Report(
         machine=machine(),
         joins=joins,
-        seconds=looks[-1][1].at - first.at,
-        leaked=leaked,
-        leaked_error=leaked_error,
+        seconds=counted[-1][1].at - first.at,
+        leaked=Slope.of([(float(n), float(one.in_use)) for n, one in counted]),
         minutes=minutes,
-        growth=growth,
-        growth_error=growth_error,
+        growth=Slope.of([(hour, 1e6 * look.in_use / 1024) for hour, look in hours]),
+        growth_rss=Slope.of([(hour, 1e6 * look.rss / 1024) for hour, look in hours]),
+        drift=Slope.of([(hour, look.offset_ms) for hour, look in hours if not np.isnan(look.offset_ms)]),
+        wraps=(stay.wraps["video"], stay.wraps["audio"]),
+        torn=stay.torn,
+        freeze_ms=stay.freeze_ms,
+        decoded=stay.decoded,
         descriptors=(first.descriptors, last.descriptors),
         tasks=(first.tasks, last.tasks),
         threads=(first.threads, last.threads),
         skipped=last.stage["skipped"] - first.stage["skipped"],
         restarts=last.restarts - first.restarts,
-        resident=tuple((look.at - first.at, look.rss) for look in everything),
+        looks=tuple(looks),
     )
 
 
@@ -109,23 +174,153 @@ async def _come_and_go(address: str, count: int) -> int:
     return count
 
 
-async def _stay(address: str, client: httpx.AsyncClient, minutes: float) -> list[Measure]:
-    looks = []
-    async with watcher(address, ROOM), watcher(address, ROOM):
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end:
+@dataclass(slots=True)
+class _Kind:
+    """Timestamps of one kind at one viewer, counted on beyond their wrap."""
+
+    rate: int
+    last: int | None = None
+    wraps: int = 0
+    torn: int = 0
+    report: tuple[int, float] | None = None
+    """(RTP timestamp counted on, NTP seconds) of the last sender report."""
+
+    def see(self, timestamp: int) -> None:
+        if self.last is not None:
+            step = (timestamp - self.last + (1 << 31)) % (1 << 32) - (1 << 31)
+            if step < -self.rate or step > self.rate:  # a second: what a stage's restart would take
+                self.torn += 1
+            if step > 0 and timestamp < (self.last & 0xFFFFFFFF):
+                self.wraps += 1
+            self.last += max(0, step)  # what was overtaken or sent again says nothing new
+        else:
+            self.last = timestamp
+
+    def hear(self, timestamp: int, seconds: float) -> None:
+        if self.last is not None:
+            step = (timestamp - self.last + (1 << 31)) % (1 << 32) - (1 << 31)
+            self.report = self.last + step, seconds
+
+    @property
+    def began(self) -> float | None:
+        """When timestamp 0 was, by the wall clock and the last report: the same for ever, if nothing drifts."""
+        return None if self.report is None else self.report[1] - self.report[0] / self.rate
+
+
+@dataclass(slots=True)
+class _Stay:
+    looks: list[Look] = field(default_factory=list)
+    kinds: list[dict[str, _Kind]] = field(default_factory=list)
+    """Of each who stays."""
+    seen: Seen = field(default_factory=Seen)
+    """By the one who decodes."""
+
+    @property
+    def wraps(self) -> dict[str, int]:
+        return {kind: sum(one[kind].wraps for one in self.kinds) for kind in _RATES}
+
+    @property
+    def torn(self) -> int:
+        return sum(kind.torn for one in self.kinds for kind in one.values())
+
+    @property
+    def decoded(self) -> int:
+        return len(self.seen.decoded)
+
+    @property
+    def freeze_ms(self) -> float:
+        at = np.array([when for _, when in self.seen.decoded])
+        return float(1e3 * np.diff(at).max()) if len(at) > 1 else float("inf")
+
+    @property
+    def offset_ms(self) -> float:
+        """Of sound against picture at the first who stays, up to a constant."""
+        began = [self.kinds[0][kind].began for kind in ("audio", "video")]
+        return float("nan") if None in began else 1e3 * (float(began[0] or 0) - float(began[1] or 0))
+
+
+async def _stay(address: str, client: httpx.AsyncClient, minutes: float) -> _Stay:
+    stay = _Stay()
+    async with contextlib.AsyncExitStack() as here:
+        for decode in (True, False):
+            seen, connection = await here.enter_async_context(watcher(address, ROOM, decode=decode))
+            stay.kinds.append(_follow(connection))
+            if decode:
+                stay.seen = seen
+        await here.enter_async_context(_passing(address))
+        begun = time.monotonic()
+        zero: float | None = None
+        then, decoded = begun, stay.decoded
+        while (now := time.monotonic()) < begun + 60 * minutes:
             await asyncio.sleep(min(_LOOK_S, 10 * minutes))
-            looks.append(await measure(client))
-    return looks
+            one = await measure(client)
+            offset = stay.offset_ms
+            zero = offset if zero is None and not np.isnan(offset) else zero
+            now = time.monotonic()
+            fps = (stay.decoded - decoded) / (now - then)
+            then, decoded = now, stay.decoded
+            moved = offset - (0.0 if zero is None else zero)
+            stay.looks.append(Look(one.at, one.rss, 1e-6 * one.in_use, moved, fps))
+    return stay
 
 
-def _slope(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Of a line through them, and its 95 % error."""
-    if len(points) < 4:
-        return 0.0, float("inf")
-    x, y = np.array(points).T
-    (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
-    return float(slope), 1.96 * float(np.sqrt(covariance[0, 0]))
+@contextlib.asynccontextmanager
+async def _passing(address: str) -> AsyncIterator[None]:
+    """Others come and go meanwhile."""
+
+    async def come_and_go() -> None:
+        while True:
+            await asyncio.sleep(_PASSING_S)
+            await _come_and_go(address, 1)
+
+    task = asyncio.create_task(come_and_go(), name="passing viewers")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _follow(connection: RTCPeerConnection) -> dict[str, _Kind]:
+    """Listen to what a viewer's receivers get."""
+    kinds = {}
+    for receiver in connection.getReceivers():
+        kind = kinds[receiver.track.kind] = _Kind(_RATES[receiver.track.kind])
+        _listen(receiver, kind)
+    return kinds
+
+
+def _listen(receiver: Any, kind: _Kind) -> None:
+    take_packet, take_report = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
+
+    async def packet(one: RtpPacket, arrival_time_ms: int) -> None:
+        if one.payload:
+            kind.see(one.timestamp)
+        await take_packet(one, arrival_time_ms)
+
+    async def report(one: Any) -> None:
+        if isinstance(one, RtcpSrPacket):
+            kind.hear(one.sender_info.rtp_timestamp, one.sender_info.ntp_timestamp / (1 << 32))
+        await take_report(one)
+
+    receiver._handle_rtp_packet, receiver._handle_rtcp_packet = packet, report
+
+
+def _draw(report: Report, path: Path) -> None:
+    looks = report.looks
+    span = f"over {report.minutes:g} minutes, a look every {_LOOK_S:g} s"
+    memory = {"held (MB)": [look.rss for look in looks], "in use (MB)": [look.in_use for look in looks]}
+    offset = {"ms": [look.offset_ms for look in looks if not np.isnan(look.offset_ms)] or [0.0]}
+    pictures = {"a second": [look.fps for look in looks]}
+    parts = [
+        chart.line_chart(title, {name: np.array(row) for name, row in rows.items()}, (960, 260))
+        for title, rows in (
+            (f"Memory of the gateway {span}", memory),
+            ("Sound against picture since the first look", offset),
+            ("Pictures decoded at a viewer", pictures),
+        )
+    ]
+    chart.save(path, np.vstack(parts))
 
 
 def table(report: Report) -> str:
@@ -133,8 +328,12 @@ def table(report: Report) -> str:
         [
             f"{report.joins} joins and leaves in {report.seconds:.0f} s, then {report.minutes:g} min of viewers; "
             f"{report.machine}",
-            f"kept of a join        {report.leaked:8.0f} ± {report.leaked_error:.0f} bytes   less than {LEAK:.0f}",
-            f"growth with viewers   {report.growth:8.0f} ± {report.growth_error:.0f} KiB an hour",
+            f"kept of a join        {report.leaked} bytes   less than {LEAK:.0f}",
+            f"growth with viewers   {report.growth} KiB an hour in use, {report.growth_rss} held",
+            f"sound against picture {report.drift} ms an hour",
+            f"timestamps wrapped    {report.wraps[0]} (picture) and {report.wraps[1]} (sound), {report.torn} torn",
+            f"decoded at a viewer   {report.decoded} pictures of {report.minutes * 60 * TICKS_PER_SECOND:.0f}, longest "
+            f"time between two {report.freeze_ms:.0f} ms",
             f"descriptors           {report.descriptors[0]} before, {report.descriptors[1]} after",
             f"tasks                 {report.tasks[0]} before, {report.tasks[1]} after",
             f"threads               {report.threads[0]} before, {report.threads[1]} after",
