@@ -33,6 +33,9 @@ class Subscription:
         """What they will see from its next key frame on."""
         self._waiting: dict[Kind, deque[Payloads]] = {"video": deque(), "audio": deque()}
         self._arrived = {"video": asyncio.Event(), "audio": asyncio.Event()}
+        self._held: Payloads | None = None
+        """The last picture of the rendition they are leaving, until it is known that the other has none of that tick:
+        two with one timestamp would be taken for one."""
         self._synchronized = False
         self.dropped = 0
         """Pictures this viewer was not sent because they did not take them in time."""
@@ -52,23 +55,38 @@ class Subscription:
 
     def put(self, payloads: Payloads) -> None:
         """Something that they take."""
-        queue = self._waiting[payloads.kind]
-        if payloads.kind == "video":
-            if payloads.encoding == self.coming:
-                self.encoding, self.coming = self.coming, None
-                self.switches += 1
-            if len(queue) >= QUEUE:
-                self.dropped += len(queue)
-                queue.clear()
-                self._synchronized = False
-            if not self._synchronized and not payloads.key:
-                self.dropped += 1
-                self._want_key(self.encoding)
-                return
-            self._synchronized = True
-        elif len(queue) >= QUEUE:
-            queue.popleft()
-        queue.append(payloads)
+        if payloads.kind == "audio":
+            sounds = self._waiting["audio"]
+            if len(sounds) >= QUEUE:
+                sounds.popleft()
+            self._append(payloads)
+            return
+        held, self._held = self._held, None
+        if held is not None and held.pts != payloads.pts:
+            self._put_picture(held)
+        if payloads.encoding == self.coming:
+            self.encoding, self.coming = self.coming, None
+            self.switches += 1
+        if self.coming is None:
+            self._put_picture(payloads)
+        else:
+            self._held = payloads
+
+    def _put_picture(self, payloads: Payloads) -> None:
+        pictures = self._waiting["video"]
+        if len(pictures) >= QUEUE:
+            self.dropped += len(pictures)
+            pictures.clear()
+            self._synchronized = False
+        if not self._synchronized and not payloads.key:
+            self.dropped += 1
+            self._want_key(self.encoding)
+            return
+        self._synchronized = True
+        self._append(payloads)
+
+    def _append(self, payloads: Payloads) -> None:
+        self._waiting[payloads.kind].append(payloads)
         self._arrived[payloads.kind].set()
 
     def __len__(self) -> int:

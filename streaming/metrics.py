@@ -39,6 +39,7 @@ _COUNTERS: Final = {
 _OF_VIEWERS: Final = {
     "viewer_queue_pictures": "Pictures that wait for a viewer",
     "viewer_round_trip_seconds": "Round trip to a viewer",
+    "viewer_estimate_bits_per_second": "What the network to a viewer carries, as they have it (REMB)",
     "viewer_loss_ratio": "Share of packets lost on the way to a viewer, last report",
     "viewer_light": "1 while a viewer is sent the lighter rendition",
 }
@@ -100,6 +101,8 @@ def of_viewer(seat: Viewer) -> dict[str, float]:
     }
     if video.round_trip_s is not None:
         measured["viewer_round_trip_seconds"] = video.round_trip_s
+    if video.estimate is not None:
+        measured["viewer_estimate_bits_per_second"] = float(video.estimate)
     if video.loss is not None:
         measured["viewer_loss_ratio"] = video.loss
     return measured

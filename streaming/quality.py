@@ -13,7 +13,10 @@ BAD_LOOKS: Final = 3
 LOSS: Final = 0.1
 """Share of packets lost from which on sending again is not enough: at 5 % nothing freezes (docs/performance.md)."""
 FULL: Final = 0.9
-"""A receiver's estimate below this share of what it is sent says that the network is full."""
+"""A receiver's estimate below this share of what it is sent says that the network is full,"""
+WAITING_S: Final = 0.1
+"""if the round trip has grown by this as well: packets wait in it. An estimate alone is often late: it falls with a
+host who is silent, and rises by some percent a second when they speak."""
 WORTH_BPS: Final = 300_000
 """Less than this is not worth a change: the lighter rendition is no smaller."""
 TRY_S: Final = 30.0
@@ -32,6 +35,8 @@ class Reception:
     """Share of packets lost before the last report."""
     estimate: int | None
     """Bits a second that the viewer says the network carries (REMB), None if they do not say."""
+    round_trip_s: float | None
+    """Of the last reports."""
     dropped: int
     """Pictures not sent because they did not take them."""
     picture_losses: int
@@ -44,6 +49,8 @@ class Quality:
         """The lighter rendition is better for this viewer."""
         self._last: tuple[float, Reception] | None = None
         self._bad = 0
+        self._shortest_s = float("inf")
+        """Round trip."""
         self._changed_at = float("-inf")
         self._try_after = TRY_S
 
@@ -56,7 +63,7 @@ class Quality:
         if now - then < LOOK_S:
             return False
         self._last = now, seen
-        badness = _badness(now - then, before, seen)
+        badness = self._badness(now - then, before, seen)
         self._bad = self._bad + badness if badness else 0
         return self._rise(now) if self.light else self._fall(now)
 
@@ -78,11 +85,14 @@ class Quality:
     def _change(self, now: float) -> None:
         self.light, self._changed_at, self._bad = not self.light, now, 0
 
-
-def _badness(seconds: float, before: Reception, seen: Reception) -> int:
-    """Of one look, in looks."""
-    if seen.dropped > before.dropped:
-        return BAD_LOOKS  # a second's pictures have waited in vain
-    rate = 8 * (seen.octets - before.octets) / seconds
-    full = seen.estimate is not None and rate > WORTH_BPS and seen.estimate < FULL * rate
-    return int(full or seen.loss >= LOSS or seen.picture_losses > before.picture_losses)
+    def _badness(self, seconds: float, before: Reception, seen: Reception) -> int:
+        """Of one look, in looks."""
+        if seen.dropped > before.dropped:
+            return BAD_LOOKS  # a second's pictures have waited in vain
+        rate = 8 * (seen.octets - before.octets) / seconds
+        full = seen.estimate is not None and rate > WORTH_BPS and seen.estimate < FULL * rate
+        waiting = False
+        if seen.round_trip_s is not None:
+            self._shortest_s = min(self._shortest_s, seen.round_trip_s)
+            waiting = seen.round_trip_s > self._shortest_s + WAITING_S
+        return int((full and waiting) or seen.loss >= LOSS or seen.picture_losses > before.picture_losses)

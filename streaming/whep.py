@@ -147,6 +147,7 @@ class Whep:
             octets=health.octets,
             loss=health.loss or 0.0,
             estimate=health.estimate,
+            round_trip_s=health.round_trip_s,
             dropped=seat.subscription.dropped,
             picture_losses=health.picture_losses,
         )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from streaming.quality import BAD_LOOKS, HELD_S, TRY_MOST_S, TRY_S, Quality, Reception
 
-FINE = Reception(octets=0, loss=0.0, estimate=None, dropped=0, picture_losses=0)
+FINE = Reception(octets=0, loss=0.0, estimate=None, round_trip_s=0.05, dropped=0, picture_losses=0)
 RATE = 2_000_000
 """Bits a second that are sent."""
 
@@ -40,14 +40,21 @@ def test_heavy_loss_brings_the_lighter_picture_after_three_looks_and_one_bad_loo
     assert viewer.changes == [(viewer.now, True)]
 
 
-def test_a_full_network_is_seen_in_the_receivers_estimate_but_not_while_little_is_sent() -> None:
+def test_a_full_network_is_seen_in_estimate_and_round_trip_but_in_neither_alone() -> None:
     viewer = Viewer()
     viewer.for_seconds(5, estimate=RATE)
-    viewer.for_seconds(BAD_LOOKS, estimate=RATE // 2)
+    viewer.for_seconds(10, estimate=RATE // 2)
+    viewer.for_seconds(10, estimate=RATE, round_trip_s=0.3)
+    assert not viewer.changes
+    viewer.for_seconds(BAD_LOOKS, estimate=RATE // 2, round_trip_s=0.3)
     assert viewer.quality.light
-    still = Quality()
-    for second in range(20):  # a still picture: the estimate follows what is sent and says nothing
-        assert not still.look(float(second), replace(FINE, octets=second * 10_000, estimate=40_000))
+
+
+def test_nothing_is_concluded_from_an_estimate_while_little_is_sent() -> None:
+    still = Quality()  # a still picture: the estimate follows what is sent
+    for second in range(20):
+        seen = replace(FINE, octets=second * 10_000, estimate=40_000, round_trip_s=0.05 * (second + 1))
+        assert not still.look(float(second), seen)
 
 
 def test_who_took_no_pictures_for_a_second_gets_the_lighter_at_once() -> None:
