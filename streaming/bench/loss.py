@@ -1,4 +1,7 @@
-"""``everhost bench loss``: a viewer behind a network that loses packets, and another beside them who has a good one."""
+"""``everhost bench loss``: a viewer behind a bad network, and another beside them who has a good one.
+
+It loses packets, which are sent again; or it carries less than the room sends, and the viewer gets the lighter picture.
+"""
 
 import asyncio
 import time
@@ -9,10 +12,11 @@ import httpx
 import numpy as np
 
 from avatar.bench.machine import machine
-from avatar.clock import TICKS_PER_SECOND
+from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
 from streaming.bench.network import Impairment, relay
 from streaming.bench.origin import ROOM, measure, origin
 from streaming.bench.viewer import watcher
+from streaming.encoders import LIGHT_EVERY
 from streaming.stage import StageConfig
 
 SHARES: Final = (0.02, 0.05)
@@ -24,6 +28,9 @@ KEYS: Final = 2.0
 """Key frames a second that a room makes at most, whatever is asked."""
 SEED: Final = 5
 _SETTLE_S, _AFTER_S = 4.0, 6.0
+NARROW_BPS: Final = 1_000_000.0
+CHANGE_S: Final = 8.0
+"""From when the network is too narrow until the lighter picture is there."""
 _FULL: Final = 0.96
 """Share of pictures that is all of them again."""
 
@@ -49,10 +56,23 @@ class Lossy:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrow:
+    bps: float
+    changed_s: float
+    """Until the lighter picture was there;"""
+    freeze_ms: float
+    """the longest time between two pictures from then on,"""
+    fps: float
+    """and how many came."""
+    fps_beside: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     machine: str
     seconds: int
     lossy: tuple[Lossy, ...]
+    narrow: Narrow
     skipped: int
 
 
@@ -65,11 +85,13 @@ async def _run(host: str, seconds: int) -> Report:
     async with origin(StageConfig(host)) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         before = await measure(client)
         lossy = [await _behind(address, client, share, seconds) for share in SHARES]
+        narrow = await _narrow(address, seconds)
         after = await measure(client)
     return Report(
         machine=machine(),
         seconds=seconds,
         lossy=tuple(lossy),
+        narrow=narrow,
         skipped=after.stage["skipped"] - before.stage["skipped"],
     )
 
@@ -105,6 +127,35 @@ async def _behind(address: str, client: httpx.AsyncClient, share: float, seconds
     )
 
 
+async def _narrow(address: str, seconds: int) -> Narrow:
+    network = Impairment(0.0, DELAY_S, JITTER_S, SEED)
+    async with (
+        relay(network) as through,
+        watcher(address, ROOM) as (beside, _),
+        watcher(address, ROOM, decode=True, through=through) as (seen, _),
+    ):
+        await asyncio.sleep(_SETTLE_S)
+        others = len(beside.pictures)
+        begin, network.narrow_bps = time.time(), NARROW_BPS
+        await asyncio.sleep(seconds + CHANGE_S)
+        end, others = time.time(), len(beside.pictures) - others
+    pts, at = np.array([(pts, when) for pts, when in seen.decoded if when >= begin]).T
+    lighter = np.diff(pts) == LIGHT_EVERY * RTP_PER_TICK
+    # From where on nothing but the lighter is there: its steps, and whole multiples of them.
+    full = np.flatnonzero(np.diff(pts) % (LIGHT_EVERY * RTP_PER_TICK))
+    first = int(full[-1]) + 1 if len(full) else 0
+    if not lighter[first:].any():
+        return Narrow(NARROW_BPS, float("inf"), float("inf"), 0.0, others / (end - begin))
+    since = at[first:]
+    return Narrow(
+        bps=NARROW_BPS,
+        changed_s=float(since[0] - begin),
+        freeze_ms=1e3 * float(np.diff(np.append(since, end)).max()),
+        fps=len(since) / (end - float(since[0])),
+        fps_beside=others / (end - begin),
+    )
+
+
 def _recovered(at: "np.ndarray[tuple[int], np.dtype[np.float64]]", end: float) -> float:
     """Seconds after ``end`` from which on every second has all its pictures; infinite when none has."""
     for wait in np.arange(0, _AFTER_S - 1, 0.05):
@@ -126,4 +177,9 @@ def table(report: Report) -> str:
         for one in report.lossy
     ]
     lines.append(f"{'must':>6} {'':6} {FREEZE_MS:6.0f} ms {RECOVERY_S:7.2f} s {'':8} {KEYS:7.2f}")
+    narrow = report.narrow
+    lines.append(
+        f"{1e-6 * narrow.bps:.1f} Mbit/s: the lighter picture after {narrow.changed_s:.1f} s (must {CHANGE_S:g}), then "
+        f"{narrow.fps:.1f} a second, longest freeze {narrow.freeze_ms:.0f} ms; beside {narrow.fps_beside:.2f}"
+    )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A network that loses, delays and reorders: a seeded UDP relay between a room and one viewer."""
+"""A network that loses, delays, reorders and is too narrow: a seeded UDP relay between a room and one viewer."""
 
 import asyncio
 import random
@@ -8,6 +8,8 @@ from typing import Final, cast
 
 Address = tuple[str, int]
 _LOCAL: Final = "127.0.0.1"
+QUEUE_S: Final = 0.4
+"""What may wait before a narrow part: as home routers and phone networks have it."""
 
 
 class Impairment:
@@ -17,24 +19,34 @@ class Impairment:
         """``loss``: share that is lost, each way; ``delay_s`` each way, and up to ``jitter_s`` more, each for itself:
         with more of it than there is between two datagrams, they overtake each other."""
         self.loss, self.delay_s, self.jitter_s = loss, delay_s, jitter_s
+        self.narrow_bps: float | None = None
+        """What the way to the viewer carries; as much as comes when None."""
+        self._free_at = 0.0
         self._chance = random.Random(seed)  # noqa: S311
         self.lost = self.passed = 0
 
-    def fate(self) -> float | None:
-        """Seconds until it arrives; None: never."""
+    def fate(self, size: int = 0, now: float = 0.0, *, to_viewer: bool = False) -> float | None:
+        """Seconds until a datagram of ``size`` bytes arrives; None: never."""
         lost, late = self._chance.random() < self.loss, self._chance.random()
+        queued = 0.0
+        if to_viewer and self.narrow_bps is not None:
+            queued = max(0.0, self._free_at - now)
+            lost = lost or queued > QUEUE_S
+            if not lost:
+                queued += 8 * size / self.narrow_bps
+                self._free_at = now + queued
         if lost:
             self.lost += 1
             return None
         self.passed += 1
-        return self.delay_s + late * self.jitter_s
+        return self.delay_s + queued + late * self.jitter_s
 
 
 class _Side(asyncio.DatagramProtocol):
     """One of the relay's two sockets."""
 
-    def __init__(self, impairment: Impairment) -> None:
-        self.impairment = impairment
+    def __init__(self, impairment: Impairment, *, of_room: bool) -> None:
+        self.impairment, self._of_room = impairment, of_room
         self.other: _Side | None = None
         self.peer: Address | None = None
         """Where this side sends to: whoever it heard of last."""
@@ -45,8 +57,10 @@ class _Side(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self.peer = addr
-        if self.other is not None and (after := self.impairment.fate()) is not None:
-            asyncio.get_running_loop().call_later(after, self.other.send, data)
+        loop = asyncio.get_running_loop()
+        after = self.impairment.fate(len(data), loop.time(), to_viewer=self._of_room)
+        if self.other is not None and after is not None:
+            loop.call_later(after, self.other.send, data)
 
     def send(self, data: bytes) -> None:
         if self.peer is not None and self.transport is not None and not self.transport.is_closing():
@@ -74,8 +88,9 @@ class Relay:
 @asynccontextmanager
 async def relay(impairment: Impairment) -> AsyncIterator[Relay]:
     loop = asyncio.get_running_loop()
-    _, inside = await loop.create_datagram_endpoint(lambda: _Side(impairment), local_addr=(_LOCAL, 0))
-    transport, outside = await loop.create_datagram_endpoint(lambda: _Side(impairment), local_addr=(_LOCAL, 0))
+    here = (_LOCAL, 0)
+    _, inside = await loop.create_datagram_endpoint(lambda: _Side(impairment, of_room=True), here)
+    transport, outside = await loop.create_datagram_endpoint(lambda: _Side(impairment, of_room=False), here)
     try:
         yield Relay(inside, outside, transport.get_extra_info("sockname"))
     finally:

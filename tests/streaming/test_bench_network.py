@@ -2,7 +2,7 @@
 
 import pytest
 
-from streaming.bench.network import Impairment, first_candidate, only_at, without_candidates
+from streaming.bench.network import QUEUE_S, Impairment, first_candidate, only_at, without_candidates
 
 SDP = (
     "v=0\r\nm=video 50000 UDP/TLS/RTP/SAVPF 97\r\n"
@@ -33,3 +33,14 @@ def test_only_the_relay_is_offered() -> None:
     assert "candidate" not in without_candidates(SDP)
     with pytest.raises(ValueError, match="no IPv4"):
         first_candidate("v=0\r\n")
+
+
+def test_a_narrow_network_lets_wait_what_it_can_and_loses_the_rest() -> None:
+    network = Impairment(0.0, 0.03, 0.0, 1)
+    network.narrow_bps = 1_000_000
+    fates = [network.fate(1250, 0.005 * n, to_viewer=True) for n in range(200)]  # 2 Mbit/s for a second
+    late = [fate for fate in fates if fate is not None]
+    assert late[0] == pytest.approx(0.04)
+    assert max(late) == pytest.approx(0.03 + QUEUE_S + 0.01, abs=0.011)
+    assert len(late) == pytest.approx(100 + 100 * QUEUE_S, abs=3)
+    assert network.fate(1250, 1.0) == pytest.approx(0.03)  # the way back is wide

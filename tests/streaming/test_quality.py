@@ -69,9 +69,9 @@ def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> No
     viewer.for_seconds(5)
     waits = []
     for _ in range(6):
-        viewer.for_seconds(BAD_LOOKS, loss=0.3)
+        while not viewer.quality.light:
+            viewer.for_seconds(1, loss=0.3)
         down = viewer.now
-        assert viewer.quality.light
         while viewer.quality.light:
             viewer.for_seconds(1, loss=0.0)
         waits.append(viewer.now - down)
@@ -82,6 +82,16 @@ def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> No
     while viewer.quality.light:
         viewer.for_seconds(1, loss=0.0)
     assert viewer.now - down == TRY_S
+
+
+def test_a_try_is_given_up_at_its_first_bad_look() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(1)
+    viewer.for_seconds(BAD_LOOKS, loss=0.3)
+    while viewer.quality.light:
+        viewer.for_seconds(1, loss=0.0)
+    viewer.for_seconds(1, loss=0.3)
+    assert viewer.quality.light
 
 
 def test_nothing_is_tried_while_even_the_lighter_picture_suffers() -> None:
