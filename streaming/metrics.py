@@ -40,12 +40,13 @@ _OF_VIEWERS: Final = {
     "viewer_queue_pictures": "Pictures that wait for a viewer",
     "viewer_round_trip_seconds": "Round trip to a viewer",
     "viewer_estimate_bits_per_second": "What the network to a viewer carries, as they have it (REMB)",
-    "viewer_loss_ratio": "Share of packets lost on the way to a viewer, last report",
     "viewer_light": "1 while a viewer is sent the lighter rendition",
 }
 _COUNTED_OF_VIEWERS: Final = {
     "viewer_sent_bytes": "RTP payload sent to a viewer, picture and sound",
     "viewer_dropped_pictures": "Pictures a viewer was not sent because they did not take them in time",
+    "viewer_sent_packets": "Packets of the picture sent to a viewer",
+    "viewer_lost_packets": "Of these, what did not arrive the first time, as the viewer counts",
     "viewer_packets_again": "Packets sent to a viewer again",
     "viewer_picture_losses": "Times a viewer asked for a key frame",
     "viewer_switches": "Changes of a viewer to another rendition",
@@ -93,6 +94,8 @@ def of_viewer(seat: Viewer) -> dict[str, float]:
     measured = {
         "viewer_queue_pictures": float(len(seat.subscription)),
         "viewer_sent_bytes": float(sum(kind.octets for kind in kinds)),
+        "viewer_sent_packets": float(video.packets),
+        "viewer_lost_packets": float(video.lost),
         "viewer_dropped_pictures": float(seat.subscription.dropped),
         "viewer_packets_again": float(sum(kind.again for kind in kinds)),
         "viewer_picture_losses": float(video.picture_losses),
@@ -103,8 +106,6 @@ def of_viewer(seat: Viewer) -> dict[str, float]:
         measured["viewer_round_trip_seconds"] = video.round_trip_s
     if video.estimate is not None:
         measured["viewer_estimate_bits_per_second"] = float(video.estimate)
-    if video.loss is not None:
-        measured["viewer_loss_ratio"] = video.loss
     return measured
 
 

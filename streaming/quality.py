@@ -14,6 +14,8 @@ TRIAL_S: Final = 10.0
 """While the full picture is being tried again, one bad look is enough."""
 LOSS: Final = 0.1
 """Share of packets lost from which on sending again is not enough: at 5 % nothing freezes (docs/performance.md)."""
+HEAVY_LOSS: Final = 0.3
+"""From here on a look counts twice."""
 FULL: Final = 0.9
 """A receiver's estimate below this share of what it is sent says that the network is full,"""
 WAITING_S: Final = 0.1
@@ -31,10 +33,13 @@ HELD_S: Final = 60.0
 class Reception:
     """How a viewer fares; the counters run from their beginning."""
 
+    packets: int
+    """Sent, the first time;"""
     octets: int
-    """Sent."""
-    loss: float
-    """Share of packets lost before the last report."""
+    """and their payload."""
+    lost: int
+    """Of these, as the viewer counts. (The share that a report gives is of the packets since the report before: a few,
+    with Chromium, some of which have only been overtaken.)"""
     estimate: int | None
     """Bits a second that the viewer says the network carries (REMB), None if they do not say."""
     round_trip_s: float | None
@@ -97,4 +102,7 @@ class Quality:
         if seen.round_trip_s is not None:
             self._shortest_s = min(self._shortest_s, seen.round_trip_s)
             waiting = seen.round_trip_s > self._shortest_s + WAITING_S
-        return int((full and waiting) or seen.loss >= LOSS or seen.picture_losses > before.picture_losses)
+        loss = (seen.lost - before.lost) / max(1, seen.packets - before.packets)
+        if loss >= HEAVY_LOSS:
+            return 2
+        return int((full and waiting) or loss >= LOSS or seen.picture_losses > before.picture_losses)

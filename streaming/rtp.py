@@ -19,6 +19,10 @@ from streaming.packets import Encoding, Kind, Packet, kind_of
 
 HISTORY: Final = 1024
 """Packets kept for retransmission, a power of two: more than 2 s of 3 Mbit/s."""
+AGAIN: Final = 0.5
+"""Packets sent again for each that is sent: more would only fill a network that is full already."""
+AGAIN_AT_ONCE: Final = 128
+"""What may be sent again after a short outage."""
 _HEADER: Final = struct.Struct("!BBHII")
 _VERSION, _EXTENDED, _MARKER = 0x80, 0x10, 0x80
 _SEND_TIME_AT: Final = 18
@@ -106,6 +110,8 @@ class RtpStream:
         self._extensions = extensions
         self._flags = _VERSION | (_EXTENDED if extensions.template else 0)
         self._history: list[_Sent | None] = [None] * HISTORY
+        self._encoding: Encoding | None = None
+        self._again_left = float(AGAIN_AT_ONCE)
         self.packets = 0
         self.octets = 0
         """Of payload, as sender reports count them."""
@@ -120,6 +126,9 @@ class RtpStream:
         Each is made when it is asked for, so a sender that waits between them may pass a ``now`` for all that is a
         little old.
         """
+        if payloads.encoding != self._encoding:
+            self._encoding = payloads.encoding
+            self._history[:] = [None] * HISTORY  # of the rendition before nothing is needed any more
         extensions = self._extensions.at(now)
         timestamp = self.timestamp(payloads.pts)
         last = len(payloads.parts) - 1 if payloads.kind == "video" else -1  # sound has no marker
@@ -127,6 +136,7 @@ class RtpStream:
             marker = _MARKER if k == last else 0
             sequence, self._sequence = self._sequence, (self._sequence + 1) & 0xFFFF
             self._history[sequence & (HISTORY - 1)] = _Sent(sequence, timestamp, marker, payload)
+            self._again_left = min(self._again_left + AGAIN, AGAIN_AT_ONCE)
             self.packets += 1
             self.octets += len(payload)
             head = _HEADER.pack(self._flags, marker | self._type, sequence, timestamp, self._ssrc)
@@ -136,12 +146,14 @@ class RtpStream:
         """A packet that was lost, as a retransmission.
 
         None when it was sent too long ago, or again less than ``round_trip`` seconds ago: receivers ask for what they
-        miss until they have it, and the answer to their first question may be on its way.
+        miss until they have it, and the answer to their first question may be on its way. None as well when too much
+        has been sent again lately.
         """
         sent = self._history[sequence & (HISTORY - 1)]
-        if sent is None or sent.sequence != sequence or 0 <= now - sent.again_at < round_trip:
+        if sent is None or sent.sequence != sequence or 0 <= now - sent.again_at < round_trip or self._again_left < 1:
             return None
         sent.again_at = now
+        self._again_left -= 1
         self.again_count += 1
         extensions = self._extensions.at(now)
         if self._rtx is None:

@@ -64,8 +64,8 @@ class Health:
     """Times the viewer said that it cannot go on without a key frame (PLI, FIR)."""
     round_trip_s: float | None
     """None until the viewer has reported."""
-    loss: float | None
-    """Share of packets lost before the last report."""
+    lost: int
+    """Packets that did not arrive the first time, as the viewer counts them."""
     estimate: int | None
     """Bits a second that the network carries, as the viewer has it (REMB)."""
 
@@ -172,7 +172,7 @@ class RoomSender:
             again=stream.again_count if stream else 0,
             picture_losses=self._picture_losses,
             round_trip_s=self._its("rtt"),
-            loss=report.fractionLost / 256 if report else None,  # 8-bit fixed point (RFC 3550, section 6.4.1)
+            lost=report.packetsLost if report else 0,
             estimate=self._estimate,
         )
 

@@ -144,8 +144,9 @@ class Whep:
         """How a viewer fares has been heard: whether another rendition is better for them."""
         health = seat.video.health
         seen = Reception(
+            packets=health.packets,
             octets=health.octets,
-            loss=health.loss or 0.0,
+            lost=health.lost,
             estimate=health.estimate,
             round_trip_s=health.round_trip_s,
             dropped=seat.subscription.dropped,

@@ -29,7 +29,7 @@ KEYS: Final = 2.0
 SEED: Final = 5
 _SETTLE_S, _AFTER_S = 4.0, 6.0
 NARROW_BPS: Final = 1_000_000.0
-CHANGE_S: Final = 8.0
+CHANGE_S: Final = 6.0
 """From when the network is too narrow until the lighter picture is there."""
 _FULL: Final = 0.96
 """Share of pictures that is all of them again."""
@@ -136,20 +136,16 @@ async def _narrow(address: str, seconds: int) -> Narrow:
     ):
         await asyncio.sleep(_SETTLE_S)
         others = len(beside.pictures)
-        begin, network.narrow_bps = time.time(), NARROW_BPS
+        begin, network.narrow_bps = time.monotonic(), NARROW_BPS
         await asyncio.sleep(seconds + CHANGE_S)
-        end, others = time.time(), len(beside.pictures) - others
-    pts, at = np.array([(pts, when) for pts, when in seen.decoded if when >= begin]).T
-    lighter = np.diff(pts) == LIGHT_EVERY * RTP_PER_TICK
-    # From where on nothing but the lighter is there: its steps, and whole multiples of them.
-    full = np.flatnonzero(np.diff(pts) % (LIGHT_EVERY * RTP_PER_TICK))
-    first = int(full[-1]) + 1 if len(full) else 0
-    if not lighter[first:].any():
-        return Narrow(NARROW_BPS, float("inf"), float("inf"), 0.0, others / (end - begin))
-    since = at[first:]
+        end, others = time.monotonic(), len(beside.pictures) - others
+    at, timestamps = np.array(seen.pictures), np.array(seen.timestamps)
+    steps = np.diff(timestamps) % (LIGHT_EVERY * RTP_PER_TICK)
+    full = np.flatnonzero(steps)  # the lighter rendition has none of those, however many are lost
+    since = at[full[-1] + 1 :] if len(full) else at
     return Narrow(
         bps=NARROW_BPS,
-        changed_s=float(since[0] - begin),
+        changed_s=max(0.0, float(since[0] - begin)),
         freeze_ms=1e3 * float(np.diff(np.append(since, end)).max()),
         fps=len(since) / (end - float(since[0])),
         fps_beside=others / (end - begin),

@@ -131,7 +131,7 @@ class Viewer:
         self._highest = 0
         self._whole = False
         self._asked_at = -1.0
-        self._got = self._sent = self._reported = 0
+        self._lost_packets = 0
         self.air.viewers.append(self)
         self.air.fanout.add(self.subscription)
 
@@ -154,24 +154,30 @@ class Viewer:
     def _over(self, data: bytes | None) -> None:
         if data is None:
             return
-        self._sent += 1
-        if self._random.random() >= self.loss:
-            packet = RtpPacket.parse(data)
-            self.air.fly(WAY, lambda: self._take(packet))
+        if self._random.random() < self.loss:
+            self._lost_packets += 1
+            return
+        packet = RtpPacket.parse(data)
+        self.air.fly(WAY, lambda: self._take(packet))
 
     def _report(self) -> None:
-        if not self.chooses or self._sent == self._reported:
+        if not self.chooses:
             return
-        lost = 1 - self._got / self._sent if self._sent else 0.0
-        self._sent = self._got = self._reported = 0
-        seen = Reception(self.stream.octets, lost, None, 2 * WAY, self.subscription.dropped, self.picture_losses)
+        seen = Reception(
+            packets=self.stream.packets,
+            octets=self.stream.octets,
+            lost=self._lost_packets,
+            estimate=None,
+            round_trip_s=2 * WAY,
+            dropped=self.subscription.dropped,
+            picture_losses=self.picture_losses,
+        )
         if self.quality.look(self.air.now, seen):
             self.air.fanout.switch(self.subscription, "h264-light" if self.quality.light else "h264")
 
     # At the viewer
 
     def _take(self, packet: RtpPacket) -> None:
-        self._got += 1
         number = packet.sequence_number
         if self._next is None:
             self._next = self._highest = number

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from streaming.quality import BAD_LOOKS, HELD_S, TRY_MOST_S, TRY_S, Quality, Reception
 
-FINE = Reception(octets=0, loss=0.0, estimate=None, round_trip_s=0.05, dropped=0, picture_losses=0)
+FINE = Reception(packets=0, octets=0, lost=0, estimate=None, round_trip_s=0.05, dropped=0, picture_losses=0)
 RATE = 2_000_000
-"""Bits a second that are sent."""
+"""Bits a second that are sent,"""
+PACKETS = 200
+"""in so many packets."""
 
 
 class Viewer:
@@ -16,10 +18,11 @@ class Viewer:
         self.seen = FINE
         self.changes: list[tuple[float, bool]] = []
 
-    def for_seconds(self, seconds: float, **how: float | int | None) -> None:
+    def for_seconds(self, seconds: float, loss: float = 0.0, **how: float | int | None) -> None:
         for _ in range(round(seconds)):
             self.now += 1.0
-            self.seen = replace(self.seen, octets=self.seen.octets + RATE // 8, **how)  # type: ignore[arg-type]
+            sent = replace(self.seen, packets=self.seen.packets + PACKETS, octets=self.seen.octets + RATE // 8)
+            self.seen = replace(sent, lost=sent.lost + round(loss * PACKETS), **how)  # type: ignore[arg-type]
             if self.quality.look(self.now, self.seen):
                 self.changes.append((self.now, self.quality.light))
 
@@ -37,6 +40,13 @@ def test_heavy_loss_brings_the_lighter_picture_after_three_looks_and_one_bad_loo
     viewer.for_seconds(5, loss=0.0)
     assert not viewer.changes
     viewer.for_seconds(BAD_LOOKS, loss=0.2)
+    assert viewer.changes == [(viewer.now, True)]
+
+
+def test_when_a_third_is_lost_two_looks_are_enough() -> None:
+    viewer = Viewer()
+    viewer.for_seconds(5)
+    viewer.for_seconds(2, loss=0.4)
     assert viewer.changes == [(viewer.now, True)]
 
 
@@ -70,14 +80,14 @@ def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> No
     waits = []
     for _ in range(6):
         while not viewer.quality.light:
-            viewer.for_seconds(1, loss=0.3)
+            viewer.for_seconds(1, loss=0.2)
         down = viewer.now
         while viewer.quality.light:
             viewer.for_seconds(1, loss=0.0)
         waits.append(viewer.now - down)
     assert waits == [TRY_S, 2 * TRY_S, 4 * TRY_S, 8 * TRY_S, TRY_MOST_S, TRY_MOST_S]
     viewer.for_seconds(HELD_S + 2)
-    viewer.for_seconds(BAD_LOOKS, loss=0.3)
+    viewer.for_seconds(BAD_LOOKS, loss=0.2)
     down = viewer.now
     while viewer.quality.light:
         viewer.for_seconds(1, loss=0.0)
@@ -87,7 +97,7 @@ def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> No
 def test_a_try_is_given_up_at_its_first_bad_look() -> None:
     viewer = Viewer()
     viewer.for_seconds(1)
-    viewer.for_seconds(BAD_LOOKS, loss=0.3)
+    viewer.for_seconds(BAD_LOOKS, loss=0.2)
     while viewer.quality.light:
         viewer.for_seconds(1, loss=0.0)
     viewer.for_seconds(1, loss=0.3)
@@ -97,7 +107,7 @@ def test_a_try_is_given_up_at_its_first_bad_look() -> None:
 def test_nothing_is_tried_while_even_the_lighter_picture_suffers() -> None:
     viewer = Viewer()
     viewer.for_seconds(1)
-    viewer.for_seconds(300, loss=0.3)
+    viewer.for_seconds(300, loss=0.2)
     assert viewer.changes == [(1 + BAD_LOOKS, True)]
 
 
@@ -105,4 +115,4 @@ def test_reports_that_follow_one_another_quickly_are_one_look() -> None:
     viewer = Viewer()
     viewer.for_seconds(2)
     for k in range(10):
-        assert not viewer.quality.look(viewer.now + 0.05 * k, replace(viewer.seen, loss=0.5))
+        assert not viewer.quality.look(viewer.now + 0.05 * k, replace(viewer.seen, lost=100 * k))

@@ -7,7 +7,7 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket, unwrap_
 
 from avatar.clock import VIDEO_CLOCK_RATE
 from streaming.packets import Packet
-from streaming.rtp import HISTORY, Epoch, Extensions, Payloads, RtpStream, cut, ntp
+from streaming.rtp import AGAIN_AT_ONCE, HISTORY, Epoch, Extensions, Payloads, RtpStream, cut, ntp
 
 PROBE = 0xABCDEF
 
@@ -145,3 +145,24 @@ def test_vp8_is_cut_as_aiortc_reads_it_and_numbers_its_pictures() -> None:
         assert {descriptor.picture_id for descriptor, _ in described} == {number}
         assert [descriptor.partition_start for descriptor, _ in described] == [1] + [0] * (len(parts) - 1)
         assert b"".join(payload for _, payload in described) == data
+
+
+def test_no_more_than_half_as_much_is_sent_again_for_long() -> None:
+    one = stream()
+    for tick in range(400):
+        list(one.send(picture(tick, b"ab"), tick))
+    outage = [one.again(sequence, 1000.0) for sequence in range(400)]
+    assert sum(data is not None for data in outage) == AGAIN_AT_ONCE
+    for tick in range(400, 440):
+        list(one.send(picture(tick, b"ab"), tick))
+    more = [one.again(sequence, 1100.0) for sequence in range(400, 440)]
+    assert sum(data is not None for data in more) == 20
+
+
+def test_nothing_of_another_rendition_is_sent_again() -> None:
+    one = stream()
+    list(one.send(picture(0, b"ab"), 0.0))
+    assert one.again(0, 1.0) is not None
+    list(one.send(Payloads("h264-light", 2000, True, (b"cd",)), 2.0))
+    assert one.again(0, 3.0) is None
+    assert one.again(1, 3.0) is not None
