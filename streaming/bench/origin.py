@@ -206,8 +206,10 @@ async def _serve(config: StageConfig, wrap: float | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def origin(config: StageConfig, wrap: float | None = None) -> AsyncIterator[str]:
+async def origin(config: StageConfig, wrap: float | None = None, *, exact: bool = False) -> AsyncIterator[str]:
     """The address of one that is on air, in a process of its own; ``wrap`` as :class:`Origin` has it.
+
+    ``exact``: have all its memory allocated by C's library, so that :attr:`Measure.in_use` counts every byte. Slower.
 
     Raises:
         StageError: it does not come on air; it has said why.
@@ -215,7 +217,7 @@ async def origin(config: StageConfig, wrap: float | None = None) -> AsyncIterato
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streaming.bench.origin", json.dumps(asdict(config)), json.dumps(wrap)),
         stdout=PIPE,
-        env={**os.environ, "PYTHONMALLOC": "malloc"},  # so that all it uses is counted in one place
+        env={**os.environ, **({"PYTHONMALLOC": "malloc"} if exact else {})},
     )
     try:
         assert process.stdout is not None  # noqa: S101

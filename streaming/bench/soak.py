@@ -122,7 +122,7 @@ def run(host: str, joins: int, minutes: float, pictures: str = "") -> Report:
 
 async def _run(host: str, joins: int, minutes: float, progress: Callable[[int], None]) -> Report:
     async with (
-        origin(StageConfig(host), wrap=60 * minutes * _WRAP) as address,
+        origin(StageConfig(host), wrap=60 * minutes * _WRAP, exact=True) as address,
         httpx.AsyncClient(base_url=f"http://{address}", timeout=30) as client,
     ):
         await _come_and_go(address, _WARM)
