@@ -80,6 +80,7 @@ class Outlet:
             begun = time.monotonic()
             try:
                 await self._once()
+                in_a_row = 0
                 continue
             except OutletError as error:
                 reason = str(error)

@@ -30,6 +30,9 @@ class Source:
     def __init__(self) -> None:
         self.fanout = Fanout(self.want_key, self.lighten)
         self.key_asked = 0
+        self.tick = 0
+        self.grain = np.zeros((HEIGHT, WIDTH), np.uint8)
+        """Over the picture; it makes key frames large."""
         self._keys: set[Encoding] = {"h264"}
         self.light: frozenset[Encoding] = frozenset()
         self._lighter = encoders.Lighter(WIDTH, HEIGHT)
@@ -46,16 +49,16 @@ class Source:
         self.light = encodings
 
     async def run(self) -> None:
-        tick = 0
         while True:
-            self._picture.y[:] = 60 + tick % 100
+            tick = self.tick
+            self._picture.y[:] = 60 + tick % 100 + self.grain
             keys, self._keys = self._keys, set()
             self.fanout.send(self._video.encode(self._picture, tick, key="h264" in keys))
             for packet in self._lighter.encode(self._picture, tick, self.light, keys):
                 self.fanout.send(packet)
             for packet in self._audio.encode(np.zeros(1000, np.float32)):
                 self.fanout.send(packet)
-            tick += 1
+            self.tick += 1
             await asyncio.sleep(self.pace)
 
 
