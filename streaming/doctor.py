@@ -27,7 +27,7 @@ DEFAULT_MODELS: Final = ("whisper-base", "kokoro", "qwen2.5-coder-1.5b")
 
 _NATIVE: Final = ("av", "cv2", "numba", "onnxruntime", "ctranslate2", "xllamacpp")
 """Compiled packages, which can be installed and yet not run on this machine."""
-_CODECS: Final = (("libx264", "w"), ("libopus", "w"), ("aac", "w"), ("h264", "r"), ("opus", "r"))
+_CODECS: Final = (("libx264", "w"), ("libvpx", "w"), ("libopus", "w"), ("aac", "w"), ("h264", "r"), ("opus", "r"))
 _MEMORY_GB: Final = 4
 """A room on air with all default engines loaded holds about 3 GB."""
 _PORT: Final = 8080

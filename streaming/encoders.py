@@ -88,8 +88,9 @@ def h264(width: int, height: int, x264: X264 = SUPERFAST, maker: Maker = "auto")
         return VideoEncoder(_nvenc(width, height, x264.kbps), "h264")
     if maker == "auto" and GPU.exists():
         try:
+            VideoEncoder(_nvenc(width, height, x264.kbps), "h264").encode(Picture(width, height), 0, key=True)
             return VideoEncoder(_nvenc(width, height, x264.kbps), "h264")
-        except av.FFmpegError as error:  # not every GPU has an encoder, and not every driver fits
+        except (av.FFmpegError, ValueError) as error:  # not every GPU has an encoder, not every driver or build fits
             log.info("the GPU does not encode (%s); x264 does", error)
     return VideoEncoder(_x264(width, height, TICKS_PER_SECOND, "4.2", x264), "h264")
 

@@ -43,7 +43,10 @@ def choose(offer: str, rendition: Rendition = "auto") -> Choice:
     except Exception as error:  # aiortc raises whatever its parser stumbles over
         raise OfferError(f"the SDP offer cannot be understood: {error or type(error).__name__}") from error
     sound = any(one.kind == "audio" for one in media)  # a wall without loudspeakers may offer none
-    codecs = [codec for one in media if one.kind == "video" for codec in one.rtp.codecs]
+    videos = [one for one in media if one.kind == "video" and one.direction in (None, "recvonly", "sendrecv")]
+    if not videos:
+        raise OfferError("the SDP offer does not take video; offer it recvonly (a player, not a sender, belongs here)")
+    codecs = [codec for one in videos for codec in one.rtp.codecs]
     h264 = [codec for codec in codecs if _is_constrained_baseline(codec)]
     if any(_takes_full(codec) for codec in h264):
         if rendition == "light":

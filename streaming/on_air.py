@@ -92,7 +92,7 @@ class OnAir:
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
         self.outlets = _outlets(settings, lambda: self.fanout.want_key("h264"))
-        self.stage = StageProcess(_stage(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
+        self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.report: stage.Report | None = None
@@ -379,7 +379,7 @@ class OnAir:
             log.error("%s", error, exc_info=error)
 
 
-def _stage(settings: RoomFile, *, aac: bool) -> stage.StageConfig:
+def stage_config(settings: RoomFile, *, aac: bool = False) -> stage.StageConfig:
     width, height = settings.size
     video = settings.video
     return stage.StageConfig(

@@ -9,6 +9,8 @@ from typing import Final
 
 LOOK_S: Final = 1.0
 """Between two looks."""
+FORGET_S: Final = 0.001
+"""By which the shortest round trip seen grows a look: viewers move, and clocks are set."""
 BAD_LOOKS: Final = 3
 TRIAL_S: Final = 10.0
 """While the full picture is being tried again, one bad look is enough."""
@@ -44,8 +46,6 @@ class Reception:
     """Bits a second that the viewer says the network carries (REMB), None if they do not say."""
     round_trip_s: float | None
     """Of the last reports."""
-    dropped: int
-    """Pictures not sent because they did not take them."""
     picture_losses: int
     """Times they could not go on without a key frame."""
 
@@ -94,13 +94,11 @@ class Quality:
 
     def _badness(self, seconds: float, before: Reception, seen: Reception) -> int:
         """Of one look, in looks."""
-        if seen.dropped > before.dropped:
-            return BAD_LOOKS  # a second's pictures have waited in vain
         rate = 8 * (seen.octets - before.octets) / seconds
         full = seen.estimate is not None and rate > WORTH_BPS and seen.estimate < FULL * rate
         waiting = False
-        if seen.round_trip_s is not None:
-            self._shortest_s = min(self._shortest_s, seen.round_trip_s)
+        if seen.round_trip_s is not None and seen.round_trip_s > 0:
+            self._shortest_s = min(self._shortest_s + FORGET_S, seen.round_trip_s)
             waiting = seen.round_trip_s > self._shortest_s + WAITING_S
         loss = (seen.lost - before.lost) / max(1, seen.packets - before.packets)
         if loss >= HEAVY_LOSS:

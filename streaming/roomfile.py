@@ -125,7 +125,7 @@ class Recording(_Part):
     minutes: float = Field(default=60, ge=0.1, le=1440)
     """Length of a file."""
     keep_gb: float = Field(default=100, gt=0)
-    """The oldest files are deleted beyond that. An hour has 1 GB at most."""
+    """The oldest files are deleted beyond that. An hour has 1.4 GB at most, at 3 Mbit/s."""
 
 
 class Video(_Part):
@@ -174,8 +174,8 @@ class RoomFile(_Part):
     @model_validator(mode="after")
     def _pushes_differ(self) -> "RoomFile":
         names = [push.shown for push in self.push]
-        if len(set(names)) < len(names):
-            raise ValueError("two pushes have the same name; give each a 'name' of its own")
+        if len({*names, "recording"}) < len(names) + 1:
+            raise ValueError("two pushes have the same name, or one is called recording; give each a 'name' of its own")
         return self
 
     @model_validator(mode="after")
@@ -223,7 +223,7 @@ def _runnable(push: Push, path: Path) -> Push:
         return push
     program, *arguments = push.key_command
     here = (path.parent / Path(program).expanduser()).resolve() if "/" in program else shutil.which(program)
-    if here is None or not os.access(here, os.X_OK):
+    if here is None or not Path(here).is_file() or not os.access(here, os.X_OK):
         raise RoomFileError(f"{path}: push.key_command: {here or program} is no program that can be run")
     return push.model_copy(update={"key_command": [str(here), *arguments]})
 

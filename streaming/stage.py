@@ -146,8 +146,8 @@ class Stage:
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         try:
             self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
-        except FFmpegError as error:
-            raise StageError(f"its video encoder cannot be opened: {error.strerror}") from error
+        except (FFmpegError, ValueError) as error:  # PyAV's word for an encoder that was not built in is a ValueError
+            raise StageError(f"its video encoder cannot be opened: {getattr(error, 'strerror', error)}") from error
         self._lighter = encoders.Lighter(config.width, config.height, config.x264.preset)
         self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
@@ -258,13 +258,22 @@ class Stage:
             tick, picture, keys = drawn
             begin, cpu = time.perf_counter(), time.thread_time()
             self._encoded.append(self._video.encode(picture, tick, key="h264" in keys))
-            light = self._lighter.encode(picture, tick, self._light, keys)
-            self._encoded.extend(light)
-            self._light_count += len(light)
+            self._encode_lighter(tick, picture, keys)
             self._encode_cpu_s += time.thread_time() - cpu
             self._encode_ms.append(1e3 * (time.perf_counter() - begin))
             self._encoded_count += 1
             self._free.put(picture)
+
+    def _encode_lighter(self, tick: int, picture: Picture, keys: set[Encoding]) -> None:
+        try:
+            light = self._lighter.encode(picture, tick, self._light, keys)
+        except Exception:  # whatever it was, the full picture goes on
+            log.exception("the lighter rendition cannot be encoded; it is left out until another viewer wants it")
+            self._lighter = encoders.Lighter(self._config.width, self._config.height, self._config.x264.preset)
+            self._light = frozenset()
+            return
+        self._encoded.extend(light)
+        self._light_count += len(light)
 
     def _release(self, pacer: Pacer) -> None:
         """Send what is due: sound and picture of ``depth`` ticks ago, and pictures that are late."""
@@ -284,7 +293,8 @@ class Stage:
         if self._tell(packet):
             return True
         self._dropped += 1
-        self._keys.add(packet.encoding)
+        if packet.kind == "video":
+            self._keys.add(packet.encoding)
         return False
 
     def _report(self, pacer: Pacer) -> None:

@@ -115,6 +115,7 @@ class StageProcess:
                 elif isinstance(told, Packet) and told.kind == "video":
                     self._tick, self._seen = told.pts // 1000, time.monotonic()
                 self._hear(told)
+                await asyncio.sleep(0)  # what has piled up while the loop stood still must not starve the senders
         except TimeoutError:
             raise StageError("hung and is being restarted") from None
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -149,7 +149,6 @@ class Whep:
             lost=health.lost,
             estimate=health.estimate,
             round_trip_s=health.round_trip_s,
-            dropped=seat.subscription.dropped,
             picture_losses=health.picture_losses,
         )
         if seat.quality.look(time.monotonic(), seen):
@@ -176,6 +175,8 @@ class Whep:
         except TimeoutError:
             log.info("viewer %s offered but never connected", seat.viewer)
             self._keep(self._closing, self.close(seat.id))
+            return
+        if seat.id not in self._viewers:  # they have left in the meantime
             return
         self._fanout.add(seat.subscription)
         self._joined(seat.viewer, *await seat.video.clock)

@@ -17,4 +17,7 @@ def read(stream: BinaryIO) -> Any:
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         raise EOFError
-    return pickle.loads(stream.read(LENGTH.unpack(head)[0]))  # noqa: S301 (our own process wrote it)
+    (length,) = LENGTH.unpack(head)
+    if len(body := stream.read(length)) < length:
+        raise EOFError
+    return pickle.loads(body)  # noqa: S301 (our own process wrote it)

@@ -20,6 +20,7 @@ from avatar.picture import Picture
 from avatar.renderer import Box
 from streaming.bench.origin import speech
 from streaming.encoders import SUPERFAST, X264, h264
+from streaming.errors import StageError
 
 SEED: Final = 3
 SETTINGS: Final = (
@@ -34,6 +35,7 @@ SETTINGS: Final = (
 )
 """The one that rooms use, and what differs from it in one thing each."""
 _WARM: Final = TICKS_PER_SECOND
+_LEAST_S: Final = 2
 _SIZE: Final = (1920, 1080)
 
 Luma = npt.NDArray[np.int16]
@@ -67,6 +69,8 @@ class Report:
 
 def run(host: str, seconds: int) -> Report:
     """Raises what :func:`avatar.hosts.load_host` does."""
+    if seconds < _LEAST_S:
+        raise StageError(f"--seconds is {_LEAST_S} at least: the first second does not count")
     frames = act(speech(), "en", SEED).frames
     with tqdm(SETTINGS, desc="settings") as bar:
         costs = tuple(_cost(host, settings, frames, seconds * TICKS_PER_SECOND) for settings in bar)

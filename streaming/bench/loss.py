@@ -104,12 +104,12 @@ async def _behind(address: str, client: httpx.AsyncClient, share: float, seconds
         watcher(address, ROOM, decode=True, through=through) as (seen, _),
     ):
         await asyncio.sleep(_SETTLE_S)
-        first, others = await measure(client), len(beside.pictures)
+        first = await measure(client)
         network.lost = network.passed = 0
-        begin, network.loss = time.time(), share
+        begin, others, network.loss = time.time(), len(beside.pictures), share
         await asyncio.sleep(seconds)
-        end, network.loss = time.time(), 0.0
-        last, others = await measure(client), len(beside.pictures) - others
+        end, others, network.loss = time.time(), len(beside.pictures) - others, 0.0
+        last = await measure(client)
         lost, passed = network.lost, network.passed
         await asyncio.sleep(_AFTER_S)
     at = np.array([when for _, when in seen.decoded])

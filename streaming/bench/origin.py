@@ -98,6 +98,7 @@ class Origin:
             case Packet():
                 self.fanout.send(told)
             case Ready():
+                self._lighten(self.fanout.light)
                 self.talk()
             case playout.Ended() if self._talking:
                 self._say()

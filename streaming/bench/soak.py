@@ -278,7 +278,9 @@ async def _passing(address: str) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(end, Exception):  # one could not join, and nobody came after them
+            raise end
 
 
 def _follow(connection: RTCPeerConnection) -> dict[str, _Kind]:

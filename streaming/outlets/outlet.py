@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -31,6 +32,9 @@ BACKOFF_S: Final = 1.0
 BACKOFF_MOST_S: Final = 30.0
 STEADY_S: Final = 30.0
 """A connection that lasts so long was a good one: the next attempt comes soon again."""
+CHECK_S: Final = 10.0
+MASKED: Final = 4
+"""Characters from which on a part of an address may be a key."""
 OPENED: Final = "opened"
 """What the writer says when the header is through; anything else is why it failed."""
 
@@ -99,13 +103,17 @@ class Outlet:
         """One connection or file, until it is to be followed by another. Raises OutletError when it breaks."""
         now = time.time()
         opening, until = await self._target.open(now), self._target.renew_at(now)
-        self.state = "connecting"
+        if self.state != "live":  # a file that follows another is no interruption
+            self.state = "connecting"
         self.starts += 1
         self._queue.open()
         async with _writer(opening, self._opened) as writer:
-            asked = False
+            asked, checked = False, time.monotonic()
             while True:
                 packet = await self._queue.get()
+                if time.monotonic() - checked > CHECK_S:
+                    await self._target.check()
+                    checked = time.monotonic()
                 if time.time() >= until and not asked:
                     self._want_key()
                     asked = True
@@ -120,27 +128,40 @@ class Outlet:
         log.info("%s is live", self.name)
 
 
+class _WriterError(OutletError):
+    pass
+
+
+def masked(text: str, url: str) -> str:
+    """What a writer says without the parts of its address beyond the host: the stream key is among them."""
+    text = re.sub(r"(rtmps?://[^/\s]+)\S*", r"\1/…", text)
+    _, _, path = url.partition("://")[2].partition("/")
+    for part in sorted(re.split(r"[/?&=]", path), key=len, reverse=True):
+        if len(part) >= MASKED:
+            text = text.replace(part, "…")
+    return text
+
+
 class _Writer:
     """The process, seen from here."""
 
-    def __init__(self, process: Process, opened: Callable[[], None], secret: str) -> None:
+    def __init__(self, process: Process, opened: Callable[[], None], opening: Opening) -> None:
         assert process.stdin is not None  # noqa: S101
         self._process, self._stdin = process, process.stdin
-        self._secret = secret
+        self._url = opening.url if opening.format == "flv" else ""
         self._opened = opened
         self._live = False
+        self._last = ""
         self._said = asyncio.create_task(self._listen(), name="outlet's words")
 
-    async def _listen(self) -> str:
-        """What it says at the end: nothing, or why it failed."""
+    async def _listen(self) -> None:
         assert self._process.stdout is not None  # noqa: S101
-        last = ""
         async for line in self._process.stdout:
-            last = line.decode(errors="replace").strip()
-            if last == OPENED:
-                self._live, last = True, ""
+            if (said := line.decode(errors="replace").strip()) == OPENED:
+                self._live = True
                 self._opened()
-        return last.replace(self._secret, "…") if self._secret else last
+            else:
+                self._last = masked(said, self._url)
 
     async def write(self, value: object) -> None:
         try:
@@ -149,17 +170,16 @@ class _Writer:
                 await self._stdin.drain()
         except TimeoutError:
             what = "took nothing" if self._live else "could not be reached"
-            raise OutletError(f"it {what} for {STALL_S:g} s") from None
+            raise _WriterError(f"it {what} for {STALL_S:g} s") from None
         except ConnectionError:
-            raise OutletError(await self._reason()) from None
+            raise _WriterError(await self._reason()) from None
         if self._process.returncode is not None:
-            raise OutletError(await self._reason())
+            raise _WriterError(await self._reason())
 
     async def _reason(self) -> str:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FINISH_S):
-                return await asyncio.shield(self._said) or "its writer died"
-        return "its writer died"
+        """Why it failed, in its own words."""
+        await asyncio.wait([self._said], timeout=FINISH_S)
+        return self._last or "its writer died"
 
     async def finish(self) -> None:
         """Let it write the end. Raises OutletError when it cannot."""
@@ -168,9 +188,9 @@ class _Writer:
             async with asyncio.timeout(FINISH_S):
                 code = await self._process.wait()
         except TimeoutError:
-            raise OutletError(f"its end could not be written within {FINISH_S:g} s") from None
+            raise _WriterError(f"its end could not be written within {FINISH_S:g} s") from None
         if code:
-            raise OutletError(await self._reason())
+            raise _WriterError(await self._reason())
 
     async def end(self) -> None:
         if self._process.returncode is None:
@@ -185,15 +205,17 @@ async def _writer(opening: Opening, opened: Callable[[], None]) -> AsyncIterator
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "streaming.outlets.writer"), stdin=PIPE, stdout=PIPE
     )
-    writer = _Writer(process, opened, opening.secret)
+    writer = _Writer(process, opened, opening)
     try:
         await writer.write(opening)
         try:
             yield writer
-        except OutletError:
+        except _WriterError:
             raise
         except BaseException:
-            with contextlib.suppress(OutletError):  # the room closes: what was recorded is to be a whole file
+            with contextlib.suppress(
+                OutletError
+            ):  # the room closes, or the disk is full: the file is to be a whole one
                 await writer.finish()
             raise
         await writer.finish()

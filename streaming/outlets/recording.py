@@ -3,18 +3,25 @@
 While it is written, a file is fragmented, so that a crash loses two seconds at most; its end makes it an ordinary one.
 """
 
+import asyncio
+import re
 import secrets
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from streaming.label import implicit
 from streaming.outlets.target import Opening, OutletError
 from streaming.roomfile import Recording
 
+T = TypeVar("T")
+
 FREE: Final = 2 * 10**9
 """Bytes of a disk that are left free."""
+DISK_S: Final = 10.0
+"""A disk that takes longer to say how it is hangs."""
 _OPTIONS: Final = {
     "movflags": "hybrid_fragmented+use_metadata_tags",
     "frag_duration": "2000000",
@@ -29,19 +36,37 @@ class Recorder:
         self._settings, self._room, self._size = settings, room, size
 
     async def open(self, now: float) -> Opening:
-        folder = self._settings.folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._make_room()
-            free = shutil.disk_usage(folder).free
-            if free < FREE:
-                raise OutletError(
-                    f"only {free / 1e9:.1f} GB are free in {folder}; lower recording.keep_gb or make room"
-                )
-            path = self._fresh(now)
-        except OSError as error:
-            raise OutletError(f"{folder} cannot be written: {error}") from None
+        path = await self._ask_disk(lambda: self._prepare(now))
         return Opening(str(path), "mp4", *self._size, _OPTIONS, implicit(secrets.token_hex(16)))
+
+    async def check(self) -> None:
+        await self._ask_disk(self._check_space)
+
+    async def _ask_disk(self, question: Callable[[], T]) -> T:
+        """In a thread: a disk may hang, and a file of a gigabyte takes long to delete."""
+        try:
+            async with asyncio.timeout(DISK_S):
+                return await asyncio.to_thread(question)
+        except OSError as error:
+            why = (
+                f"does not answer within {DISK_S:g} s"
+                if isinstance(error, TimeoutError)
+                else f"cannot be used: {error}"
+            )
+            raise OutletError(f"{self._settings.folder} {why}") from None
+
+    def _prepare(self, now: float) -> Path:
+        self._settings.folder.mkdir(parents=True, exist_ok=True)
+        self._make_room()
+        self._check_space()
+        return self._fresh(now)
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self._settings.folder).free
+        if free < FREE:
+            raise OutletError(
+                f"only {free / 1e9:.1f} GB are free in {self._settings.folder}; lower recording.keep_gb or make room"
+            )
 
     def renew_at(self, now: float) -> float:
         """Files end on whole multiples of their length by the clock: at full hours, if they are an hour long."""
@@ -55,9 +80,10 @@ class Recorder:
 
     def _make_room(self) -> None:
         """Delete the oldest beyond what is to be kept."""
-        files = sorted(self._settings.folder.glob(f"{self._room}-[0-9]*T*Z*.mp4"), reverse=True)
+        mine = re.compile(rf"{re.escape(self._room)}-\d{{8}}T\d{{6}}Z(-\d+)?\.mp4")  # rooms may share the folder
+        files = [path for path in self._settings.folder.iterdir() if mine.fullmatch(path.name)]
         kept = 0.0
-        for path in files:
+        for path in sorted(files, reverse=True):
             kept += path.stat().st_size
             if kept > 1e9 * self._settings.keep_gb:
                 path.unlink()

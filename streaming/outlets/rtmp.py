@@ -4,8 +4,10 @@ import asyncio
 import os
 import secrets
 import signal
+import ssl
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Final
+from urllib.parse import urlsplit
 
 from streaming.label import implicit
 from streaming.outlets.target import Opening, OutletError
@@ -13,6 +15,8 @@ from streaming.roomfile import Push
 
 KEY_S: Final = 30.0
 """What the command that prints the key may take."""
+VERIFY_S: Final = 10.0
+CERTIFICATES: Final = ssl.create_default_context
 RENEW_S: Final = 20 * 86_400.0
 """FLV counts milliseconds in 31 bits: after 24 days they begin anew, which players do not foresee."""
 
@@ -26,14 +30,19 @@ class RtmpPush:
         key = await self._key()
         url = self._settings.url or ""
         if key.startswith(("rtmp://", "rtmps://")):  # platforms that give out the whole address a session
-            url, key = key, key.rpartition("/")[2]
+            url = key
         elif not url:
             raise OutletError("without a url, key_command must print an address that begins with rtmp:// or rtmps://")
         elif key:
             url = f"{url.rstrip('/')}/{key}"
         width, height = self._size
         options = {"flvflags": "no_duration_filesize"}
-        return Opening(url, "flv", width, height, options, implicit(secrets.token_hex(16)), secret=key)
+        if url.startswith("rtmps://"):
+            await _verify(url)
+        return Opening(url, "flv", width, height, options, implicit(secrets.token_hex(16)))
+
+    async def check(self) -> None:
+        pass
 
     def renew_at(self, now: float) -> float:
         return now + RENEW_S
@@ -68,3 +77,19 @@ class RtmpPush:
                 f"key_command must print one word, a stream key or an address; it ended with {process.returncode}"
             )
         return key
+
+
+async def _verify(url: str) -> None:
+    """Whether the server is who it says: FFmpeg does not ask, and is about to tell it the stream key."""
+    address = urlsplit(url)
+    try:
+        async with asyncio.timeout(VERIFY_S):
+            _, writer = await asyncio.open_connection(address.hostname, address.port or 443, ssl=CERTIFICATES())
+            writer.close()
+            await writer.wait_closed()
+    except ssl.SSLError as error:
+        raise OutletError(
+            f"{address.hostname} has no certificate that can be trusted: {error.reason or error}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise OutletError(f"{address.hostname} cannot be reached: {error or type(error).__name__}") from None

@@ -16,7 +16,7 @@ class OutletError(EverhostError):
 class Opening:
     """One connection, or one file, as the process that writes it is told."""
 
-    url: str
+    url: str = field(repr=False)
     """Address or path."""
     format: Literal["flv", "mp4"]
     width: int
@@ -24,8 +24,6 @@ class Opening:
     options: dict[str, str] = field(default_factory=dict)
     """The muxer's (FFmpeg)."""
     metadata: dict[str, str] = field(default_factory=dict)
-    secret: str = ""
-    """Of the address, what must not be shown."""
 
 
 class Target(Protocol):
@@ -33,6 +31,10 @@ class Target(Protocol):
 
     async def open(self, now: float) -> Opening:
         """Where to begin now; ``now`` is the wall clock, seconds. Raises :class:`OutletError`."""
+        ...
+
+    async def check(self) -> None:
+        """Asked now and then while open: raises :class:`OutletError` when it must be closed."""
         ...
 
     def renew_at(self, now: float) -> float:

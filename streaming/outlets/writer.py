@@ -3,6 +3,7 @@
 Started by :class:`streaming.outlets.outlet.Outlet` as ``python -m streaming.outlets.writer``. Ends when its input does.
 """
 
+import ctypes
 import logging
 import signal
 import sys
@@ -21,6 +22,7 @@ from streaming.wire import read
 
 _SAMPLES: Final = Fraction(1, SAMPLE_RATE)
 _AAC_FRAME: Final = 1024
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Muxer:
@@ -61,8 +63,13 @@ def main() -> None:
     av.logging.set_level(av.logging.ERROR)  # what FFmpeg says of an error is told with it,
     logging.disable()  # and only there: it may hold a stream key
     stream = sys.stdin.buffer
+    opening = read(stream)
+    if (
+        opening.format == "flv"
+    ):  # a gateway that was killed cannot end a writer that waits for a server; a file is ended
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
-        muxer, opened = Muxer(read(stream)), False
+        muxer, opened = Muxer(opening), False
         try:
             while True:
                 muxer.write(read(stream))

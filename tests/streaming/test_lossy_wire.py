@@ -169,7 +169,6 @@ class Viewer:
             lost=self._lost_packets,
             estimate=None,
             round_trip_s=2 * WAY,
-            dropped=self.subscription.dropped,
             picture_losses=self.picture_losses,
         )
         if self.quality.look(self.air.now, seen):

@@ -49,6 +49,12 @@ def test_the_answer_names_the_level_of_what_is_sent() -> None:
     assert choose(offer(STRICT)).profile_level_id == "42e01f"
 
 
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+def test_who_takes_no_video_is_told_that_players_belong_here(direction: str) -> None:
+    with pytest.raises(OfferError, match="recvonly"):
+        choose(offer(BROWSER).replace("a=recvonly", f"a={direction}"))
+
+
 def test_sound_may_be_left_out() -> None:
     assert not choose(offer(BROWSER, sound=False)).sound
 

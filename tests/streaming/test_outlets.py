@@ -3,14 +3,20 @@
 import asyncio
 import json
 import os
+import ssl
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
@@ -171,7 +177,7 @@ async def test_files_end_at_full_hours_by_the_clock(tmp_path: Path) -> None:
 async def test_the_oldest_files_are_deleted_and_no_others(tmp_path: Path) -> None:
     for hour in range(5):
         (tmp_path / f"test-20261126T0{hour}0000Z.mp4").write_bytes(bytes(400_000))
-    others = ("test-holiday.mp4", "test-room-20261126T000000Z.mp4", "notes.txt")
+    others = ("test-holiday.mp4", "test-room-20261126T000000Z.mp4", "test-2-20261126T000000Z.mp4", "notes.txt")
     for name in others:
         (tmp_path / name).write_bytes(bytes(400_000))
     await recorder(tmp_path, keep_gb=0.001).open(1_795_671_593.0)
@@ -185,7 +191,7 @@ async def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path: Path, monkeypa
         await recorder(tmp_path).open(0.0)
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(OutletError, match="cannot be written"):
+    with pytest.raises(OutletError, match="cannot be used"):
         await recorder(file).open(0.0)
 
 
@@ -266,18 +272,72 @@ async def test_the_key_comes_from_the_environment_or_a_program(tmp_path: Path, m
     url = "rtmp://push.example/live/"
     monkeypatch.setenv("STREAM_KEY", " s3cret ")
     opening = await RtmpPush(Push(url=url, key_env="STREAM_KEY"), SIZE).open(0.0)
-    assert (opening.url, opening.secret) == ("rtmp://push.example/live/s3cret", "s3cret")
+    assert opening.url == "rtmp://push.example/live/s3cret"
+    assert "s3cret" not in repr(opening)
     monkeypatch.setenv("STREAM_KEY", "fresh")
     assert (await RtmpPush(Push(url=url, key_env="STREAM_KEY"), SIZE).open(0.0)).url.endswith("/live/fresh")
     command = program(tmp_path, "echo k-$$")
     first, second = [await RtmpPush(Push(url=url, key_command=[command]), SIZE).open(0.0) for _ in range(2)]
     assert first.url.startswith("rtmp://push.example/live/k-")
     assert first.url != second.url
-    command = program(tmp_path, "echo rtmps://other.example/app/whole?auth=1")
+    command = program(tmp_path, "echo rtmp://other.example/app/whole?auth=1")
     whole = await RtmpPush(Push(name="other", key_command=[command]), SIZE).open(0.0)
-    assert (whole.url, whole.secret) == ("rtmps://other.example/app/whole?auth=1", "whole?auth=1")
+    assert whole.url == "rtmp://other.example/app/whole?auth=1"
     plain = await RtmpPush(Push(url="rtmp://push.example/live/room"), SIZE).open(0.0)
-    assert (plain.url, plain.secret) == ("rtmp://push.example/live/room", "")
+    assert plain.url == "rtmp://push.example/live/room"
+
+
+def test_what_a_writer_says_is_shown_without_the_key() -> None:
+    url = "rtmp://push.example:1935/live/stream-77?sign=ab/cd1234==&t=9"
+    for said in (
+        f"cannot open {url}",
+        "no stream stream-77 here",
+        "bad sign cd1234",
+        "publish of stream-77?sign=ab/cd1234==",
+    ):
+        shown = outlets.masked(said, url)
+        assert "stream-77" not in shown
+        assert "cd1234" not in shown
+    assert (
+        outlets.masked("Connection refused (tcp://push.example:1935)", url)
+        == "Connection refused (tcp://push.example:1935)"
+    )
+
+
+async def test_a_server_whose_certificate_cannot_be_trusted_is_not_told_the_key(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*self_signed(tmp_path))
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(10))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    push = RtmpPush(Push(url=f"rtmps://localhost:{port}/live/s3cret"), SIZE)
+    try:
+        with pytest.raises(OutletError, match="no certificate that can be trusted"):
+            await push.open(0.0)
+        with pytest.raises(OutletError, match="cannot be reached"):
+            await RtmpPush(Push(url="rtmps://localhost:9/live/s3cret"), SIZE).open(0.0)
+    finally:
+        server.close()
+    assert not any(heard)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate that nobody vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    certificate = builder.sign(key, hashes.SHA256())
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+    return paths
 
 
 @pytest.mark.parametrize(
@@ -311,7 +371,10 @@ async def test_a_platform_that_is_not_there_is_tried_again_and_the_key_is_told_t
         name = "nowhere"
 
         async def open(self, now: float) -> Opening:
-            return Opening("rtmp://127.0.0.1:9/live/s3cret", "flv", *SIZE, secret="s3cret")  # noqa: S106
+            return Opening("rtmp://127.0.0.1:9/live/s3cret", "flv", *SIZE)
+
+        async def check(self) -> None:
+            pass
 
         def renew_at(self, now: float) -> float:
             return now + 100
@@ -340,6 +403,9 @@ async def test_a_server_that_takes_nothing_is_left(monkeypatch: pytest.MonkeyPat
 
         async def open(self, now: float) -> Opening:
             return Opening(f"rtmp://127.0.0.1:{port}/live/x", "flv", *SIZE)
+
+        async def check(self) -> None:
+            pass
 
         def renew_at(self, now: float) -> float:
             return now + 100

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from streaming.quality import BAD_LOOKS, HELD_S, TRY_MOST_S, TRY_S, Quality, Reception
 
-FINE = Reception(packets=0, octets=0, lost=0, estimate=None, round_trip_s=0.05, dropped=0, picture_losses=0)
+FINE = Reception(packets=0, octets=0, lost=0, estimate=None, round_trip_s=0.05, picture_losses=0)
 RATE = 2_000_000
 """Bits a second that are sent,"""
 PACKETS = 200
@@ -65,13 +65,6 @@ def test_nothing_is_concluded_from_an_estimate_while_little_is_sent() -> None:
     for second in range(20):
         seen = replace(FINE, octets=second * 10_000, estimate=40_000, round_trip_s=0.05 * (second + 1))
         assert not still.look(float(second), seen)
-
-
-def test_who_took_no_pictures_for_a_second_gets_the_lighter_at_once() -> None:
-    viewer = Viewer()
-    viewer.for_seconds(5)
-    viewer.for_seconds(1, dropped=48)
-    assert viewer.quality.light
 
 
 def test_the_full_picture_is_tried_again_ever_more_rarely_until_it_holds() -> None:

@@ -87,6 +87,8 @@ def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path)
         (GOOD + "push: [{url: 'rtmp://a/b', key: abc}]", r"push\.0\.key: unknown key; did you mean 'key_env'"),
         (GOOD + "push: [{url: 'rtmp://a/b', key_env: A, key_command: [b]}]", "not both"),
         (GOOD + "push: [{url: 'rtmp://a/b'}, {url: 'rtmp://a/c'}]", "the same name"),
+        (GOOD + "push: [{url: 'rtmp://a/b', name: recording}]", "one is called recording"),
+        (GOOD + "push: [{url: 'rtmp://a/b', key_command: [./docs]}]", "no program that can be run"),
         (GOOD + "push: [{url: 'rtmp://a/b', key_command: [./nothing.sh]}]", "no program that can be run"),
         (GOOD + "push: [{url: 'rtmp://a/b', key_command: [no-such-program]}]", "no program that can be run"),
         (GOOD + "recording: {hours: 1}", "hours: unknown key; allowed here: folder, keep_gb, minutes"),

@@ -13,11 +13,11 @@ import pytest
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.errors import PackError
 from avatar.speech import SpeechChunk
-from streaming import playout
+from streaming import encoders, playout
 from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.stage import Command, Finish, Hush, KeyFrame, Ready, Report, Say, Stage, StageConfig, Told
+from streaming.stage import Command, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, Stage, StageConfig, Told
 
 T = TypeVar("T")
 FIRST_TICK = 1000
@@ -186,6 +186,21 @@ def test_a_stage_without_its_encoder_ends_instead_of_standing_still(monkeypatch:
     one.thread.start()
     one.thread.join(30)
     assert "encoder" in str(one.error)
+
+
+def test_a_lighter_rendition_that_cannot_be_encoded_does_not_take_the_room_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(width: int, height: int) -> None:
+        raise ValueError("no libvpx here")
+
+    monkeypatch.setattr(encoders, "_vp8", broken)
+    with running() as one:
+        one.do(Lighten(frozenset({"vp8-light"})))
+        one.until(lambda: len(one.packets("video")) >= 30)
+        one.do(Lighten(frozenset({"h264-light"})))
+        one.until(lambda: any(packet.encoding == "h264-light" for packet in one.all(Packet)))
+    assert one.error is None
 
 
 def test_an_unknown_host_is_named() -> None:
