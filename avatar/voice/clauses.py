@@ -12,7 +12,7 @@ SENTENCE_PAUSE: Final = 0.32
 
 _FULL_WIDTH: Final = {c: c - 0xFEE0 for c in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _SPOKEN_SYMBOLS: Final = frozenset("℃°℉")
-_MARKUP: Final = re.compile(r"\*+|`+|(?m:^\s*#+\s+)|(?m:^\s*[-•]\s+)|\[\d+(?:\s*[,，]\s*\d+)*\]")
+_MARKUP: Final = re.compile(r"\*+|`+|(?m:^\s*#+\s+)|(?m:^\s*[-•]\s+)|\[\d{1,3}(?:\s*[,，]\s*\d{1,3})*\]")
 _SPACES: Final = re.compile(r"[^\S\n]+")
 _CHINESE_SENTENCE: Final = re.compile(
     r"[^。！？!?…\n]*?(?:[。！？!?…]+|(?<![\d.])\.(?=\s|$)|\n|$)[”’」』）】》\")]*", re.MULTILINE

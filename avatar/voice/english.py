@@ -8,6 +8,7 @@ from hibari.g2p.normalize import normalize
 from hibari.tts import Hibari as _Hibari
 
 from avatar.voice.alignment import Unit
+from avatar.voice.english_reading import spell_out
 
 
 def english_sentences(text: str) -> list[str]:
@@ -27,7 +28,7 @@ class EnglishG2P:
 
     def __call__(self, text: str) -> list[Unit]:
         written = text.split()
-        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(normalize(text)))
+        tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(normalize(spell_out(text))))
         said = _words(tokens)
         units: list[Unit] = []
         for caption, phonemes in _paired(written, said):

@@ -213,9 +213,8 @@ async def _writer(opening: Opening, opened: Callable[[], None]) -> AsyncIterator
         except _WriterError:
             raise
         except BaseException:
-            with contextlib.suppress(
-                OutletError
-            ):  # the room closes, or the disk is full: the file is to be a whole one
+            # The room closes, or the disk is full: what was recorded is to be a whole file.
+            with contextlib.suppress(OutletError):
                 await writer.finish()
             raise
         await writer.finish()

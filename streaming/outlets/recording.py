@@ -48,11 +48,8 @@ class Recorder:
             async with asyncio.timeout(DISK_S):
                 return await asyncio.to_thread(question)
         except OSError as error:
-            why = (
-                f"does not answer within {DISK_S:g} s"
-                if isinstance(error, TimeoutError)
-                else f"cannot be used: {error}"
-            )
+            slow = isinstance(error, TimeoutError)
+            why = f"does not answer within {DISK_S:g} s" if slow else f"cannot be used: {error}"
             raise OutletError(f"{self._settings.folder} {why}") from None
 
     def _prepare(self, now: float) -> Path:

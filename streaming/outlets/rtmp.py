@@ -88,8 +88,7 @@ async def _verify(url: str) -> None:
             writer.close()
             await writer.wait_closed()
     except ssl.SSLError as error:
-        raise OutletError(
-            f"{address.hostname} has no certificate that can be trusted: {error.reason or error}"
-        ) from None
+        why = error.reason or error
+        raise OutletError(f"{address.hostname} has no certificate that can be trusted: {why}") from None
     except (OSError, ValueError) as error:
         raise OutletError(f"{address.hostname} cannot be reached: {error or type(error).__name__}") from None

@@ -64,9 +64,7 @@ def main() -> None:
     logging.disable()  # and only there: it may hold a stream key
     stream = sys.stdin.buffer
     opening = read(stream)
-    if (
-        opening.format == "flv"
-    ):  # a gateway that was killed cannot end a writer that waits for a server; a file is ended
+    if opening.format == "flv":  # a gateway that was killed cannot end a writer that waits for a server
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         muxer, opened = Muxer(opening), False

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avatar.voice.chinese_reading import read
 from avatar.voice.clauses import CLAUSE_PAUSE, SENTENCE_PAUSE, chinese_sentences, clean, split
-from avatar.voice.mandarin import read
 
 
 def said(text: str) -> str:
