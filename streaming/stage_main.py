@@ -5,7 +5,6 @@ Started by :class:`streaming.stage_process.StageProcess` as ``python -m streamin
 """
 
 import contextlib
-import ctypes
 import logging
 import os
 import queue
@@ -20,16 +19,15 @@ from avatar.errors import AvatarError
 from streaming import playout
 from streaming.errors import StageError
 from streaming.packets import Packet
+from streaming.parent import die_with_parent
 from streaming.stage import Command, Failed, Report, Say, Stage, Told
 from streaming.wire import frame, read
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the gateway's; it ends its stages
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     with contextlib.suppress(PermissionError):
         os.nice(-5)  # the stage comes first; an ordinary user may not ask, and engines are niced for that reason
     sock = socket.socket(fileno=int(sys.argv[1]))

@@ -4,7 +4,6 @@ Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_mai
 """
 
 import contextlib
-import ctypes
 import faulthandler
 import importlib
 import os
@@ -16,9 +15,9 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from streaming.parent import die_with_parent
 from streaming.worker_frames import Frame, Kind, encode, receive
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _OOM_SCORE = "500"
 
 
@@ -37,7 +36,7 @@ def _settle(parent: int) -> None:
     """Become a process that dies with its parent, dumps its stack on a crash and leaves Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:  # died before the line above took hold
         os._exit(0)
     # When memory runs out, an engine, which is restarted, should go before a stage, which is on air.

@@ -34,6 +34,7 @@ from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Encoding, Packet
+from streaming.parent import die_with_parent
 from streaming.rtp import random_origin
 from streaming.stage import Attend, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
@@ -238,5 +239,6 @@ async def measure(client: httpx.AsyncClient) -> Measure:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     given = json.loads(sys.argv[1])
     asyncio.run(_serve(StageConfig(**given | {"x264": X264(**given["x264"])}), json.loads(sys.argv[2])))

@@ -3,7 +3,6 @@
 Started by :class:`streaming.outlets.outlet.Outlet` as ``python -m streaming.outlets.writer``. Ends when its input does.
 """
 
-import ctypes
 import logging
 import signal
 import sys
@@ -18,11 +17,11 @@ from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from streaming.outlets.outlet import FINISH_S, OPENED
 from streaming.outlets.target import Opening
 from streaming.packets import Packet
+from streaming.parent import die_with_parent
 from streaming.wire import read
 
 _SAMPLES: Final = Fraction(1, SAMPLE_RATE)
 _AAC_FRAME: Final = 1024
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 class Muxer:
@@ -65,7 +64,7 @@ def main() -> None:
     stream = sys.stdin.buffer
     opening = read(stream)
     if opening.format == "flv":  # a gateway that was killed cannot end a writer that waits for a server
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
     try:
         muxer, opened = Muxer(opening), False
         try:
