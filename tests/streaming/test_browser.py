@@ -184,9 +184,10 @@ def test_the_lighter_picture_is_sent_to_who_asks_for_it(air: Air, page: Page) ->
     page.driver.get(f"http://{air.address}/rooms/legal-assistant?rendition=light")
     page.wait_live()
     page.wait("its size", 20, lambda: page.stats()["width"] == 960)
-    before = page.stats()["framesDecoded"]
+    before, begun = page.stats()["framesDecoded"], time.monotonic()
     time.sleep(4)
-    assert page.stats()["framesDecoded"] - before == pytest.approx(4 * 24, abs=24)
+    decoded, seconds = page.stats()["framesDecoded"] - before, time.monotonic() - begun
+    assert 16 < decoded / seconds < 28  # of 24; how many exactly is the benchmarks' matter
     assert air.metrics()["viewer_light"] == 1
     page.driver.get("about:blank")
     pictures = page.wait("none made", 20, lambda: air.metrics().get("light_pictures_total"))
