@@ -5,7 +5,9 @@ EverhostError
 ├── EngineError         an engine (recognizer, language model, voice) failed; ``retryable``
 ├── StageError          the stage failed
 ├── AddressInUseError   the port is taken
-└── NetworkError        a setting of the network is not understood; says what it should look like
+├── NetworkError        a setting of the network is not understood; says what it should look like
+├── OfferError          an SDP offer cannot be answered; says what a player has to offer
+└── OutletError         a way out (push, recording) is closed; it will be tried again
 """
 
 
@@ -39,3 +41,11 @@ class AddressInUseError(EverhostError):
 
 class NetworkError(EverhostError):
     pass
+
+
+class OfferError(EverhostError):
+    pass
+
+
+class OutletError(EverhostError):
+    retryable = True

@@ -7,17 +7,13 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import H264Profile, SessionDescription, parse_h264_profile_level_id
 
 from streaming.encoders import H264_PROFILE_LEVEL_ID, LIGHT_PROFILE_LEVEL_ID
-from streaming.errors import EverhostError
+from streaming.errors import OfferError
 from streaming.packets import Encoding
 
 Rendition = Literal["auto", "full", "light"]
 """What a player asks for: the room chooses by how they fare, or always the one."""
 
 _FULL_LEVEL: Final = int(H264_PROFILE_LEVEL_ID[4:], 16)
-
-
-class OfferError(EverhostError):
-    """The offer cannot be answered; says what a player has to offer."""
 
 
 @dataclass(frozen=True, slots=True)

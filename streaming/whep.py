@@ -25,9 +25,10 @@ from aiortc.mediastreams import MediaStreamError
 from av.audio.frame import AudioFrame
 
 from streaming.encoders import H264_PROFILE_LEVEL_ID
+from streaming.errors import OfferError
 from streaming.fanout import Fanout, Subscription
 from streaming.network import LOCAL, Network, announced
-from streaming.offer import Choice, OfferError, Rendition, choose
+from streaming.offer import Choice, Rendition, choose
 from streaming.packets import Encoding
 from streaming.quality import Quality, Reception
 from streaming.rtp import random_origin

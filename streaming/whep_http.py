@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, cast, get_args
 from aiortc import RTCIceServer
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from streaming.offer import OfferError, Rendition
+from streaming.errors import OfferError
+from streaming.offer import Rendition
 from streaming.whep import Whep
 
 SDP: Final = "application/sdp"

@@ -15,8 +15,9 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Literal
 
+from streaming.errors import OutletError
 from streaming.outlets.queue import OutletQueue
-from streaming.outlets.target import Opening, OutletError, Target
+from streaming.outlets.target import Opening, Target
 from streaming.packets import Packet
 from streaming.wire import frame
 

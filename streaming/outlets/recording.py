@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
+from streaming.errors import OutletError
 from streaming.label import implicit
-from streaming.outlets.target import Opening, OutletError
+from streaming.outlets.target import Opening
 from streaming.roomfile import Recording
 
 T = TypeVar("T")

@@ -9,8 +9,9 @@ from asyncio.subprocess import DEVNULL, PIPE
 from typing import Final
 from urllib.parse import urlsplit
 
+from streaming.errors import OutletError
 from streaming.label import implicit
-from streaming.outlets.target import Opening, OutletError
+from streaming.outlets.target import Opening
 from streaming.roomfile import Push
 
 KEY_S: Final = 30.0

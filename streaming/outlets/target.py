@@ -3,14 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from streaming.errors import EverhostError
-
-
-class OutletError(EverhostError):
-    """A way out is closed; it will be tried again."""
-
-    retryable = True
-
 
 @dataclass(frozen=True, slots=True)
 class Opening:

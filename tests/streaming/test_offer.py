@@ -2,7 +2,8 @@
 
 import pytest
 
-from streaming.offer import Choice, OfferError, choose
+from streaming.errors import OfferError
+from streaming.offer import Choice, choose
 
 
 def offer(*codecs: str, sound: bool = True) -> str:

@@ -22,13 +22,14 @@ from cryptography.x509.oid import NameOID
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
 from streaming import encoders
+from streaming.errors import OutletError
 from streaming.outlets import outlet as outlets
 from streaming.outlets import recording
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.queue import QUEUE, OutletQueue
 from streaming.outlets.recording import Recorder
 from streaming.outlets.rtmp import RtmpPush
-from streaming.outlets.target import Opening, OutletError, Target
+from streaming.outlets.target import Opening, Target
 from streaming.packets import Packet
 from streaming.roomfile import Push, Recording
 

@@ -14,8 +14,8 @@ from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
 from streaming import encoders, metrics, quality, rtp
 from streaming.bench.network import without_candidates
+from streaming.errors import OfferError
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
-from streaming.offer import OfferError
 from streaming.packets import Encoding
 from streaming.whep import Whep
 
