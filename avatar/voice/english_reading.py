@@ -88,7 +88,7 @@ _RULES: Final[list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]
         # Fractions, ratios, ranges.
         (r"(\d+) 1/2\b", r"\1 and a half"),
         (r"(\d+)([½¼¾])", lambda m: f"{m[1]} and {_FRACTIONS[m[2]]}"),
-        (r"\b50/50\b", "50 50"),
+        (r"\b50[/-]50\b", "50 50"),
         (r"\b(\d+):(\d)(?![\d:])", r"\1 to \2"),
         (r"(?<=\d)\s-\s(?=\d+\s?=)", " minus "),
         (r"(?<=[=<>≥≤])\s?[-−](?=\d)", " negative "),
