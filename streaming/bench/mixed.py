@@ -179,8 +179,6 @@ async def _mix(
                 seen.ended = tick
                 if name != _PROGRAMME:
                     seen.idle.set()
-                    air()  # two are in hand again, as they were before the answer
-                    air()
                 elif seen.idle.is_set():
                     air()
             case playout.Waited(samples=samples) if len(seen.reports) >= _WARM:
@@ -221,6 +219,9 @@ async def _mix(
                             stage.tell(Say(f"answer {number}", chunk))
                             worked = time.monotonic()
             stage.tell(Finish(f"answer {number}"))
+            if not seen.idle.is_set():
+                air()  # the programme goes on after it, with two clauses in hand as before
+                air()
             await seen.idle.wait()  # the next question comes when this one has been answered
             seen.questions += 1
             seen.sentences.append(first_sentence or 0.0)
