@@ -110,10 +110,11 @@ class Lighter:
 
         ``keys``: those that are to make a key frame, at the next picture they make.
         """
-        for encoding in self._encoders.keys() - wanted:
-            del self._encoders[encoding]
-        for encoding in wanted - self._encoders.keys():
-            self._encoders[encoding] = self._open(encoding)
+        if self._encoders.keys() != wanted:
+            for encoding in self._encoders.keys() - wanted:
+                del self._encoders[encoding]
+            for encoding in wanted - self._encoders.keys():
+                self._encoders[encoding] = self._open(encoding)
         if not wanted:
             return []
         self._keys |= keys

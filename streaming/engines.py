@@ -1,8 +1,9 @@
 """The engines a gateway runs: which models they need, fetched behind the first pictures, each in its own process."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Final
@@ -230,6 +231,19 @@ class Engines:
         """(n,) float32 mono at 16 kHz → text; ``vocabulary``: words that are likely here."""
         heard: Transcript = await self.worker(RECOGNITION).call("transcribe", pcm, language, vocabulary)
         return heard
+
+
+@contextlib.asynccontextmanager
+async def settled(engines: Engines) -> AsyncIterator[Engines]:
+    """All engines loaded, and closed afterwards. Raises :class:`EverhostError` naming what cannot be had."""
+    try:
+        engines.start()
+        await engines.settled()
+        if failed := [need.error for need in engines.missing if need.error]:
+            raise EverhostError("; ".join(failed))
+        yield engines
+    finally:
+        await engines.close()
 
 
 class WorkerEmbedder:

@@ -1,8 +1,8 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -119,38 +119,35 @@ def of_outlet(outlet: Outlet) -> dict[str, float]:
     }
 
 
+L = TypeVar("L", bound=tuple[str, ...])
+
+
 class _Rooms:
     def __init__(self, rooms: Iterable[OnAir]) -> None:
         self._rooms = list(rooms)
 
     def collect(self) -> Iterator[Metric]:
-        measured = {room.settings.id: _measure(room) for room in self._rooms}
-        for family, names in ((GaugeMetricFamily, _GAUGES), (CounterMetricFamily, _COUNTERS)):
-            for name, description in names.items():
-                metric = family(f"everhost_{name}", description, labels=["room"])
-                for room, values in measured.items():
-                    if name in values:
-                        metric.add_metric([room], values[name])
-                yield metric
-        rooms = [(room, room.settings.id) for room in self._rooms]
-        viewers = {(name, seat.id): of_viewer(seat) for room, name in rooms for seat in room.whep.seats}
-        yield from _families("connection", viewers, _OF_VIEWERS, _COUNTED_OF_VIEWERS)
-        outlets = {
-            (room.settings.id, outlet.name): of_outlet(outlet) for room in self._rooms for outlet in room.outlets
-        }
-        yield from _families("outlet", outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
+        named = [(room.settings.id, room) for room in self._rooms]
+        yield from _families(["room"], {(name,): _measure(room) for name, room in named}, _GAUGES, _COUNTERS)
+        viewers = {(name, seat.id): of_viewer(seat) for name, room in named for seat in room.whep.seats}
+        yield from _families(["room", "connection"], viewers, _OF_VIEWERS, _COUNTED_OF_VIEWERS)
+        outlets = {(name, outlet.name): of_outlet(outlet) for name, room in named for outlet in room.outlets}
+        yield from _families(["room", "outlet"], outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
 
 
 def _families(
-    label: str, measured: dict[tuple[str, str], dict[str, float]], gauges: dict[str, str], counters: dict[str, str]
+    labels: list[str],
+    measured: Mapping[L, dict[str, float]],
+    gauges: dict[str, str],
+    counters: dict[str, str],
 ) -> Iterator[Metric]:
-    """What there are several of in a room, told apart by ``label``."""
+    """``measured``: by the labels' values."""
     for family, names in ((GaugeMetricFamily, gauges), (CounterMetricFamily, counters)):
         for name, description in names.items():
-            metric = family(f"everhost_{name}", description, labels=["room", label])
-            for labels, values in measured.items():
+            metric = family(f"everhost_{name}", description, labels=labels)
+            for values_of, values in measured.items():
                 if name in values:
-                    metric.add_metric(labels, values[name])
+                    metric.add_metric(values_of, values[name])
             yield metric
 
 

@@ -91,9 +91,9 @@ class OnAir:
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
-        self.outlets = _outlets(settings, lambda: self.fanout.want_key("h264"))
-        self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.fanout = Fanout(self._want_key, self._lighten)
+        self.outlets = _outlets(settings, self.fanout.want_key)
+        self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.report: stage.Report | None = None
         self.gap_s = 0.0

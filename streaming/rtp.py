@@ -165,6 +165,11 @@ class RtpStream:
         return head + extensions + sequence.to_bytes(2, "big") + sent.payload
 
 
+def ahead(timestamp: int, of: int) -> int:
+    """By how much an RTP timestamp is ahead of another, over the wrap; negative when it is behind."""
+    return (timestamp - of + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
 def random_origin(rate: int) -> int:
     """Of timestamps of any rate."""
     return secrets.randbits(32)

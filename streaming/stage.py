@@ -148,7 +148,7 @@ class Stage:
             self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
         except (FFmpegError, ValueError) as error:  # PyAV's word for an encoder that was not built in is a ValueError
             raise StageError(f"its video encoder cannot be opened: {getattr(error, 'strerror', error)}") from error
-        self._lighter = encoders.Lighter(config.width, config.height, config.x264.preset)
+        self._lighter = self._new_lighter()
         self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
         for _ in range(config.depth + 1):
@@ -168,6 +168,10 @@ class Stage:
         self._out_ms: deque[float] = deque()
         self._encoded_count = self._light_count = 0
         tell(Ready(self._renderer.mouth_box, self._video.name))
+
+    def _new_lighter(self) -> encoders.Lighter:
+        config = self._config
+        return encoders.Lighter(config.width, config.height, config.x264.preset)
 
     def command(self, command: Command | None) -> None:
         """Queue a command, from any thread; None ends :meth:`run`."""
@@ -269,7 +273,7 @@ class Stage:
             light = self._lighter.encode(picture, tick, self._light, keys)
         except Exception:  # whatever it was, the full picture goes on
             log.exception("the lighter rendition cannot be encoded; it is left out until another viewer wants it")
-            self._lighter = encoders.Lighter(self._config.width, self._config.height, self._config.x264.preset)
+            self._lighter = self._new_lighter()
             self._light = frozenset()
             return
         self._encoded.extend(light)

@@ -18,7 +18,7 @@ from avatar.voice import VoiceEngine
 from knowledge.answer import Refusal
 from streaming import clip, roomfile
 from streaming.answering import context, room_answerer
-from streaming.engines import Engines
+from streaming.engines import Engines, settled
 from streaming.errors import EverhostError
 from streaming.models.store import Store
 from streaming.room import language_of
@@ -46,18 +46,13 @@ async def ask(room: Path, questions: Sequence[str], data: Path, models: Path | N
     )
     progress = asyncio.create_task(show_progress(engines))
     try:
-        engines.start()
-        await engines.settled()
-        if failed := [need.error for need in engines.missing if need.error]:
-            raise EverhostError("; ".join(failed))
-        async with room_answerer(settings, engines, data) as answerer:
+        async with settled(engines), room_answerer(settings, engines, data) as answerer:
             await answerer.library.filled()  # nobody is on air: the best answer, not the first
             for question in questions:
                 await _ask_one(answerer, settings, question, as_json)
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
-        await engines.close()
     return 0
 
 

@@ -132,7 +132,7 @@ def _cost(host: str, settings: X264, frames: Sequence[FaceFrame], ticks: int) ->
 
 
 def _around(mouth: Box) -> tuple[slice, slice]:
-    """The face, by its mouth: twice as wide on each side, three times as high above and once below."""
+    """The face, by its mouth: twice as wide, with two mouths' height above it and half a one below."""
     x0, y0, x1, y1 = mouth
     w, h = x1 - x0, y1 - y0
     return np.s_[max(0, y0 - 2 * h) : y1 + h // 2, max(0, x0 - w // 2) : x1 + w // 2]

@@ -5,6 +5,8 @@ It loses packets, which are sent again; or it carries less than the room sends, 
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +17,7 @@ from avatar.bench.machine import machine
 from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
 from streaming.bench.network import Impairment, relay
 from streaming.bench.origin import ROOM, measure, origin
-from streaming.bench.viewer import watcher
+from streaming.bench.viewer import Seen, watcher
 from streaming.encoders import LIGHT_EVERY
 from streaming.stage import StageConfig
 
@@ -96,14 +98,21 @@ async def _run(host: str, seconds: int) -> Report:
     )
 
 
-async def _behind(address: str, client: httpx.AsyncClient, share: float, seconds: int) -> Lossy:
-    network = Impairment(0.0, DELAY_S, JITTER_S, SEED)
+@asynccontextmanager
+async def _two(address: str, network: Impairment) -> AsyncIterator[tuple[Seen, Seen]]:
+    """What a viewer with a good network sees, and one behind ``network``; both have settled."""
     async with (
         relay(network) as through,
         watcher(address, ROOM) as (beside, _),
         watcher(address, ROOM, decode=True, through=through) as (seen, _),
     ):
         await asyncio.sleep(_SETTLE_S)
+        yield beside, seen
+
+
+async def _behind(address: str, client: httpx.AsyncClient, share: float, seconds: int) -> Lossy:
+    network = Impairment(0.0, DELAY_S, JITTER_S, SEED)
+    async with _two(address, network) as (beside, seen):
         first = await measure(client)
         network.lost = network.passed = 0
         begin, others, network.loss = time.time(), len(beside.pictures), share
@@ -129,12 +138,7 @@ async def _behind(address: str, client: httpx.AsyncClient, share: float, seconds
 
 async def _narrow(address: str, seconds: int) -> Narrow:
     network = Impairment(0.0, DELAY_S, JITTER_S, SEED)
-    async with (
-        relay(network) as through,
-        watcher(address, ROOM) as (beside, _),
-        watcher(address, ROOM, decode=True, through=through) as (seen, _),
-    ):
-        await asyncio.sleep(_SETTLE_S)
+    async with _two(address, network) as (beside, seen):
         others = len(beside.pictures)
         begin, network.narrow_bps = time.monotonic(), NARROW_BPS
         await asyncio.sleep(seconds + CHANGE_S)

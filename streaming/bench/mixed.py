@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -29,7 +29,7 @@ from avatar.speech import SpeechChunk
 from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
-from streaming.engines import Engines
+from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
 from streaming.hearing.microphone import RATE, Utterance
 from streaming.models.store import Store
@@ -118,7 +118,7 @@ def _shown(seconds: float | None) -> str:
 async def _run(settings: RoomFile, seconds: int, models: Path | None) -> Mixed:
     if "zh" not in settings.voices:
         raise EverhostError("this bench speaks Mandarin; give it a room with voices.zh")
-    async with _engines(settings, models) as engines:
+    async with settled(Engines(Store.from_environment(folder=models), [settings], patient=False)) as engines:
         voice = settings.voices["zh"]
         programme = [playout.at_48k(chunk) async for chunk in engines.speak(voice, TEXTS["zh"], "zh")]
         question = [chunk async for chunk in engines.speak(voice, QUESTIONS["zh"][0], "zh")]
@@ -126,19 +126,6 @@ async def _run(settings: RoomFile, seconds: int, models: Path | None) -> Mixed:
             async with room_answerer(settings, engines, Path(folder)) as answerer:
                 await answerer.library.filled()
                 return await _mix(settings, engines, answerer, programme, _microphone(question), seconds)
-
-
-@contextlib.asynccontextmanager
-async def _engines(settings: RoomFile, models: Path | None) -> AsyncIterator[Engines]:
-    engines = Engines(Store.from_environment(folder=models), [settings], patient=False)
-    try:
-        engines.start()
-        await engines.settled()
-        if failed := [need.error for need in engines.missing if need.error]:
-            raise EverhostError("; ".join(failed))
-        yield engines
-    finally:
-        await engines.close()
 
 
 def _microphone(chunks: Sequence[SpeechChunk]) -> npt.NDArray[np.float32]:

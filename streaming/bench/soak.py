@@ -10,19 +10,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import numpy as np
 from aiortc import RTCPeerConnection
-from aiortc.rtp import RtcpSrPacket, RtpPacket
 from tqdm import tqdm
 
 from avatar.bench import chart
 from avatar.bench.machine import machine
 from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND, VIDEO_CLOCK_RATE
 from streaming.bench.origin import ROOM, measure, origin
-from streaming.bench.viewer import Seen, first_picture, watcher
+from streaming.bench.viewer import Seen, first_picture, overhear, watcher
+from streaming.rtp import ahead
 from streaming.stage import StageConfig
 
 LEAK: Final = 1024.0
@@ -187,7 +187,7 @@ class _Kind:
 
     def see(self, timestamp: int) -> None:
         if self.last is not None:
-            step = (timestamp - self.last + (1 << 31)) % (1 << 32) - (1 << 31)
+            step = ahead(timestamp, self.last)
             if step < -self.rate or step > self.rate:  # a second: what a stage's restart would take
                 self.torn += 1
             if step > 0 and timestamp < (self.last & 0xFFFFFFFF):
@@ -198,8 +198,7 @@ class _Kind:
 
     def hear(self, timestamp: int, seconds: float) -> None:
         if self.last is not None:
-            step = (timestamp - self.last + (1 << 31)) % (1 << 32) - (1 << 31)
-            self.report = self.last + step, seconds
+            self.report = self.last + ahead(timestamp, self.last), seconds
 
     @property
     def began(self) -> float | None:
@@ -288,24 +287,8 @@ def _follow(connection: RTCPeerConnection) -> dict[str, _Kind]:
     kinds = {}
     for receiver in connection.getReceivers():
         kind = kinds[receiver.track.kind] = _Kind(_RATES[receiver.track.kind])
-        _listen(receiver, kind)
+        overhear(receiver, kind.see, kind.hear)
     return kinds
-
-
-def _listen(receiver: Any, kind: _Kind) -> None:
-    take_packet, take_report = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
-
-    async def packet(one: RtpPacket, arrival_time_ms: int) -> None:
-        if one.payload:
-            kind.see(one.timestamp)
-        await take_packet(one, arrival_time_ms)
-
-    async def report(one: Any) -> None:
-        if isinstance(one, RtcpSrPacket):
-            kind.hear(one.sender_info.rtp_timestamp, one.sender_info.ntp_timestamp / (1 << 32))
-        await take_report(one)
-
-    receiver._handle_rtp_packet, receiver._handle_rtcp_packet = packet, report
 
 
 def _draw(report: Report, path: Path) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
-from aiortc.rtp import RtcpSrPacket, RtpPacket
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
@@ -27,9 +26,11 @@ from avatar.face import FaceFrame
 from avatar.picture import Picture
 from avatar.renderer import Renderer
 from avatar.speech import SpeechChunk
+from streaming.bench.viewer import overhear
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Packet
+from streaming.rtp import ahead
 from streaming.stage import Finish, KeyFrame, Say, Stage, StageConfig, Told
 from streaming.whep import Whep
 
@@ -144,8 +145,14 @@ class _Clock:
         if self.first is None or not self.reports:
             return None
         rtp, ntp = self.reports[-1]
-        ahead = (self.first + pts - rtp + 2**31) % 2**32 - 2**31
-        return ntp + ahead / self.rate
+        return ntp + ahead(self.first + pts, rtp) / self.rate
+
+    def see(self, timestamp: int) -> None:
+        if self.first is None:
+            self.first = timestamp
+
+    def hear(self, timestamp: int, seconds: float) -> None:
+        self.reports.append((timestamp, seconds))
 
 
 async def _offsets(host: str, seconds: int, late_sound: int, late_flash: int) -> npt.NDArray[np.float64]:
@@ -211,26 +218,11 @@ async def _player(whep: Whep) -> AsyncIterator[tuple[RTCPeerConnection, dict[str
         _, answer = await whep.answer(connection.localDescription.sdp, "sync")
         await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         for receiver in connection.getReceivers():
-            _watch_clock(receiver, clocks[receiver.track.kind])
+            clock = clocks[receiver.track.kind]
+            overhear(receiver, clock.see, clock.hear)
         yield connection, clocks
     finally:
         await connection.close()
-
-
-def _watch_clock(receiver: Any, clock: _Clock) -> None:
-    rtp, rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
-
-    async def note_first(packet: RtpPacket, arrival_time_ms: int) -> None:
-        if clock.first is None:
-            clock.first = packet.timestamp
-        await rtp(packet, arrival_time_ms)
-
-    async def note_report(packet: Any) -> None:
-        if isinstance(packet, RtcpSrPacket) and packet.sender_info.ntp_timestamp:
-            clock.reports.append((packet.sender_info.rtp_timestamp, packet.sender_info.ntp_timestamp / 2**32))
-        await rtcp(packet)
-
-    receiver._handle_rtp_packet, receiver._handle_rtcp_packet = note_first, note_report
 
 
 async def _flash_times(track: MediaStreamTrack, clock: _Clock, found: list[float]) -> None:

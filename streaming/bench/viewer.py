@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import websockets
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtp import RtpPacket
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
@@ -130,6 +130,24 @@ async def first_picture(seen: Seen) -> float:
         while not seen.pictures:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
     return seen.pictures[0]
+
+
+def overhear(receiver: Any, packet: Callable[[int], None], report: Callable[[int, float], None]) -> None:
+    """Be told the RTP timestamp of every packet that a receiver gets, and (RTP timestamp, NTP seconds) of every sender
+    report."""
+    take_packet, take_report = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
+
+    async def hear_packet(one: RtpPacket, arrival_time_ms: int) -> None:
+        if one.payload:
+            packet(one.timestamp)
+        await take_packet(one, arrival_time_ms)
+
+    async def hear_report(one: AnyRtcpPacket) -> None:
+        if isinstance(one, RtcpSrPacket) and one.sender_info.ntp_timestamp:
+            report(one.sender_info.rtp_timestamp, one.sender_info.ntp_timestamp / (1 << 32))
+        await take_report(one)
+
+    receiver._handle_rtp_packet, receiver._handle_rtcp_packet = hear_packet, hear_report
 
 
 async def _join(

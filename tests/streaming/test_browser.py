@@ -59,18 +59,22 @@ class Page:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
 
-def open_page(air: Air, profile: Path, *flags: str) -> Iterator[Page]:
+def chromium(*flags: str) -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for flag in (
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
         *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        *("--window-size=1440,900", f"--user-data-dir={profile}", "--lang=zh-CN"),
+        *("--window-size=1440,900", "--lang=zh-CN"),
         *flags,
     ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+    return webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+
+
+def open_page(air: Air, profile: Path, *flags: str) -> Iterator[Page]:
+    driver = chromium(f"--user-data-dir={profile}", *flags)
     try:
         driver.get(f"http://{air.address}/rooms/legal-assistant")
         yield Page(driver)

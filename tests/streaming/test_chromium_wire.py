@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from streaming.bench.network import Impairment, Relay, relay
 from streaming.offer import Rendition
 from streaming.whep import Whep
 from streaming.whep_http import add_whep
-from tests.streaming.test_browser import CHROMIUM, DRIVER
+from tests.streaming.test_browser import chromium
 from tests.streaming.test_whep import HEIGHT, WIDTH, Source
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -97,7 +96,7 @@ async def watching(network: Impairment, codec: str = "") -> AsyncIterator[tuple[
         add_whep(app, lambda room: Behind(whep, through))  # type: ignore[arg-type,return-value]
         with socket.create_server(("127.0.0.1", 0)) as listener:
             serving = asyncio.create_task(server.serve([listener]))
-            driver = await asyncio.to_thread(_chromium)
+            driver = await asyncio.to_thread(chromium, "--autoplay-policy=no-user-gesture-required")
             try:
                 address = f"http://127.0.0.1:{listener.getsockname()[1]}"
                 await asyncio.to_thread(driver.get, f"{address}/")
@@ -112,37 +111,28 @@ async def watching(network: Impairment, codec: str = "") -> AsyncIterator[tuple[
                 await asyncio.gather(serving, running, return_exceptions=True)
 
 
-def _chromium() -> webdriver.Chrome:
-    assert Path(CHROMIUM).exists(), "Chromium is missing: ./.ci/packages chromium chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"):
-        options.add_argument(flag)
-    return webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
-
-
 async def test_each_rendition_is_shown_in_its_own_size_where_packets_overtake_each_other() -> None:
     """With parameter sets of one number, a key frame that came before its own was decoded by the other's."""
-    async with watching(Impairment(0.0, 0.02, 0.015, seed=1)) as (chromium, source, whep):
-        await chromium.until(lambda stats: stats.get("frameWidth") == WIDTH)
+    async with watching(Impairment(0.0, 0.02, 0.015, seed=1)) as (page, source, whep):
+        await page.until(lambda stats: stats.get("frameWidth") == WIDTH)
         (seat,) = whep.seats
         for n in range(8):
             light = n % 2 == 0
             source.fanout.switch(seat.subscription, "h264-light" if light else "h264")
-            before = await chromium.stats()
-            await chromium.until(lambda stats, before=before: stats["framesDecoded"] > before["framesDecoded"] + 24)  # type: ignore[misc]
+            before = await page.stats()
+            await page.until(lambda stats, before=before: stats["framesDecoded"] > before["framesDecoded"] + 24)  # type: ignore[misc]
             await asyncio.sleep(1)
-            stats = await chromium.stats()
+            stats = await page.stats()
             width, height = (WIDTH // 2, HEIGHT // 2) if light else (WIDTH, HEIGHT)
             assert (stats["frameWidth"], stats["frameHeight"]) == (width, height), f"change {n}"
         assert seat.subscription.switches == 8
 
 
 async def test_vp8_is_shown_to_who_takes_nothing_else() -> None:
-    async with watching(Impairment(0.02, 0.02, 0.01, seed=2), "video/VP8") as (chromium, source, _):
-        await chromium.until(lambda stats: stats.get("framesDecoded", 0) > 12)
-        before, tick = (await chromium.stats())["framesDecoded"], source.tick
+    async with watching(Impairment(0.02, 0.02, 0.01, seed=2), "video/VP8") as (page, source, _):
+        await page.until(lambda stats: stats.get("framesDecoded", 0) > 12)
+        before, tick = (await page.stats())["framesDecoded"], source.tick
         await asyncio.sleep(4)
-        stats = await chromium.stats()
+        stats = await page.stats()
         assert stats["frameWidth"] == WIDTH // 2
         assert stats["framesDecoded"] - before == pytest.approx((source.tick - tick) / 2, abs=12)

@@ -18,7 +18,7 @@ from streaming.fanout import Fanout, Subscription
 from streaming.pacer import Pacer
 from streaming.packets import Encoding, Packet
 from streaming.quality import Quality, Reception
-from streaming.rtp import Extensions, RtpStream
+from streaming.rtp import Extensions, RtpStream, ahead
 
 WAY = 1.5 * SECONDS_PER_TICK
 """Seconds from the room to a viewer, and back."""
@@ -209,8 +209,7 @@ class Viewer:
             self._whole = self._whole or (key and bool(first[0] & 31 != 28 or first[1] & 0x80))
             if self._whole:
                 last = self.shown[-1] if self.shown else parts[0].timestamp
-                step = (parts[0].timestamp - last + (1 << 31)) % (1 << 32) - (1 << 31)
-                self.shown.append(last + step)
+                self.shown.append(last + ahead(parts[0].timestamp, last))
                 self.shown_at.append(self.air.now)
 
     def _ask(self) -> None:

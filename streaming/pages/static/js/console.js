@@ -44,7 +44,7 @@ function row({ id, title, host, state }, now) {
 
 /** A push or recording: whether it is live, and why not. */
 function outlet({ name, state, error }) {
-  const words = error ? `${name} · ${t(`console.outlet.${state}`)} · ${error}` : `${name} · ${t(`console.outlet.${state}`)}`;
+  const words = [name, t(`console.outlet.${state}`), error].filter(Boolean).join(" · ");
   const shown = { live: "ok", connecting: "degraded", waiting: "gone" }[state];
   return element("p", { class: "health", "data-state": shown }, element("i", { class: "dot" }), element("span", { text: words }));
 }
