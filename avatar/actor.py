@@ -6,13 +6,19 @@ from typing import Final
 import numpy as np
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
-from avatar.face import FaceFrame
-from avatar.life import Accent, Attention, Life
+from avatar.emotions import EMOTIONS
+from avatar.face import FaceFrame, Floats
+from avatar.life import GESTURES, Accent, Attention, Life
 from avatar.lips import Lips
+from avatar.puppet import Puppet
 from avatar.speech import SpeechChunk
 
 _LINGER_TICKS: Final = round(0.4 * TICKS_PER_SECOND)
 """The manner of speaking outlasts a pause between two clauses."""
+_OPEN: Final = 0.06
+"""Jaw of somebody live from which they are taken to speak."""
+_FEELING_TICKS: Final = 3 * TICKS_PER_SECOND
+"""A feeling outlasts the words it was said with, and passes."""
 _BEAT_GAP: Final = 0.7
 """Seconds between two beats at least."""
 _STRESSED: Final = 1.25
@@ -28,7 +34,10 @@ class Actor:
     def __init__(self, seed: int = 0) -> None:
         self._lips = Lips()
         self._life = Life(seed)
+        self._puppet = Puppet()
         self._attention = Attention.IDLE
+        self._felt = False
+        """A feeling is shown, or is going to be."""
         self._spoke = -_LINGER_TICKS - 1
         self._frame = FaceFrame()
 
@@ -42,11 +51,28 @@ class Actor:
         self._lips.say(chunk, start)
         for accent in _accents(chunk, start):
             self._life.accent(accent)
+        for mark in sorted(chunk.marks, key=lambda m: m.at):
+            tick = _at(start, mark.at, 0.0).tick if math.isfinite(mark.at) else 0
+            if mark.kind == "emotion":
+                self._felt = mark.value in EMOTIONS
+                self._life.feel(mark.value if self._felt else None, tick)
+            elif mark.kind == "gesture" and mark.value in GESTURES:
+                self._life.gesture(mark.value, tick)
 
     def hush(self, at: int) -> None:
         """Drop everything from sample ``at`` on; the mouth is at rest about 150 ms later."""
         self._lips.hush(at)
         self._life.hush(at // SAMPLES_PER_TICK)
+
+    def follow(self, mouth: Floats, tick: int) -> None:
+        """Do with the mouth at ``tick`` as ``mouth`` (:data:`avatar.lips.MOUTH`,) does: somebody speaks live."""
+        self._lips.follow(mouth, tick)
+        if mouth[0] > _OPEN:
+            self._spoke = tick
+
+    def be(self, weights: Floats, rotation: Floats, translation: Floats, tick: int) -> None:
+        """Show a face from outside from ``tick`` on, for as long as such faces keep coming: :mod:`avatar.puppet`."""
+        self._puppet.follow(weights, rotation, translation, tick)
 
     def attend(self, mode: Attention | str) -> None:
         """Turn to a mode of attention ("idle", "listening", "thinking", "speaking") from the next frame on.
@@ -61,9 +87,13 @@ class Actor:
         if self._lips.speaking(tick):
             self._spoke = tick
         lately = 0 <= tick - self._spoke <= _LINGER_TICKS
+        if self._felt and tick - self._spoke >= _FEELING_TICKS:
+            self._felt = False
+            self._life.feel(None, tick)
         self._life.attend(Attention.SPEAKING if lately else self._attention, tick)
         self._frame.weights[:] = self._lips.weights(tick)
         self._life.apply(tick, self._frame)
+        self._puppet.apply(tick, self._frame)
         np.clip(self._frame.weights, 0.0, 1.0, out=self._frame.weights)
         return self._frame
 

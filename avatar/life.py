@@ -10,8 +10,11 @@ from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+
 from avatar.clock import TICKS_PER_SECOND
-from avatar.face import EYE_RANGE, INDEX, BodyPose, FaceFrame
+from avatar.emotions import emotion
+from avatar.face import ARKIT, EYE_RANGE, INDEX, BodyPose, FaceFrame, Floats
 from avatar.noise import pulse, smooth, smoothstep, uniform
 
 _DEGREE: Final = math.pi / 180
@@ -71,6 +74,49 @@ _BEAT_TICKS: Final = round(0.42 * TICKS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
+class Gesture:
+    """A movement of the head: degrees at the peak of each stroke, signs as in :class:`Manner`."""
+
+    seconds: float
+    pitch: float = 0.0
+    yaw: float = 0.0
+    roll: float = 0.0
+    strokes: int = 1
+    """Times it goes out and comes back; turns swing to either side."""
+
+    def at(self, x: float) -> tuple[float, float, float]:
+        """(pitch, yaw, roll) in degrees at the share ``x`` of its time."""
+        if not 0.0 < x < 1.0:
+            return 0.0, 0.0, 0.0
+        dying = 1.0 - 0.45 * x if self.strokes > 1 else 1.0
+        out = dying * pulse(x * self.strokes % 1.0 if x * self.strokes % 1.0 else 1e-9)
+        swing = dying * smoothstep(min(x, 1.0 - x) / 0.15) * math.sin(2.0 * math.pi * self.strokes * x)
+        return self.pitch * out, self.yaw * swing, self.roll * out
+
+
+GESTURES: Final[dict[str, Gesture]] = {
+    "nod": Gesture(0.95, pitch=6.5, strokes=2),
+    "shake": Gesture(1.1, yaw=6.0, strokes=2),
+    "tilt": Gesture(1.7, roll=6.5),
+    "bow": Gesture(2.0, pitch=15.0),
+}
+"""By the names that delivery marks use."""
+
+_FEEL_TICKS: Final = round(0.45 * TICKS_PER_SECOND)
+"""Over how many ticks one feeling gives way to another."""
+_FELT: Final = 0.62
+"""Share of its full strength to which a feeling shows in one who talks: all of it is an actor's."""
+_BUSY: Final = tuple(
+    INDEX[name]
+    for name in (
+        *("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight", "mouthShrugLower"),
+        *("mouthUpperUpLeft", "mouthUpperUpRight", "mouthPressLeft", "mouthPressRight"),
+    )
+)
+"""What a speaking mouth needs for itself, and leaves to no feeling."""
+
+
+@dataclass(frozen=True, slots=True)
 class Accent:
     """A stressed moment of speech, or with ``strength`` 0 the end of a phrase."""
 
@@ -89,6 +135,15 @@ class Life:
         self._since = -_POSTURE_TICKS
         self._gaze_from = (0.0, 0.0)
         self._accents: deque[Accent] = deque()
+        self._gestures: deque[tuple[int, Gesture]] = deque()
+        self._feelings: deque[tuple[int, Floats]] = deque()
+        """(tick, weights) of the feelings shown now and to come."""
+        self._felt: Floats = np.zeros(len(ARKIT), np.float32)
+        """What the face shows; turned towards the newest feeling tick by tick,"""
+        self._felt_from: Floats = self._felt.copy()
+        self._felt_to: Floats = self._felt.copy()
+        self._felt_since = -_FEEL_TICKS
+        """from what it showed when that began."""
 
     @property
     def mode(self) -> Attention:
@@ -108,10 +163,23 @@ class Life:
         """Beat with the head, and perhaps the brows, on a stressed moment. In the order of their ticks."""
         self._accents.append(accent)
 
+    def gesture(self, name: str, tick: int) -> None:
+        """Make one of :data:`GESTURES` from ``tick`` on. In the order of their ticks."""
+        self._gestures.append((tick, GESTURES[name]))
+
+    def feel(self, name: str | None, tick: int) -> None:
+        """Show an emotion of :mod:`avatar.emotions` from ``tick`` on; None: none. In the order of their ticks."""
+        weights = emotion(name, _FELT) if name else np.zeros(len(ARKIT), np.float32)
+        weights[list(_BUSY)] = 0.0
+        self._feelings.append((tick, weights))
+
     def hush(self, tick: int) -> None:
-        """Forget the accents from ``tick`` on."""
+        """Forget the accents, gestures and feelings from ``tick`` on."""
         while self._accents and self._accents[-1].tick >= tick:
             self._accents.pop()
+        for coming in (self._gestures, self._feelings):
+            while coming and coming[-1][0] >= tick:
+                coming.pop()
 
     def apply(self, tick: int, frame: FaceFrame) -> None:
         """Add this tick's life to ``frame``; its weights may already hold a mouth, its pose is overwritten."""
@@ -121,6 +189,8 @@ class Life:
         breath = self._breath(tick)
         beat, brows = self._beats(tick)
         pitch, yaw, roll = self._head(tick, manner, breath, beat)
+        nod, turn, tilt = self._gesturing(tick)
+        pitch, yaw, roll = pitch + nod, yaw + turn, roll + tilt
         frame.rotation[:] = (pitch, yaw, roll)
         frame.translation[:] = (
             0.004 * smooth(self._seed, _SHIFT_X, tick, 260) + 0.02 * math.sin(yaw),
@@ -132,6 +202,7 @@ class Life:
         frame.body.lean[:] = (0.15 * pitch, 0.2 * yaw, 0.15 * roll)
         self._look(tick, manner, pitch, yaw, frame)
         self._express(tick, manner, brows, frame)
+        self._show_feeling(tick, frame)
         self._blink(tick, frame)
 
     def _manner(self, tick: int) -> Manner:
@@ -185,6 +256,26 @@ class Life:
             if chance > 0.68:
                 brows = max(brows, accent.strength * pulse((at + 0.35) / 1.7))
         return beat, brows
+
+    def _gesturing(self, tick: int) -> tuple[float, float, float]:
+        """(pitch, yaw, roll) in radians of the gestures going on."""
+        while self._gestures and tick - self._gestures[0][0] > self._gestures[0][1].seconds * TICKS_PER_SECOND:
+            self._gestures.popleft()
+        pitch = yaw = roll = 0.0
+        for begun, gesture in self._gestures:
+            p, y, r = gesture.at((tick - begun) / (gesture.seconds * TICKS_PER_SECOND))
+            pitch, yaw, roll = pitch + p, yaw + y, roll + r
+        return pitch * _DEGREE, yaw * _DEGREE, roll * _DEGREE
+
+    def _show_feeling(self, tick: int, frame: FaceFrame) -> None:
+        while self._feelings and self._feelings[0][0] <= tick:
+            self._felt_since, self._felt_to = self._feelings.popleft()
+            self._felt_from[:] = self._felt
+        share = smoothstep((tick - self._felt_since) / _FEEL_TICKS)
+        np.subtract(self._felt_to, self._felt_from, out=self._felt)
+        self._felt *= share
+        self._felt += self._felt_from
+        frame.weights += self._felt
 
     def _look(self, tick: int, manner: Manner, head_pitch: float, head_yaw: float, frame: FaceFrame) -> None:
         base_yaw, base_pitch = self._gaze(tick)

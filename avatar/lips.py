@@ -39,6 +39,10 @@ _BLEND_TICKS: Final = 5
 _WINDOW_SECONDS: Final = 0.04
 _SILENT_DB: Final = -35.0
 
+MOUTH: Final = len(CHANNELS) + 2
+"""Numbers that a mouth is at a tick: each of :data:`avatar.visemes.CHANNELS`, then how far the lips are in contact, and
+how far the lower lip is with the teeth; all in [0, 1]."""
+
 _JAW_OPEN, _MOUTH_CLOSE = INDEX["jawOpen"], INDEX["mouthClose"]
 _REST: Final[Floats] = np.zeros(len(ARKIT), np.float32)
 _REST.flags.writeable = False
@@ -52,6 +56,17 @@ class _Segment:
     viseme: Viseme
     effort: float
     """Factor on the target of a viseme that follows loudness."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A chunk's mouth as it was heard."""
+
+    start: int
+    end: int
+    """Samples at 48 kHz."""
+    rows: Floats
+    """(ticks, MOUTH), a tick each from ``start`` on."""
 
 
 @dataclass(slots=True)
@@ -75,6 +90,9 @@ class Lips:
 
     def __init__(self) -> None:
         self._segments: list[_Segment] = []
+        self._heard: list[_Heard] = []
+        self._live: Floats = np.zeros((1, MOUTH), np.float32)
+        self._live_tick = -1
         self._blocks: deque[_Block] = deque()
         self._spans: deque[tuple[int, int]] = deque()
         self._tick = -1
@@ -85,8 +103,11 @@ class Lips:
     def say(self, chunk: SpeechChunk, start: int) -> None:
         """Mouth ``chunk``, its first sample heard at sample ``start`` (48 kHz); replaces all said for later."""
         self._clip(start)
-        self._segments.extend(_segments(chunk, start))
         end = start + round(chunk.seconds * SAMPLE_RATE)
+        if chunk.mouth is not None:
+            self._heard.append(_Heard(start, end, chunk.mouth))
+        else:
+            self._segments.extend(_segments(chunk, start))
         self._spans.append((start, end))
         self._recompute(start - _REACH_SAMPLES, end)
 
@@ -94,6 +115,11 @@ class Lips:
         """Say nothing from sample ``at`` on."""
         self._clip(at)
         self._recompute(at - _REACH_SAMPLES, at)
+
+    def follow(self, mouth: Floats, tick: int) -> None:
+        """Do as ``mouth`` (MOUTH,) does at ``tick``, whatever is said then: somebody speaks live."""
+        self._live[0] = mouth
+        self._live_tick = tick
 
     def speaking(self, tick: int) -> bool:
         """Whether speech is heard in ``tick``."""
@@ -107,6 +133,10 @@ class Lips:
             self._blocks.popleft()
         while self._spans and self._spans[0][1] < tick * SAMPLES_PER_TICK:
             self._spans.popleft()
+        if tick == self._live_tick:
+            _to_arkit(self._live, self._shown[None])
+            self._blend_from[:], self._blend_at = self._shown, tick
+            return self._shown
         self._shown[:] = self._row(tick)
         if self._blend_at is not None:
             share = (tick - self._blend_at) / _BLEND_TICKS
@@ -131,6 +161,7 @@ class Lips:
             for s in self._segments
             if s.start < at and s.end > behind
         ]
+        self._heard = [_Heard(h.start, min(h.end, at), h.rows) for h in self._heard if h.start < at and h.end > behind]
         self._spans = deque((start, min(end, at)) for start, end in self._spans if start < at)
 
     def _recompute(self, start: int, end: int) -> None:
@@ -140,7 +171,9 @@ class Lips:
         before = self._row(self._tick + 1).copy()
         self._truncate(first)
         felt = [s for s in self._segments if s.end > start - 2 * _REACH_SAMPLES]
-        self._blocks.append(_Block(first, _track(felt, first, last - first)))
+        rows = np.zeros((last - first, len(ARKIT)), np.float32)
+        _to_arkit(_overheard(mouths(felt, first, last - first), self._heard, first), rows)
+        self._blocks.append(_Block(first, rows))
         if start // SAMPLES_PER_TICK <= self._tick and not np.allclose(before, self._row(self._tick + 1), atol=1e-3):
             self._blend_from[:] = self._shown
             self._blend_at = self._tick
@@ -208,19 +241,38 @@ def _effort(decibels: float) -> float:
     return min(1.2, max(0.6, 0.95 + 0.035 * decibels))
 
 
-def _track(segments: list[_Segment], first: int, ticks: int) -> Floats:
-    """Weights (ticks, 52) of the ticks from ``first`` on, each seen at its middle."""
-    out = np.zeros((ticks, len(ARKIT)), np.float32)
+def mouths(segments: list[_Segment], first: int, ticks: int) -> Floats:
+    """(ticks, MOUTH) of the ticks from ``first`` on, each at its middle."""
     origin = first * SAMPLES_PER_TICK
     filled = _with_silences(segments, origin - 2 * _REACH_SAMPLES, origin + (ticks + 1) * SAMPLES_PER_TICK)
     times: _Seconds = (np.arange(ticks, dtype=np.float64) + 0.5) * SECONDS_PER_TICK
     starts = np.array([(s.start - origin) / SAMPLE_RATE for s in filled], np.float64)
     ends = np.array([(s.end - origin) / SAMPLE_RATE for s in filled], np.float64)
-    mouth = _articulation(filled, times, starts, ends)
-    closed = _contact(times, starts, ends, filled, bilabial=True)
-    tucked = _contact(times, starts, ends, filled, bilabial=False)
-    _to_arkit(mouth, closed, tucked * (1.0 - closed), out)
-    return out
+    mouth = np.empty((ticks, MOUTH), np.float32)
+    mouth[:, :-2] = _articulation(filled, times, starts, ends)
+    mouth[:, -2] = _contact(times, starts, ends, filled, bilabial=True)
+    mouth[:, -1] = _contact(times, starts, ends, filled, bilabial=False) * (1.0 - mouth[:, -2])
+    return mouth
+
+
+def mouth_of(chunk: SpeechChunk) -> Floats:
+    """(ticks, MOUTH) of a chunk from its first sample on, by its phonemes: what a network is taught to hear."""
+    return mouths(_segments(chunk, 0), 0, -(-round(chunk.seconds * SAMPLE_RATE) // SAMPLES_PER_TICK))
+
+
+def _overheard(mouth: Floats, heard: list[_Heard], first: int) -> Floats:
+    """``mouth`` (ticks, MOUTH) from tick ``first`` on, with what was heard in its place."""
+    for one in heard:
+        a = max(0, -(-(one.start - SAMPLES_PER_TICK // 2) // SAMPLES_PER_TICK) - first)
+        b = min(len(mouth), (one.end - SAMPLES_PER_TICK // 2) // SAMPLES_PER_TICK + 1 - first)
+        if b <= a or not len(one.rows):
+            continue
+        at = np.arange(first + a, first + b) - one.start / SAMPLES_PER_TICK
+        at = np.clip(at, 0.0, len(one.rows) - 1.0)
+        low = np.minimum(at.astype(np.int64), max(0, len(one.rows) - 2))
+        share = (at - low).astype(np.float32)[:, None]
+        mouth[a:b] = one.rows[low] + share * (one.rows[np.minimum(low + 1, len(one.rows) - 1)] - one.rows[low])
+    return mouth
 
 
 def _with_silences(segments: list[_Segment], start: int, end: int) -> list[_Segment]:
@@ -287,12 +339,12 @@ def _contact(
     return contact
 
 
-def _to_arkit(mouth: Floats, closed: Floats, tucked: Floats, out: Floats) -> None:
-    """Articulation (ticks, channels) and contacts (ticks,) to ARKit weights, written into ``out`` (ticks, 52).
+def _to_arkit(mouth: Floats, out: Floats) -> None:
+    """Mouths (ticks, MOUTH) to ARKit weights, written into ``out`` (ticks, 52).
 
     ARKit's ``mouthClose`` closes the lips over an open jaw: they meet where it equals ``jawOpen``.
     """
-    jaw, upper, lower, tongue, spread, pucker, funnel = mouth.T
+    jaw, upper, lower, tongue, spread, pucker, funnel, closed, tucked = mouth.T
     apart = 1.0 - closed
     jaw = jaw * (1.0 - 0.5 * np.maximum(closed, 0.6 * tucked))
     out[:, _JAW_OPEN] = jaw

@@ -53,6 +53,9 @@ class SpeechChunk:
     """In order, without gaps; empty when the engine does not know."""
     words: tuple[Word, ...] = ()
     marks: tuple[Mark, ...] = ()
+    mouth: npt.NDArray[np.float32] | None = None
+    """(ticks, :data:`avatar.lips.MOUTH`) from the first sample on: what the mouth does, where it was heard from the
+    sound (:mod:`avatar.listening`) rather than told by phonemes."""
 
     @property
     def seconds(self) -> float:

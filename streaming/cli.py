@@ -21,6 +21,7 @@ FACE_BENCHES = {
     "likeness": "live pictures against path-traced ones",
     "steadiness": "change from picture to picture against path-traced sweeps",
     "aperture": "lips in the pixels against lips in the face frame",
+    "lips": "lips by ear against lips by phonemes, on voices never heard",
 }
 AIR_BENCHES: dict[str, tuple[str, dict[str, int | float | str]]] = {
     "stage": (
@@ -124,11 +125,28 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--quick", action="store_true", help="few pictures, for a look: about ten minutes")
     build.set_defaults(run=_avatar_build)
 
+    teach = avatar.add_parser("train-lips", help="teach the network that hears lips, from speech synthesized for it")
+    teach.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.onnx")
+    teach.add_argument("--cache", type=Path, default=None, help="where the speech is kept")
+    teach.add_argument("--documents", type=Path, default=Path("rooms"), help="Markdown that half of it is read from")
+    teach.add_argument("--clips", type=int, default=None, help="how many sentences are spoken")
+    teach.add_argument("--bake-only", action="store_true", help="make the speech and stop")
+    teach.set_defaults(run=_avatar_train_lips)
+
     bench = commands.add_parser("bench", help="measure").add_subparsers(metavar="WHAT", required=True)
     voice = bench.add_parser("first-voice", help="from a typed question to the first sound of its answer")
     voice.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
     voice.add_argument("--json", action="store_true", help="one JSON object")
     voice.set_defaults(run=_bench_first_voice)
+
+    voices = bench.add_parser("voice", help="the voices: how soon, how well understood, how even, whether they wait")
+    voices.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    voices.add_argument(
+        "--part", action="append", default=[], help="first, words or air (several allowed); default: all"
+    )
+    voices.add_argument("--minutes", type=float, default=10, help="on air, each language; default: 10")
+    voices.add_argument("--json", action="store_true", help="one JSON object")
+    voices.set_defaults(run=_bench_voice)
 
     mixed = bench.add_parser("mixed", help="a programme, a viewer who speaks and answers being made, all at once")
     mixed.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
@@ -231,6 +249,19 @@ def _avatar_build(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _avatar_train_lips(arguments: argparse.Namespace) -> int:
+    from avatar.listening import train
+    from streaming.models.store import Store
+
+    cache = arguments.cache or Path.home() / ".cache/everhost/lips"
+    kokoro = asyncio.run(Store.from_environment(folder=arguments.models).ensure("kokoro"))
+    documents = sorted(arguments.documents.rglob("*.md"))
+    train.bake(cache, kokoro, documents, arguments.clips or train.CLIPS)
+    if not arguments.bake_only:
+        train.train(cache, arguments.out)
+    return 0
+
+
 def _bench_face(arguments: argparse.Namespace) -> int:
     from streaming.bench.face import run
 
@@ -251,6 +282,14 @@ def _bench_first_voice(arguments: argparse.Namespace) -> int:
     from streaming.bench.first_voice import run
 
     return run(arguments.room, as_json=arguments.json, models=arguments.models)
+
+
+def _bench_voice(arguments: argparse.Namespace) -> int:
+    from streaming.bench import voice
+
+    report = voice.run(arguments.room, arguments.part, arguments.minutes, arguments.models)
+    print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else voice.table(report))  # noqa: T201
+    return 0
 
 
 def _bench_mixed(arguments: argparse.Namespace) -> int:

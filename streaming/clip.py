@@ -16,6 +16,7 @@ from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.life import Attention
+from avatar.listening.listener import Listener, with_mouth
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming.errors import EverhostError
@@ -73,12 +74,12 @@ def _write(
     renderer.prepare(picture)
     label.stamp(picture)
     pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
-    known, left = 0.0, LEAD_TICKS
+    known, left, listener = 0.0, LEAD_TICKS, Listener()
     actor.attend(Attention.SPEAKING)
     with _Mp4(path, width, height) as file:
         for tick in range(1 << 30):
             if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
-                chunk = at_48k(chunk)
+                chunk = with_mouth(at_48k(chunk), listener)
                 playout.add("clip", chunk)
                 known += chunk.seconds
             elif tick >= LEAD_TICKS and not playout.ready_seconds:
@@ -86,7 +87,7 @@ def _write(
                 if left < 0:
                     return tick
             playout.take(tick, pcm)
-            for chunk, start in playout.started:
+            for chunk, start in playout.coming:
                 actor.say(chunk, start)
             renderer.draw(actor.frame(tick), picture)
             label.restamp(picture)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar.speech import SpeechChunk
+from avatar.voice.clauses import Clause
 from streaming.errors import EngineError, EverhostError, RoomFileError
 from streaming.hearing.transcript import Transcript
 from streaming.models.catalogue import find
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 RECOGNITION: Final = "recognition"
 EMBEDDING: Final = "embedding"
 LLM: Final = "language model"
+KOKORO: Final = "kokoro"
+
+# Who is served first by a voice.
+ON_AIR: Final = 0
+PREPARING: Final = 10
 
 Names = Mapping[Language, str]
 
@@ -76,6 +82,7 @@ class Engines:
         self._patient = patient
         self._store = store
         self._needs: dict[str, Need] = {}
+        self._limits: dict[tuple[str, Language], tuple[int, ...]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._fetching = asyncio.Lock()
         """One model at a time, in order; one that has to be tried again later lets the next pass."""
@@ -83,8 +90,9 @@ class Engines:
             self._need_for(room, hearing)
 
     def _need_for(self, room: RoomFile, hearing: bool) -> None:
-        for language, voice in room.voices.items():
-            self._add(_voice_need(voice, language))
+        for language, voices in room.voices.items():
+            for voice in voices:
+                self._add(_voice_need(voice, language))
         self._add(
             Need(
                 EMBEDDING,
@@ -220,10 +228,22 @@ class Engines:
     # What the rest of the house asks of them
 
     def can_speak(self, voice: Voice) -> bool:
-        return self._needs[voice_name(voice)].ready
+        return self._needs[voice.shown].ready
 
-    def speak(self, voice: Voice, text: str, language: Language) -> AsyncGenerator[SpeechChunk, None]:
-        return self.worker(voice_name(voice)).stream("synthesize", text, language=language)
+    def check_voice(self, voice: Voice) -> None:
+        """Raises :class:`EngineError` saying why a voice cannot speak now."""
+        self.worker(voice.shown)
+
+    async def limits(self, voice: Voice, language: Language) -> tuple[int, ...]:
+        """See :meth:`avatar.voice.VoiceEngine.limits`."""
+        name = voice.shown
+        if (name, language) not in self._limits:
+            self._limits[name, language] = await self.worker(name).call("limits", language, priority=-1)
+        return self._limits[name, language]
+
+    def speak(self, voice: Voice, clause: Clause, *, priority: int = ON_AIR) -> AsyncGenerator[SpeechChunk, None]:
+        """One clause. Closing the iterator stops the engine at once; what is being prepared makes way for the air."""
+        return self.worker(voice.shown).stream("speak", clause, priority=priority, yielding=priority == PREPARING)
 
     async def recognize(
         self, pcm: npt.NDArray[np.float32], language: Language | None, vocabulary: Mapping[Language, str]
@@ -261,8 +281,10 @@ class WorkerEmbedder:
         return vectors
 
 
-def voice_name(voice: Voice) -> str:
-    return f"voice {voice.engine}" + (f" {voice.voice}" if voice.voice else "")
+def voice_identity(voice: Voice) -> dict[str, Any]:
+    """All that tells one voice from another, as JSON."""
+    files = [file.sha256 for file in find(KOKORO).files] if voice.engine == KOKORO else []
+    return {"engine": voice.engine, "voice": voice.voice, "options": dict(voice.options), "model": files}
 
 
 def _voice_need(voice: Voice, language: Language) -> Need:
@@ -271,5 +293,5 @@ def _voice_need(voice: Voice, language: Language) -> Need:
     options = dict(voice.options)
     if voice.voice:
         options["voice"] = voice.voice
-    model = "kokoro" if voice.engine == "kokoro" else None
-    return Need(voice_name(voice), what, find_backend("everhost.voices", voice.engine), model, options, nice=1)
+    model = KOKORO if voice.engine == KOKORO else None
+    return Need(voice.shown, what, find_backend("everhost.voices", voice.engine), model, options, nice=1)

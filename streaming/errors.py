@@ -7,6 +7,7 @@ EverhostError
 ├── AddressInUseError   the port is taken
 ├── NetworkError        a setting of the network is not understood; says what it should look like
 ├── OfferError          an SDP offer cannot be answered; says what a player has to offer
+├── FloorTakenError     somebody else speaks through the host
 └── OutletError         a way out (push, recording) is closed; it will be tried again
 """
 
@@ -45,6 +46,10 @@ class NetworkError(EverhostError):
 
 class OfferError(EverhostError):
     pass
+
+
+class FloorTakenError(EverhostError):
+    retryable = True
 
 
 class OutletError(EverhostError):

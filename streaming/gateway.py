@@ -19,13 +19,16 @@ from streaming import metrics
 from streaming import protocol as say
 from streaming.answering import room_answerer, warm_up
 from streaming.engines import LLM, Engines
-from streaming.errors import EverhostError
+from streaming.errors import EverhostError, FloorTakenError
+from streaming.face_ws import add_faces
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
+from streaming.operator import Operators
 from streaming.roomfile import RoomFile
 from streaming.state import State
 from streaming.whep_http import add_whep
+from streaming.whip_http import add_whip
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class House:
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
         house = cls({}, engines, state, folder, network)
-        house.rooms = {one.id: OnAir(one, engines, state, house.status, network) for one in settings}
+        house.rooms = {one.id: OnAir(one, engines, state, house.status, folder / "speech", network) for one in settings}
         return house
 
     async def start(self) -> None:
@@ -151,7 +154,8 @@ def create_app(house: House) -> FastAPI:
 
     @app.exception_handler(EverhostError)
     async def explain(_: Request, error: EverhostError) -> JSONResponse:
-        return JSONResponse({"code": type(error).__name__, "message": str(error)}, 400)
+        status = 409 if isinstance(error, FloorTakenError) else 400
+        return JSONResponse({"code": type(error).__name__, "message": str(error)}, status)
 
     def find(room: str) -> OnAir:
         if (on_air := house.rooms.get(room)) is None:
@@ -160,7 +164,10 @@ def create_app(house: House) -> FastAPI:
 
     _add_pages(app, find)
     _add_operations(app, house)
+    operators = Operators(house.folder)
     add_whep(app, find, house.network.ice_servers)
+    add_whip(app, find, operators)
+    add_faces(app, find, operators)
     _add_viewers(app, find)
     return app
 

@@ -10,11 +10,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from av.audio.frame import AudioFrame
 
+from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
+from avatar.face import Floats
 from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.errors import KnowledgeError
 from streaming import playout, room, stage
@@ -33,9 +36,11 @@ from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
+from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
 from streaming.state import State
 from streaming.whep import Whep
+from streaming.whip import Whip
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +85,16 @@ class OnAir:
         engines: Engines,
         state: State,
         status: Callable[[], dict[str, Any]],
+        speech: Path,
         network: Network = LOCAL,
     ) -> None:
+        """``speech``: the folder of prepared speech."""
         self.settings = settings
         self._engines = engines
         self._state = state
         self._status = status
         self._network = network
+        self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._answerer: Answerer | None = None
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
@@ -95,13 +103,16 @@ class OnAir:
         self.outlets = _outlets(settings, self.fanout.want_key)
         self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
+        self.whip = Whip(self._hear_operator, network)
+        self._on_the_floor = False
+        self._watchers: set[Callable[[str], None]] = set()
         self.report: stage.Report | None = None
         self.gap_s = 0.0
         """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
         self._utterances: dict[str, tuple[say.TalkStart, Utterance]] = {}
         self._speech: asyncio.Queue[room.Speak | room.FinishSpeaking] = asyncio.Queue()
-        self._speaker: asyncio.Task[None] | None = None
+        self._speaking: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
@@ -125,14 +136,15 @@ class OnAir:
         self.stage.start()
         for outlet in self.outlets:
             outlet.start()
-        self._speaker = asyncio.create_task(self._speak_all(), name="speaker")
+        self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
         self._keep(self._tick_all())
+        self._keep(self._prepare())
         self._perform(self.core.restore(await self._state.unfinished(self.settings.id), time.time()))
 
     async def close(self) -> None:
-        await self.whep.close_all()
+        await asyncio.gather(self.whep.close_all(), self.whip.close_all())
         await asyncio.gather(*(outlet.close() for outlet in self.outlets))
-        tasks = [task for task in (*self._tasks, self._speaker, self._answering) if task]
+        tasks = [task for task in (*self._tasks, self._speaking, self._answering) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -216,14 +228,24 @@ class OnAir:
     def _join(self, viewer: str, rtp: int, tick: int) -> None:
         if seat := self._seats.get(viewer):
             seat.put(say.encode(say.Clock(rtp, tick), "viewer"))
-        self._perform(self._greeting())
+        self._keep(self._greet())
 
-    def _greeting(self) -> list[room.Action]:
-        language = self.settings.language
-        if self._engines.can_speak(self.settings.voices[language]):
-            return self.core.greet(self.settings.host.greeting[language], language, time.time())
-        # The small English voice is there seconds after the start, long before the others.
-        return self.core.greet(ARRIVING, "en", time.time())
+    async def _greet(self) -> None:
+        language, text = self.settings.language, self.settings.host.greeting[self.settings.language]
+        if not await self._speaker.can_say(text, language):
+            # The small English voice is there seconds after the start, long before the others.
+            language, text = "en", ARRIVING
+        self._perform(self.core.greet(text, language, time.time()))
+
+    async def _prepare(self) -> None:
+        """Have ready what is said again and again, so that it starts at once."""
+        host = self.settings.host
+        for language in self.settings.voices:
+            await self._speaker.arrived(language)
+            lines = (host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language])
+            for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
+                with contextlib.suppress(EngineError):  # it is said all the same, a little later
+                    await self._speaker.prepare(text, language)
 
     # The microphone
 
@@ -243,6 +265,32 @@ class OnAir:
             return
         ask = say.Ask(type="ask", id=talk.id, text=heard.text, name=talk.name, language=talk.language)
         self._perform(self.core.asked(seat.viewer, ask, time.time()))
+
+    # Whoever is the host themselves
+
+    def _hear_operator(self, pcm: playout.Pcm | None) -> None:
+        now = time.time()
+        if pcm is None:
+            self._on_the_floor = False
+            self._perform(self.core.leave_floor(now))
+        elif not self._on_the_floor:
+            self._on_the_floor = True
+            self._perform(self.core.take_floor(now))
+        self.stage.tell(stage.Live(pcm))
+
+    def puppeteer(self, weights: Floats, rotation: Floats, translation: Floats) -> None:
+        """A face from outside, for the host to show."""
+        self.stage.tell(stage.Puppeteer(weights, rotation, translation))
+
+    def watch(self, see: Callable[[str], None]) -> None:
+        """Call ``see`` with each of the host's face frames, as JSON."""
+        self._watchers.add(see)
+        self.stage.tell(stage.Watch(True))
+
+    def unwatch(self, see: Callable[[str], None]) -> None:
+        self._watchers.discard(see)
+        if not self._watchers:
+            self.stage.tell(stage.Watch(False))
 
     # The core's decisions
 
@@ -267,13 +315,13 @@ class OnAir:
 
     def _stop(self) -> None:
         # All queues of what is being said are cleared at once: the answer's, the voice's, the stage's.
-        for task in (self._answering, self._speaker):
+        for task in (self._answering, self._speaking):
             if task is not None:
                 task.cancel()
                 self._hold(task)  # until it has let go of its engine
         self._answering = None
         self._speech = asyncio.Queue()
-        self._speaker = asyncio.create_task(self._speak_all(), name="speaker")
+        self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
         self.stage.tell(stage.Hush())
 
     async def _answer(self, question: room.Question) -> None:
@@ -314,10 +362,11 @@ class OnAir:
                 case room.FinishSpeaking(utterance):
                     if not self.stage.tell(stage.Finish(utterance)):  # nobody there to say that it ended
                         self._perform(self.core.speech_ended(utterance, time.time()))
-                case room.Speak(utterance, text, language):
+                case room.Speak(utterance, text, language, optional):
                     try:
-                        voice = self.settings.voices.get(language) or self.settings.voices[self.settings.language]
-                        async with contextlib.aclosing(self._engines.speak(voice, text, language)) as chunks:
+                        if optional and not await self._speaker.can_say(text, language):
+                            continue
+                        async with contextlib.aclosing(self._speaker.speak(text, language)) as chunks:
                             async for chunk in chunks:
                                 self.stage.tell(stage.Say(utterance, chunk))
                     except Exception as error:  # the answer stands on the page; the room goes on
@@ -342,10 +391,15 @@ class OnAir:
                 self._perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
             case playout.Waited(samples=samples):
                 self.gap_s += samples / SAMPLE_RATE
+            case stage.Face(tick, frame):
+                text = say.dumps(livelink.encode(tick, frame))
+                for see in self._watchers:
+                    see(text)
             case stage.Report():
                 self.report = told
             case stage.Ready():
                 self.stage.tell(stage.Attend(self.core.state))
+                self.stage.tell(stage.Watch(bool(self._watchers)))
                 self._lighten(self.fanout.light)
                 log.info("%s is on air", self.settings.id)
 

@@ -1,7 +1,8 @@
 """Speech on its way to the air: chunks in, 1000 samples a tick out, and what was said when.
 
 Sans-I/O. Chunks of one utterance follow one another without a gap; if the next is not there yet, silence is
-played and the utterance goes on when it comes.
+played and the utterance goes on when it comes. Lips begin before the sound, so the face is told of a chunk as soon as
+it is known when it will be heard, and what is said into silence begins a moment after it has come.
 """
 
 from collections import deque
@@ -18,6 +19,10 @@ Pcm = npt.NDArray[np.float32]
 
 FADE: Final = SAMPLES_PER_TICK // 2
 """Samples over which hushed speech is faded out: 10 ms, short enough to be a stop, long enough not to click."""
+ONSET: Final = 4
+"""Ticks (83 ms) that what is said into silence waits, for the lips to form."""
+FORESEEN: Final = 12 * SAMPLES_PER_TICK
+"""Samples before its begin that a chunk is told to the face: more than lips reach ahead, little to be taken back."""
 _FADING: Final = np.linspace(1, 0, FADE, dtype=np.float32)
 
 
@@ -64,16 +69,22 @@ class _Piece:
     """None marks the utterance's end."""
     at: int = 0
     """Samples already played."""
+    begin: int | None = None
+    """Absolute sample at which it begins, once the face was told."""
 
 
 class Playout:
-    def __init__(self) -> None:
+    def __init__(self, onset: int = ONSET) -> None:
+        """``onset``: ticks that what is said into silence waits."""
+        self._onset = onset
+        self._onset_until = 0
+        """Tick before which nothing begins."""
         self._pieces: deque[_Piece] = deque()
         self._speaking: str | None = None
         self._silent = 0
         """Samples for which the utterance on air has been waiting for its next chunk."""
-        self.started: list[tuple[SpeechChunk, int]] = []
-        """Chunks that began in the last :meth:`take`, with the absolute sample they begin at: for the lips."""
+        self.coming: list[tuple[SpeechChunk, int]] = []
+        """Chunks of which the last :meth:`take` found out at which absolute sample they begin: for the face."""
 
     @property
     def speaking(self) -> str | None:
@@ -107,9 +118,14 @@ class Playout:
     def take(self, tick: int, out: Pcm) -> list[Event]:
         """Fill ``out`` (1000,) float32 with the samples of ``tick``; return what began and ended in it."""
         out[:] = 0
-        self.started.clear()
+        self.coming.clear()
         events: list[Event] = []
         filled = 0
+        if self._speaking is None and self._begins_next:
+            self._onset_until = tick + self._onset
+            self._foresee(self._onset_until * SAMPLES_PER_TICK)
+        if tick < self._onset_until and self._speaking is None and self._pieces:
+            return events
         while filled < len(out) and self._pieces:
             piece = self._pieces[0]
             if piece.chunk is None:
@@ -125,7 +141,8 @@ class Playout:
                 if self._speaking != piece.utterance:
                     self._speaking = piece.utterance
                     events.append(Started(piece.utterance, tick))
-                self.started.append((piece.chunk, begin))
+                if piece.begin is None:
+                    self.coming.append((piece.chunk, begin))
                 end = -(-(begin + len(piece.chunk.pcm)) // SAMPLES_PER_TICK)
                 events.append(Captioned(piece.utterance, piece.chunk.text, tick, end))
             n = min(len(out) - filled, len(piece.chunk.pcm) - piece.at)
@@ -136,7 +153,28 @@ class Playout:
                 self._pieces.popleft()
         if self._speaking is not None:
             self._silent += len(out) - filled
+        if filled == len(out):
+            self._foresee((tick + 1) * SAMPLES_PER_TICK)
         return events
+
+    @property
+    def _begins_next(self) -> bool:
+        """Whether what is next in line is a chunk that the face does not know of."""
+        piece = next((p for p in self._pieces if p.chunk is not None), None)
+        return piece is not None and piece.at == 0 and piece.begin is None
+
+    def _foresee(self, at: int) -> None:
+        """Tell the face of the chunks that begin soon after sample ``at``, from which on pieces follow gaplessly."""
+        latest = at + FORESEEN
+        for piece in self._pieces:
+            if piece.chunk is None:
+                continue
+            if at > latest:
+                return
+            if piece.at == 0 and piece.begin is None:
+                piece.begin = at
+                self.coming.append((piece.chunk, at))
+            at += len(piece.chunk.pcm) - piece.at
 
 
 class Held:

@@ -5,6 +5,7 @@ recorded once. One question is on air at a time.
 """
 
 import itertools
+import random
 import secrets
 from collections import deque
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from avatar.life import Attention
+from avatar.voice import marks
 from streaming import protocol as say
 from streaming.roomfile import Language, RoomFile
 
@@ -20,6 +22,12 @@ PAUSE_S: Final = 0.6
 PAUSE_AFTER_INTERRUPT_S: Final = 1.2
 STALL_S: Final = 60.0
 """An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
+ACKNOWLEDGE_S: Final = 0.6
+"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard;"""
+REASSURE_S: Final = 7.0
+"""and every so long after that the host says that it takes a moment more."""
+REASSURANCES: Final = 3
+"""At most."""
 GREET_AGAIN_S: Final = 600.0
 """The host greets again when nobody was greeted for so long."""
 REMEMBERED: Final = 20
@@ -65,7 +73,10 @@ class Answer:
 class Speak:
     utterance: str
     text: str
+    """With its delivery marks."""
     language: Language
+    optional: bool = False
+    """Left out unless it can be said at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +120,21 @@ class Room:
         self._moved_at = now
         """When the answer or remark on air last made progress."""
         self._talking: set[str] = set()
+        self._floor = False
+        """An operator speaks through the host; nothing else is said."""
         self._state = Attention.IDLE
         self._speaking = False
         self._greeted: dict[str, float] = {}
         """When each greeting was said; there are only a few."""
         self._remarks = itertools.count(1)
+        self._filler: str | None = None
+        """The acknowledgement on air, or on its way there."""
+        self._filled = 0
+        """How many were said for this question."""
+        self._fill_at = now
+        self._lines: dict[tuple[str, ...], list[str]] = {}
+        """What is left of each set of lines before all have been said."""
+        self._last_line = ""
         self.recent: deque[Question] = deque(maxlen=REMEMBERED)
 
     @property
@@ -188,9 +209,27 @@ class Room:
         (self._talking.add if on else self._talking.discard)(viewer)
         return self._show()
 
+    def take_floor(self, now: float) -> list[Action]:
+        """An operator begins to speak through the host. A question not yet answered aloud waits at the head again."""
+        self._floor = True
+        question, self._remark, self._filler = self._current, None, None
+        actions: list[Action] = [Stop()]
+        if question is not None and not question.sentences:
+            self._current = None
+            self._waiting.appendleft(question)
+        elif question is not None:
+            actions += self._end(question, "skipped", "an operator is speaking")
+        self._speaking = False
+        return actions + self._show()
+
+    def leave_floor(self, now: float) -> list[Action]:
+        self._floor = False
+        self._resume_at = now + PAUSE_AFTER_INTERRUPT_S
+        return self._show()
+
     def _remark_on(self, text: str, language: Language, now: float) -> list[Action]:
         """Say something that answers nobody; left out while something else is on air."""
-        if not text or self._current or self._remark:
+        if not text or self._current or self._remark or self._floor:
             return []
         self._remark = f"r{next(self._remarks)}"
         self._moved_at = now
@@ -203,10 +242,11 @@ class Room:
         if question is None or question.id != question_id or question.written:
             return []
         self._moved_at = now
-        question.sentences.append(text)
+        shown = marks.plain(text)
+        joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
+        question.sentences.append(shown)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
-        joined = text if len(question.sentences) == 1 or question.language == "zh" else f" {text}"
         return [
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
             Speak(question.id, text, question.language),
@@ -225,7 +265,8 @@ class Room:
     # The stage
 
     def speech_started(self, utterance: str, now: float) -> list[Action]:
-        self._moved_at = now
+        if utterance != self._filler:
+            self._moved_at = now
         self._speaking = True
         actions = self._show()
         if self._current and self._current.id == utterance:
@@ -233,12 +274,16 @@ class Room:
         return actions
 
     def captioned(self, utterance: str, text: str, start: int, end: int, now: float) -> list[Action]:
-        self._moved_at = now + (end - start) / 48
-        return [Tell(say.Caption(utterance, text, start, end))]
+        if utterance != self._filler:
+            self._moved_at = now + (end - start) / 48
+        return [Tell(say.Caption(utterance, text, start, end))] if text else []
 
     def speech_ended(self, utterance: str, now: float, *, hushed: bool = False) -> list[Action]:
-        self._moved_at = now
         self._speaking = False
+        if utterance == self._filler:
+            self._filler, self._fill_at = None, now + REASSURE_S
+            return self._show()
+        self._moved_at = now
         if utterance == self._remark:
             self._remark = None
             self._resume_at = max(self._resume_at, now + PAUSE_S)
@@ -256,6 +301,7 @@ class Room:
         """The stage died with what it was saying: an answer already written is not said again."""
         self._speaking = False
         question = self._current
+        self._filler = None
         if question is None and self._remark is None:
             return self._show()
         self._remark = None
@@ -278,20 +324,50 @@ class Room:
             actions.append(Stop())
             if self._current:
                 actions += self._end(self._current, "failed", "the answer did not arrive in time")
-        return actions + self._go_on(now)
+        return [*actions, *self._go_on(now), *self._fill(now)]
 
     # Inside
 
     def _go_on(self, now: float) -> list[Action]:
-        if self._current or self._remark or not self._waiting or now < self._resume_at:
+        if self._current or self._remark or self._floor or not self._waiting or now < self._resume_at:
             return self._show()
         self._current = self._waiting.popleft()
         self._moved_at = now
+        self._filled, self._fill_at = 0, now + ACKNOWLEDGE_S
         return [*self._show(), Answer(self._current)]
+
+    def _fill(self, now: float) -> list[Action]:
+        """Cover the thinking: an acknowledgement, and later a reassurance."""
+        question = self._current
+        if question is None or question.sentences or self._filler or self._speaking:
+            return []
+        if now < self._fill_at or self._filled > REASSURANCES:
+            return []
+        host = self._settings.host
+        lines = (host.reassurances if self._filled else host.acknowledgements).get(question.language, [])
+        self._filled += 1
+        self._fill_at = now + REASSURE_S
+        if not lines:
+            return []
+        self._filler = f"r{next(self._remarks)}"
+        return [
+            Speak(self._filler, self._line(tuple(lines)), question.language, optional=True),
+            FinishSpeaking(self._filler),
+        ]
+
+    def _line(self, lines: tuple[str, ...]) -> str:
+        """One of ``lines``: all of them before any again, in a new order each time, none twice in a row."""
+        left = self._lines.setdefault(lines, [])
+        if not left:
+            left.extend(random.sample(lines, len(lines)))
+            if left[-1] == self._last_line:
+                left.reverse()
+        self._last_line = left.pop()
+        return self._last_line
 
     def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
         if question is self._current:
-            self._current = None
+            self._current = self._filler = None
         actions: list[Action] = [Record(question, outcome)]
         if outcome in ("answered", "refused"):
             self.recent.append(question)
@@ -313,7 +389,7 @@ class Room:
     def _show(self) -> list[Action]:
         """Let the face and the pages show what the host is doing, when it changed."""
         state = Attention.IDLE
-        if self._speaking:
+        if self._speaking or self._floor:
             state = Attention.SPEAKING
         elif self._talking:
             state = Attention.LISTENING

@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from avatar.hosts import HOSTS
+from avatar.voice import lexicon
 from streaming.errors import RoomFileError
 
 Language = Literal["zh", "en"]
@@ -42,6 +43,41 @@ Text = Annotated[
 """What is shown or said, a language each; a plain string, or the only language given, stands for all."""
 
 
+ACKNOWLEDGEMENTS: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "好的，我来看一下。",
+        "[点头]这个问题问得好，我查一查。",
+        "嗯，让我想一想。",
+        "收到，我看看资料里怎么说。",
+        "好，稍等，我核对一下。",
+        "明白，这个我帮您找找。",
+        "嗯，我翻一下资料。",
+        "[点头]好的，请稍等。",
+    ],
+    "en": [
+        "[nod] Sure, let me have a look.",
+        "Good question. Let me check.",
+        "Let me think about that for a moment.",
+        "All right, let me see what the documents say.",
+        "[nod] One moment, I will look that up.",
+        "Okay, let me find that for you.",
+        "Let me check that before I answer.",
+        "Right, just a second.",
+    ],
+}
+REASSURANCES: Final[dict[Language, list[str]]] = {
+    "zh": ["资料有点多，再给我一点时间。", "我还在核对，马上就好。", "快了，我想说得准确一些。", "请再稍等一下。"],
+    "en": [
+        "I am still reading; it will not be long.",
+        "Almost there. I want to get this right.",
+        "There is a lot on this. One more moment, please.",
+        "Bear with me a little longer.",
+    ],
+}
+
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Host(_Part):
     name: Text
     pack: str = "lin"
@@ -53,6 +89,10 @@ class Host(_Part):
     greeting: Text
     refusal: Text
     """Said when the documents do not cover a question."""
+    acknowledgements: dict[Language, list[Line]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
+    """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
+    reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))
+    """Said when it takes long."""
 
 
 class Llm(_Part):
@@ -67,15 +107,37 @@ class Llm(_Part):
 
 class Voice(_Part):
     engine: str
-    """An installed back-end: kokoro (Mandarin, English in between) or hibari (English)."""
+    """An installed back-end: kokoro (Mandarin, English), hibari (English)."""
     voice: str | None = None
-    """Which of the engine's voices; its default otherwise."""
+    """Which of the engine's voices, or a mix: "zf_xiaobei:0.7+zf_xiaoyi:0.3"; its default otherwise."""
     options: dict[str, str | float | bool] = Field(default_factory=dict)
     """Further arguments of the engine."""
 
+    @property
+    def shown(self) -> str:
+        """Its name, in messages and logs."""
+        return f"voice {self.engine}" + (f" {self.voice}" if self.voice else "")
 
-def _default_voices() -> dict[Language, Voice]:
-    return {"zh": Voice(engine="kokoro", voice="zf_xiaobei"), "en": Voice(engine="hibari")}
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Voices = Annotated[list[Voice], Field(min_length=1), BeforeValidator(_one_or_more)]
+"""In the order of preference: when one fails in the middle of an answer, the next goes on."""
+
+
+def _default_voices() -> dict[Language, list[Voice]]:
+    return {"zh": [Voice(engine="kokoro", voice="zf_xiaobei")], "en": [Voice(engine="hibari")]}
+
+
+def _sayable(words: dict[str, str]) -> dict[str, str]:
+    for written, said in words.items():
+        lexicon.kind(written, said)
+    return words
+
+
+Words = Annotated[dict[Line, Line], AfterValidator(_sayable)]
 
 
 class Hearing(_Part):
@@ -158,7 +220,9 @@ class RoomFile(_Part):
     suggestions: dict[Language, list[str]] = Field(default_factory=dict)
     """Questions offered on the page."""
     llm: Llm = Llm()
-    voices: dict[Language, Voice] = Field(default_factory=_default_voices)
+    voices: dict[Language, Voices] = Field(default_factory=_default_voices)
+    lexicon: Words = Field(default_factory=dict)
+    """How words are said: pinyin ("单先生: shàn xiān sheng"), IPA ("Kokoro: /kəˈkɔɹoʊ/") or other words."""
     hearing: Hearing = Hearing()
     limits: Limits = Limits()
     video: Video = Video()
@@ -182,8 +246,8 @@ class RoomFile(_Part):
     def _speaks_its_language(self) -> "RoomFile":
         if self.language not in self.voices:
             raise ValueError(f"the room speaks {self.language} but 'voices' has no voice for it")
-        for language, voice in self.voices.items():
-            if voice.engine == "hibari" and language != "en":
+        for language, voices in self.voices.items():
+            if language != "en" and any(voice.engine == "hibari" for voice in voices):
                 raise ValueError(f"voices.{language}: hibari speaks English only; use kokoro")
         return self
 

@@ -5,6 +5,7 @@ for the video encoder, which runs in a thread beside the drawing of the next; ``
 and leaves with its picture, so that neither is early against the other. Sound that is held can still be hushed.
 """
 
+import copy
 import logging
 import math
 import queue
@@ -18,13 +19,16 @@ from av import FFmpegError
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.face import FaceFrame, Floats
 from avatar.hosts import load_host
 from avatar.life import Attention
+from avatar.listening.listener import Listener
 from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import encoders, playout
 from streaming.errors import StageError
 from streaming.label import Label
+from streaming.live_voice import LiveVoice
 from streaming.pacer import Pacer
 from streaming.packets import Encoding, Packet
 
@@ -72,6 +76,30 @@ class Attend:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """What somebody says through the host, as it comes; None when they are done."""
+
+    pcm: playout.Pcm | None
+    """(n,) float32 mono at 48 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Puppeteer:
+    """A face from outside; see :mod:`avatar.puppet`."""
+
+    weights: Floats
+    rotation: Floats
+    translation: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whether the host's own face frames are to be told."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFrame:
     encoding: Encoding = "h264"
 
@@ -83,7 +111,7 @@ class Lighten:
     encodings: frozenset[Encoding]
 
 
-Command = Say | Finish | Hush | Attend | KeyFrame | Lighten
+Command = Say | Finish | Hush | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten
 
 
 # What the stage tells the gateway, beside packets and the playout's events.
@@ -100,6 +128,14 @@ class Failed:
     """It cannot go on air, or not go on; the process ends."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The host's face at a tick."""
+
+    tick: int
+    frame: FaceFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +162,7 @@ class Report:
     """and from when its tick was due until it left."""
 
 
-Told = Packet | playout.Event | Ready | Failed | Report
+Told = Packet | playout.Event | Face | Ready | Failed | Report
 
 
 class Stage:
@@ -143,6 +179,9 @@ class Stage:
         self._label = Label(config.width, config.height, self._renderer.region)
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()
+        self._listener = Listener()
+        self._live: LiveVoice | None = None
+        self._watched = False
         self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         try:
             self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
@@ -231,16 +270,34 @@ class Stage:
                     self._actor.hush(tick * SAMPLES_PER_TICK)
                 case Attend(mode):
                     self._actor.attend(mode)
+                case Live(pcm):
+                    self._hear_live(pcm)
+                case Puppeteer(weights, rotation, translation):
+                    self._actor.be(weights, rotation, translation, tick)
+                case Watch(on):
+                    self._watched = on
                 case KeyFrame(encoding):
                     self._keys.add(encoding)
                 case Lighten(encodings):
                     self._light = encodings
 
+    def _hear_live(self, pcm: playout.Pcm | None) -> None:
+        if pcm is None:
+            self._live = None
+            return
+        if self._live is None:
+            self._listener.reset()
+            self._live = LiveVoice(self._listener)
+        self._live.put(pcm)
+
     def _take_sound(self, tick: int) -> None:
-        for event in self._playout.take(tick, self._sound.slot()):
+        sound = self._sound.slot()
+        for event in self._playout.take(tick, sound):
             self._tell(event)
-        for chunk, start in self._playout.started:
+        for chunk, start in self._playout.coming:
             self._actor.say(chunk, start)
+        if self._live is not None:
+            self._actor.follow(self._live.take(sound), tick)
 
     def _draw(self, tick: int) -> bool:
         """Draw the face of ``tick``; False when the encoder is so far behind that no picture is free."""
@@ -249,8 +306,11 @@ class Stage:
         except queue.Empty:
             return False
         begin, cpu = time.perf_counter(), time.thread_time()
-        self._renderer.draw(self._actor.frame(tick), picture)
+        face = self._actor.frame(tick)
+        self._renderer.draw(face, picture)
         self._label.restamp(picture)
+        if self._watched:
+            self._tell(Face(tick, copy.deepcopy(face)))
         self._draw_cpu_s += time.thread_time() - cpu
         self._draw_ms.append(1e3 * (time.perf_counter() - begin))
         keys, self._keys = self._keys, set()

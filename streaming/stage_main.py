@@ -16,11 +16,12 @@ from typing import BinaryIO, Final
 
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
+from avatar.listening.listener import Listener, with_mouth
 from streaming import playout
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.parent import die_with_parent
-from streaming.stage import Command, Failed, Report, Say, Stage, Told
+from streaming.stage import Command, Face, Failed, Report, Say, Stage, Told
 from streaming.wire import frame, read
 
 
@@ -58,7 +59,7 @@ class Outbox:
 
     def put(self, told: Told) -> bool:
         """False when it was dropped. Events need no bound of their own: they are a few for each clause spoken."""
-        if isinstance(told, Packet | Report) and self._waiting.qsize() >= self.LIMIT:
+        if isinstance(told, Packet | Report | Face) and self._waiting.qsize() >= self.LIMIT:
             return False
         self._waiting.put(told)
         return True
@@ -72,12 +73,14 @@ class Outbox:
 
 
 def _read(stream: BinaryIO, stage: Stage) -> None:
+    listener = Listener()
     try:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 command: Command = read(stream)
-                if isinstance(command, Say):  # resampled here, not between two ticks
-                    command = Say(command.utterance, playout.at_48k(command.chunk))
+                if isinstance(command, Say):  # resampled and listened to here, not between two ticks
+                    chunk = playout.at_48k(command.chunk)
+                    command = Say(command.utterance, with_mouth(chunk, listener))
                 stage.command(command)
     finally:  # a stage that hears no commands any more must end
         stage.command(None)

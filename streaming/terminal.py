@@ -14,7 +14,7 @@ from avatar.clock import TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.sheet import contact_sheet
 from avatar.speech import SpeechChunk
-from avatar.voice import VoiceEngine
+from avatar.voice import VoiceEngine, marks, read_aloud
 from knowledge.answer import Refusal
 from streaming import clip, roomfile
 from streaming.answering import context, room_answerer
@@ -66,13 +66,13 @@ async def _ask_one(answerer: Any, settings: roomfile.RoomFile, question: str, as
     items: AsyncIterator[Any] = answerer.answer(question, context(settings, language))
     async for item in items:
         first = first or time.monotonic() - started
-        sentences.append(item.text)
+        sentences.append(marks.plain(item.text))
         if isinstance(item, Refusal):
             refused = item.reason
         else:
             citations.update({citation.n: citation for citation in item.citations})
         if not as_json:
-            print(f"  {item.text}", flush=True)  # noqa: T201
+            print(f"  {sentences[-1]}", flush=True)  # noqa: T201
     sources = [
         {"n": c.n, "title": c.title, "locator": c.locator, "quote": c.quote} for _, c in sorted(citations.items())
     ]
@@ -112,9 +112,7 @@ def render(
             bar.total = max(tick, int(spoken * TICKS_PER_SECOND) + 2 * clip.LEAD_TICKS)
             bar.update()
 
-        ticks = clip.render(
-            _only_chunks(engine.synthesize(text, language=language)), host, out, seed=seed, progress=progress
-        )
+        ticks = clip.render(_only_chunks(read_aloud(engine, text, language)), host, out, seed=seed, progress=progress)
     print(f"{out}: {ticks / TICKS_PER_SECOND:.1f} s")  # noqa: T201
     return 0
 

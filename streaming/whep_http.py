@@ -65,13 +65,7 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
         found = find(room)
         if rendition not in get_args(Rendition):
             raise HTTPException(400, f"rendition is one of {', '.join(get_args(Rendition))}, not {rendition!r}")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
-            raise HTTPException(415, f"send the SDP offer as Content-Type: {SDP}", {"Accept-Post": SDP})
-        body = await _body(request)
-        try:
-            offer = body.decode()
-        except UnicodeDecodeError:
-            raise OfferError("the SDP offer is not text") from None
+        offer = await offer_in(request)
         connection, answer = await found.whep.answer(
             offer, viewer or secrets.token_urlsafe(12), cast(Rendition, rendition)
         )
@@ -114,6 +108,16 @@ def _quoted(text: str) -> str:
 def _urls(server: RTCIceServer) -> list[str]:
     urls: Any = server.urls
     return [urls] if isinstance(urls, str) else list(urls)
+
+
+async def offer_in(request: Request) -> str:
+    """The SDP offer of a request. Raises HTTPException or :class:`OfferError` when it has none."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
+        raise HTTPException(415, f"send the SDP offer as Content-Type: {SDP}", {"Accept-Post": SDP})
+    try:
+        return (await _body(request)).decode()
+    except UnicodeDecodeError:
+        raise OfferError("the SDP offer is not text") from None
 
 
 async def _body(request: Request) -> bytes:

@@ -1,4 +1,7 @@
-"""The inside of a worker process: one engine, one request at a time, one thread.
+"""The inside of a worker process: one engine, one request at a time.
+
+The engine lives in the main thread. Another reads what the parent sends, so that a request can be cancelled while it
+runs: an engine with a method ``stop`` is told so at once, any other is left before its next item.
 
 Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_main FD PARENT_PID``.
 """
@@ -7,10 +10,11 @@ import contextlib
 import faulthandler
 import importlib
 import os
-import select
+import queue
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,7 +30,9 @@ def main() -> None:
     _settle(parent=int(sys.argv[2]))
     # Interpreter shutdown is skipped: inference libraries are known to crash in it, and there is nothing to save.
     try:
-        _serve(channel)
+        engine = _load(channel)
+        if engine is not None:
+            _serve(channel, engine)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)
     os._exit(1)
@@ -44,14 +50,56 @@ def _settle(parent: int) -> None:
         score.write(_OOM_SCORE)
 
 
-def _serve(channel: socket.socket) -> None:
-    engine = _load(channel)
-    if engine is None:
-        return
+class Requests:
+    """What the parent asks for, and whether it still wants what is being done."""
+
+    def __init__(self, channel: socket.socket, engine: object) -> None:
+        self._channel = channel
+        self._stop: Callable[[], None] | None = getattr(engine, "stop", None)
+        self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._running: int | None = None
+        self.cancelled = False
+        """Nobody wants the running request any more."""
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+
+    def begin(self) -> Frame:
+        """The next request, waited for; it runs until :meth:`end`."""
+        frame = self._waiting.get()
+        with self._lock:
+            self._running, self.cancelled = frame.request, False
+        return frame
+
+    def end(self) -> None:
+        with self._lock:
+            self._running = None
+
+    def _read(self) -> None:
+        try:
+            while True:
+                frame = receive(self._channel)
+                if frame.kind is Kind.CANCEL:
+                    self._cancel(frame.request)
+                else:
+                    self._waiting.put(frame)
+        except (EOFError, ConnectionResetError):
+            os._exit(0)  # the parent is gone
+
+    def _cancel(self, request: int) -> None:
+        with self._lock:
+            if request == self._running:  # one that crossed its request's end has nothing left to stop
+                self.cancelled = True
+                if self._stop is not None:
+                    self._stop()
+
+
+def _serve(channel: socket.socket, engine: object) -> None:
+    requests = Requests(channel, engine)
     while True:
-        frame = receive(channel)
-        if frame.kind is not Kind.CANCEL:  # a cancel that crossed its request's end has nothing left to stop
-            _answer(channel, engine, frame)
+        frame = requests.begin()
+        reply = _answer(channel, engine, frame, requests)
+        requests.end()
+        channel.sendall(reply)
 
 
 def _load(channel: socket.socket) -> object | None:
@@ -71,53 +119,32 @@ def _load(channel: socket.socket) -> object | None:
     return engine
 
 
-def _answer(channel: socket.socket, engine: object, frame: Frame) -> None:
+def _answer(channel: socket.socket, engine: object, frame: Frame, requests: Requests) -> bytes:
     try:
         method, args, kwargs = frame.value()
         result = getattr(engine, method)(*args, **kwargs)
         if frame.kind is Kind.STREAM:
-            _send_items(channel, frame.request, result)
+            _send_items(channel, frame.request, result, requests)
             result = None
-        reply = encode(Kind.DONE, frame.request, result)
-    except (BrokenPipeError, ConnectionResetError, EOFError) as error:
-        if _hung_up(channel):
-            raise
-        reply = encode(Kind.FAILED, frame.request, _describe(error))
+        return encode(Kind.DONE, frame.request, result)
     except Exception as error:
+        if requests.cancelled:  # stopped on the way
+            return encode(Kind.DONE, frame.request)
         traceback.print_exc()
-        reply = encode(Kind.FAILED, frame.request, _describe(error))
-    channel.sendall(reply)
+        return encode(Kind.FAILED, frame.request, _describe(error))
 
 
-def _send_items(channel: socket.socket, request: int, items: Iterable[Any]) -> None:
+def _send_items(channel: socket.socket, request: int, items: Iterable[Any], requests: Requests) -> None:
     iterator = iter(items)
     try:
         for item in iterator:
-            if _cancelled(channel, request):
+            if requests.cancelled:
                 break
             channel.sendall(encode(Kind.ITEM, request, item))
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:
             close()
-
-
-def _cancelled(channel: socket.socket, request: int) -> bool:
-    while _readable(channel):
-        frame = receive(channel)
-        if frame.kind is Kind.CANCEL and frame.request == request:
-            return True
-    return False
-
-
-def _readable(channel: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _hung_up(channel: socket.socket) -> bool:
-    return _readable(channel) and not channel.recv(1, socket.MSG_PEEK)
 
 
 def _describe(error: Exception) -> tuple[str, bool]:

@@ -78,14 +78,18 @@ class _Request:
     id: int
     priority: int
     frame: bytes
+    yielding: bool = False
+    """It makes way for one of higher priority,"""
+    preempted: bool = False
+    """has been told to, and is done anew after that."""
     _replies: asyncio.Queue[Frame | EngineError] = field(default_factory=asyncio.Queue)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ITEMS_AHEAD))
-    _abandoned: bool = False
+    abandoned: bool = False
 
     async def put(self, reply: Frame) -> None:
         """Hand a reply to the asker, waiting while too many lie unread."""
         await self._room.acquire()
-        if self._abandoned:
+        if self.abandoned:
             self._room.release()
         else:
             self._replies.put_nowait(reply)
@@ -101,7 +105,7 @@ class _Request:
         return reply
 
     def abandon(self) -> None:
-        self._abandoned = True
+        self.abandoned = True
         self._room.release()  # lets a supervisor that waits for room go on
 
 
@@ -212,8 +216,9 @@ class _Child:
 class Worker:
     """An engine in a supervised process of its own.
 
-    Requests are served one at a time, by priority (lower first), then in the order they came. Not thread-safe: all
-    use is from the event loop that started it.
+    Requests are served one at a time, by priority (lower first), then in the order they came. One that is being served
+    is finished first, unless it is a stream asked for as ``yielding``. Not thread-safe: all use is from the event loop
+    that started it.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -269,13 +274,16 @@ class Worker:
         finally:
             self._forget(request)
 
-    async def stream(self, method: str, *args: Any, priority: int = 0, **kwargs: Any) -> AsyncGenerator[Any, None]:
+    async def stream(
+        self, method: str, *args: Any, priority: int = 0, yielding: bool = False, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         """Run ``engine.method(*args, **kwargs)`` and yield its items as they are made.
 
-        Closing the iterator (``aclose``) cancels: the engine's generator is closed before its next item. Errors as
-        for :meth:`call`.
+        ``yielding``: for work in the background; as long as it has no item, it is stopped for a request of higher
+        priority and begun anew. Closing the iterator (``aclose``) cancels: an engine with a method ``stop`` is told so
+        at once, any other is left before its next item. Errors as for :meth:`call`.
         """
-        request = self._ask(Kind.STREAM, method, args, kwargs, priority)
+        request = self._ask(Kind.STREAM, method, args, kwargs, priority, yielding=yielding)
         try:
             while True:
                 reply = await request.get()
@@ -307,7 +315,16 @@ class Worker:
 
     # The askers' side
 
-    def _ask(self, kind: Kind, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], priority: int) -> _Request:
+    def _ask(
+        self,
+        kind: Kind,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        priority: int,
+        *,
+        yielding: bool = False,
+    ) -> _Request:
         self._check()
         if len(self._line) >= _QUEUE_LIMIT:
             raise EngineError(f"The engine “{self.spec.name}” has {_QUEUE_LIMIT} requests in line. Try again shortly.")
@@ -316,10 +333,21 @@ class Worker:
             frame = encode(kind, number, (method, args, kwargs))
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise EngineError(f"{self.spec.name}: the arguments cannot travel: {error}", retryable=False) from error
-        request = _Request(number, priority, frame)
+        request = _Request(number, priority, frame, yielding)
+        self._line_up(request)
+        running = self._running
+        if running is not None and running.yielding and not running.preempted and priority < running.priority:
+            running.preempted = True
+            self._cancel(running)
+        return request
+
+    def _line_up(self, request: _Request) -> None:
         bisect.insort(self._line, request, key=lambda waiting: (waiting.priority, waiting.id))
         self._arrived.set()
-        return request
+
+    def _cancel(self, running: _Request) -> None:
+        if self._child is not None:
+            self._child.write(encode(Kind.CANCEL, running.id))
 
     def _check(self) -> None:
         if self._failure is not None:  # a fresh one each time: a raised exception collects tracebacks
@@ -335,8 +363,8 @@ class Worker:
     def _forget(self, request: _Request) -> None:
         if request in self._line:
             self._line.remove(request)
-        elif request is self._running and self._child is not None:
-            self._child.write(encode(Kind.CANCEL, request.id))
+        elif request is self._running:
+            self._cancel(request)
         request.abandon()
 
     # The supervisor's side
@@ -416,8 +444,14 @@ class Worker:
         child.write(request.frame)
         while True:
             frame = await child.read(self.spec.idle_timeout)
-            await request.put(frame)
-            if frame.kind in (Kind.DONE, Kind.FAILED):
+            ended = frame.kind in (Kind.DONE, Kind.FAILED)
+            if not request.preempted:
+                request.yielding = False  # what has begun to come is finished
+                await request.put(frame)
+            elif ended and not request.abandoned:
+                request.preempted = False
+                self._line_up(request)
+            if ended:
                 return
 
     def _fail(self, error: EngineError) -> None:

@@ -10,7 +10,7 @@ from avatar.face import BodyPose, FaceFrame
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from avatar.visemes import viseme
-from avatar.voice import VoiceEngine
+from avatar.voice import VoiceEngine, read_aloud
 
 TEXTS: Final[dict[str, str]] = {
     "en": (
@@ -56,7 +56,7 @@ class Talk:
 
 def talk(engine: VoiceEngine, language: str, seed: int) -> Talk:
     """The text of a language, spoken by a voice and acted by a host of that seed."""
-    return act(engine.synthesize(TEXTS[language], language=language), language, seed)
+    return act(read_aloud(engine, TEXTS[language], language), language, seed)
 
 
 def act(chunks: Iterable[SpeechChunk], language: str, seed: int) -> Talk:

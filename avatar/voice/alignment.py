@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from avatar.speech import Pcm, Phoneme, SpeechChunk, Word
 from avatar.voice.clauses import Clause
-from avatar.voice.loudness import normalized
+from avatar.voice.finish import finish
+from avatar.voice.trim import audible
 
-FRAME_SECONDS: Final = 0.025
-"""What one unit of the models' durations lasts (600 samples at 24 kHz)."""
+FRAME_SAMPLES: Final = 600
+"""What one unit of the models' durations lasts: 25 ms at their 24 kHz."""
 
 _ADVANCE: Final = 0.05
 """Seconds by which the sound of a symbol precedes its place by the durations. Measured on both models: the
@@ -20,17 +21,13 @@ correlation of fricative symbols with high-frequency energy, and of vowels with 
 
 _SHORTEST: Final = 0.05
 """Seconds that the last phone gets at least."""
-_LEAD: Final = 0.03
-"""Seconds kept before the first phone: an onset cut to the sample clicks."""
-_FADE: Final = 0.008
-_AUDIBLE: Final = 0.01
-"""Share of the loudest 5 ms below which nothing is heard: −40 dB."""
 
 # The models' alphabet writes some diphthongs and affricates as one letter; these are their IPA.
 _IPA: Final = {
     "A": "eɪ", "I": "aɪ", "O": "oʊ", "Q": "əʊ", "W": "aʊ", "Y": "ɔɪ", "S": "ʃ", "T": "ɾ",
     "ʣ": "dz", "ʥ": "dʑ", "ʦ": "ts", "ʨ": "tɕ", "ꭧ": "ʈʂ", "ʤ": "dʒ", "ʧ": "tʃ", "ᵊ": "ə", "ᵻ": "ɪ",
 }  # fmt: skip
+_LETTERS: Final = dict(sorted(((ipa, c) for c, ipa in _IPA.items()), key=lambda pair: -len(pair[0])))
 _AFTER: Final = frozenset("ʰʲːᵝ\u0303→↗↓↘")
 """Lengthen or colour the phone before them."""
 _ADDED: Final = frozenset("ʰː")
@@ -38,6 +35,14 @@ _BEFORE: Final = frozenset("ˈˌ")
 """Stress marks: their time belongs to the phone after them."""
 _PUNCTUATION: Final = frozenset(';:,.!?—…"()“”')
 _SOUNDLESS: Final = _AFTER | _BEFORE | _PUNCTUATION | {" "}
+
+
+def to_symbols(ipa: str) -> str:
+    """IPA as people write it to the models' alphabet."""
+    for written, letter in _LETTERS.items():
+        if len(written) > 1:
+            ipa = ipa.replace(written, letter)
+    return ipa.replace("g", "ɡ").replace("r", "ɹ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,18 @@ def make_chunk(
     ``durations`` holds one value a symbol of ``units``, of which one at least sounds, and one for the pad at each end.
     """
     spans = _merge(units, [int(d) for d in durations])
-    edges = np.cumsum([0, *(s.frames for s in spans)]) * FRAME_SECONDS - _ADVANCE
-    start, end = _extent(pcm, rate)
+    edges = np.cumsum([0, *(s.frames for s in spans)]) * (FRAME_SAMPLES / rate) - _ADVANCE
+    # Heard rather than taken from the durations: the models give much of the trailing silence to the last phone.
+    start, end = audible(pcm, rate) or (0.0, len(pcm) / rate)
     # A quiet first or last phone (a nasal, a stop) is still a phone, and its lips must be seen.
     start = max(0.0, min(start, float(edges[1])))
     end = max(end, float(edges[-3]) + _SHORTEST)
     edges = np.clip(edges - start, 0.0, end - start)
     edges[0], edges[-1] = 0.0, end - start + clause.pause
     phonemes, words = _phonemes(spans, edges), _words(spans, units, edges)
-    return SpeechChunk(_cut(pcm, rate, start, end, clause.pause), rate, clause.text, phonemes, words)
+    a, b = round(start * rate), round(end * rate)
+    sound = np.pad(pcm[a:b].astype(np.float32), (0, max(0, b - len(pcm))))
+    return finish(clause, sound, rate, phonemes, words)
 
 
 def _merge(units: Sequence[Unit], durations: list[int]) -> list[_Span]:
@@ -107,22 +115,6 @@ def _merge(units: Sequence[Unit], durations: list[int]) -> list[_Span]:
     return spans
 
 
-def _extent(pcm: Pcm, rate: int) -> tuple[float, float]:
-    """First and last audible moment in seconds.
-
-    Heard rather than taken from the durations: the models give much of the trailing silence to the last phone.
-    """
-    hop = rate // 200
-    n = len(pcm) // hop
-    level = np.sqrt(np.mean(np.square(pcm[: n * hop].reshape(n, hop)), axis=1)) if n else np.zeros(0, np.float32)
-    heard = np.flatnonzero(level > max(1e-4, _AUDIBLE * float(level.max(initial=0.0))))
-    if not len(heard):
-        return 0.0, len(pcm) / rate
-    return max(0.0, float(heard[0]) * hop / rate - _LEAD), min(
-        float(heard[-1] + 1) * hop / rate + _LEAD, len(pcm) / rate
-    )
-
-
 def _phonemes(spans: Sequence[_Span], edges: npt.NDArray[np.float64]) -> tuple[Phoneme, ...]:
     return tuple(
         Phoneme(span.symbol, float(a), float(b))
@@ -143,15 +135,3 @@ def _words(spans: Sequence[_Span], units: Sequence[Unit], edges: npt.NDArray[np.
             owner = span.owner
             words.append(Word(units[owner].word, a, b))
     return tuple(words)
-
-
-def _cut(pcm: Pcm, rate: int, start: float, end: float, pause: float) -> Pcm:
-    a, b = round(start * rate), round(end * rate)
-    sound = np.pad(normalized(pcm[a:b].astype(np.float32), rate), (0, max(0, b - len(pcm))))
-    fade = min(len(sound) // 2, round(_FADE * rate))
-    if fade:
-        ramp = np.linspace(0.0, 1.0, fade, dtype=np.float32)
-        sound = sound.copy()
-        sound[:fade] *= ramp
-        sound[-fade:] *= ramp[::-1]
-    return np.concatenate((sound, np.zeros(round(pause * rate), np.float32)))

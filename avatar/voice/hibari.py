@@ -7,15 +7,14 @@ from typing import Final
 
 import hibari
 import numpy as np
-import numpy.typing as npt
 from hibari import dsp
 
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
-from avatar.voice.clauses import clean, split
-from avatar.voice.english import EnglishG2P, english_sentences
-from avatar.voice.session import open_session
-from avatar.voice.speak import speak
+from avatar.voice.clauses import Clause
+from avatar.voice.english import EnglishG2P
+from avatar.voice.session import LONGEST, Session
+from avatar.voice.speak import Frames, speak
 
 _ASSETS: Final = Path(hibari.__file__).parent / "assets"
 _DURATIONS: Final = "/Cast_32_output_0"
@@ -30,25 +29,30 @@ class Hibari:
     languages = frozenset({"en"})
 
     def __init__(self) -> None:
-        self._session = open_session(_ASSETS / "hibari.onnx", inputs=("ids", "speed"), durations=_DURATIONS, threads=1)
+        self._session = Session(_ASSETS / "hibari.onnx", inputs=("ids", "speed"), durations=_DURATIONS, threads=1)
         self._vocabulary: dict[str, int] = json.loads((_ASSETS / "vocab.json").read_text("utf-8"))
         self._g2p = EnglishG2P()
 
-    def synthesize(self, text: str, *, language: str) -> Iterator[SpeechChunk]:
-        """See :class:`avatar.voice.VoiceEngine`. Text with nothing to say gives no chunk."""
-        if language not in self.languages:
+    def limits(self, language: str) -> tuple[int, ...]:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        return _LIMITS
+
+    def speak(self, clause: Clause) -> Iterator[SpeechChunk]:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        if clause.language not in self.languages:
             raise VoiceError(
-                f"the voice hibari speaks English (en), not {language!r}; give that language another voice"
+                f"the voice hibari speaks English (en), not {clause.language!r}; give that language another voice"
             )
-        return self._chunks(text)
+        units = self._g2p(clause.text, dict(clause.lexicon))
+        return speak(clause, units, self._vocabulary, self._run, _MAX_SYMBOLS)
 
-    def _chunks(self, text: str) -> Iterator[SpeechChunk]:
-        for clause in split(english_sentences(clean(text)), _LIMITS):
-            yield from speak(clause, self._g2p(clause.text), self._vocabulary, self._run, _MAX_SYMBOLS)
+    def stop(self) -> None:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        self._session.stop()
 
-    def _run(self, ids: Sequence[int]) -> tuple[Pcm, npt.NDArray[np.int64]]:
-        feed = {"ids": np.array([[0, *ids, 0]], np.int64), "speed": np.ones(1, np.float32)}
-        *spectrum, durations = self._session.run(None, feed)
+    def _run(self, ids: Sequence[int], speed: float, longest: Frames) -> tuple[Pcm, Frames]:
+        feed = {"ids": np.array([[0, *ids, 0]], np.int64), "speed": np.full(1, speed, np.float32), LONGEST: longest}
+        *spectrum, durations = self._session.run(feed)
         # A fixed seed: the same text gives the same sound, so that speech can be cached and compared.
         pcm: Pcm = dsp.synth(*(o[0] for o in spectrum), np.random.default_rng(0))
         return pcm, durations.reshape(-1)

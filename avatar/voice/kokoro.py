@@ -1,80 +1,115 @@
-"""Mandarin (and English) speech on a CPU: Kokoro-82M, with words of the other script spliced in."""
+"""Mandarin and English speech on a CPU: Kokoro-82M, with words of the other script spliced in."""
 
+import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
 from avatar.voice.alignment import Unit
-from avatar.voice.clauses import chinese_sentences, clean, split
-from avatar.voice.english import EnglishG2P, english_sentences
+from avatar.voice.clauses import Clause
+from avatar.voice.english import EnglishG2P
 from avatar.voice.mandarin import MandarinG2P
-from avatar.voice.session import open_session
-from avatar.voice.speak import speak
+from avatar.voice.session import LONGEST, Session
+from avatar.voice.speak import Frames, speak
+from avatar.voice.styles import LANGUAGES, Styles, styles
 
 _DURATIONS: Final = "/encoder/Gather_output_0"
 _INPUTS: Final = ("tokens", "style", "speed")
-_LANGUAGES: Final = {"z": "zh", "a": "en"}
-"""Language by the first letter of a Kokoro voice's name, for those whose reading is known here."""
 _LIMITS: Final = {"zh": (12, 15, 20, 28, 40), "en": (45, 60, 80, 110, 160)}
 """Characters in the first and in later pieces. A piece costs about 0.8 s for its pads and 0.6 s a second of speech,
 and should be ready when the one before it ends: short at first for an early sound, then only a little longer each."""
 _MAX_SYMBOLS: Final = 500
-_STYLES: Final = (510, 1, 256)
+_SHARE: Final = re.compile(r"([a-z]{2}_[a-z]+)(?::(\d+(?:\.\d+)?))?")
 
 
 class Kokoro:
     """Kokoro v1.0 as ONNX, 24 kHz."""
 
-    def __init__(self, model: Path, vocabulary: Path, voice: str = "zf_xiaobei", threads: int = 1) -> None:
-        """``voice`` names a packaged style file; ``vocabulary`` is the model's ``{"vocab": {symbol: id}}``."""
-        self._styles = _styles(voice)
-        language = _LANGUAGES[voice[0]]
+    def __init__(
+        self,
+        model: Path,
+        vocabulary: Path,
+        voice: str = "zf_xiaobei",
+        voices: Path | None = None,
+        threads: int = 1,
+    ) -> None:
+        """``voice`` names a style, or mixes some: "zf_xiaobei:0.7+zf_xiaoyi:0.3" (the first decides the language).
+
+        ``voices``: a folder of style files beside the packaged ones; ``vocabulary``: the model's
+        ``{"vocab": {symbol: id}}``.
+        """
+        self._folder = voices
+        self._styles, language = mixed(voice, voices)
         self.languages = frozenset({language})
         self._vocabulary = _vocabulary(vocabulary)
-        self._session = open_session(model, inputs=_INPUTS, durations=_DURATIONS, threads=threads)
-        english = EnglishG2P()
-        self._g2p: Callable[[str], list[Unit]] = MandarinG2P(english.phonemes) if language == "zh" else english
-        self._sentences = chinese_sentences if language == "zh" else english_sentences
+        self._session = Session(model, inputs=_INPUTS, durations=_DURATIONS, threads=threads)
+        english = EnglishG2P(british=voice[0] == "b")
+        self._g2p: Callable[[str, Mapping[str, str]], list[Unit]]
+        self._g2p = MandarinG2P(english.phonemes) if language == "zh" else english
         self._limits = _LIMITS[language]
         self._voice = voice
 
-    def synthesize(self, text: str, *, language: str) -> Iterator[SpeechChunk]:
-        """See :class:`avatar.voice.VoiceEngine`. Text with nothing to say gives no chunk."""
+    def speaking_as(self, voice: str) -> "Kokoro":
+        """The same model with another voice of the same language, or a mix."""
+        other = copy.copy(self)
+        other._voice = voice
+        other._styles, language = mixed(voice, self._folder)
         if language not in self.languages:
+            raise VoiceError(f"the voice {voice} speaks {language}; load the model anew for that")
+        return other
+
+    def limits(self, language: str) -> tuple[int, ...]:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        return self._limits
+
+    def speak(self, clause: Clause) -> Iterator[SpeechChunk]:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        if clause.language not in self.languages:
             speaks = ", ".join(sorted(self.languages))
             raise VoiceError(
-                f"the voice {self._voice} speaks {speaks}, not {language!r}; give that language another voice"
+                f"the voice {self._voice} speaks {speaks}, not {clause.language!r}; give that language another voice"
             )
-        return self._chunks(text)
+        units = self._g2p(clause.text, dict(clause.lexicon))
+        return speak(clause, units, self._vocabulary, self._run, _MAX_SYMBOLS)
 
-    def _chunks(self, text: str) -> Iterator[SpeechChunk]:
-        for clause in split(self._sentences(clean(text)), self._limits):
-            yield from speak(clause, self._g2p(clause.text), self._vocabulary, self._run, _MAX_SYMBOLS)
+    def stop(self) -> None:
+        """See :class:`avatar.voice.VoiceEngine`."""
+        self._session.stop()
 
-    def _run(self, ids: Sequence[int]) -> tuple[Pcm, npt.NDArray[np.int64]]:
+    def _run(self, ids: Sequence[int], speed: float, longest: Frames) -> tuple[Pcm, Frames]:
         feed = {
             "tokens": np.array([[0, *ids, 0]], np.int64),
             "style": self._styles[len(ids)],
-            "speed": np.ones(1, np.float32),
+            "speed": np.full(1, speed, np.float32),
+            LONGEST: longest,
         }
-        pcm, durations = self._session.run(None, feed)
+        pcm, durations = self._session.run(feed)
         return pcm, durations.reshape(-1)
 
 
-def _styles(voice: str) -> npt.NDArray[np.float32]:
-    """Style vectors (510, 1, 256) of a packaged voice, one for each number of symbols spoken at once."""
-    folder = files("avatar.voice") / "data"
-    known = sorted(f.name.removesuffix(".bin") for f in folder.iterdir() if f.name.endswith(".bin"))
-    if voice not in known:
-        raise VoiceError(f"there is no Kokoro voice {voice!r}; choose one of {', '.join(known)}")
-    return np.frombuffer((folder / f"{voice}.bin").read_bytes(), "<f4").reshape(_STYLES)
+def mixed(voice: str, folder: Path | None = None) -> tuple[Styles, str]:
+    """Style vectors of a voice or a mix, and its language.
+
+    Raises :class:`VoiceError` for a mix that is not understood and for voices that are not there.
+    """
+    shares = [_SHARE.fullmatch(part.strip()) for part in voice.split("+")]
+    total = sum(float(m[2] or 1) for m in shares if m)
+    if not all(shares) or not total:
+        raise VoiceError(f"the Kokoro voice {voice!r} is not understood; write a name, or a mix as zf_a:0.7+zf_b:0.3")
+    names = [m[1] for m in shares if m]
+    if names[0][0] not in LANGUAGES:
+        raise VoiceError(
+            f"the Kokoro voice {names[0]} speaks a language that is not read here; Mandarin voices begin with z, "
+            "English ones with a (American) or b (British)"
+        )
+    mix = sum(float(m[2] or 1) / total * styles(m[1], folder) for m in shares if m)
+    return np.asarray(mix, np.float32), LANGUAGES[names[0][0]]
 
 
 def _vocabulary(path: Path) -> dict[str, int]:

@@ -12,6 +12,7 @@ TARGET_LUFS: Final = -19.0
 PEAK: Final = 0.89
 """Sample peak never exceeded: −1 dBFS."""
 
+_LIMITER_SECONDS: Final = 0.004
 _BLOCK_SECONDS: Final = 0.4
 _ABSOLUTE_GATE: Final = -70.0
 _RELATIVE_GATE: Final = -10.0
@@ -50,10 +51,25 @@ def loudness(pcm: Pcm, rate: int) -> float:
 
 
 def normalized(pcm: Pcm, rate: int, target: float = TARGET_LUFS) -> Pcm:
-    """``pcm`` brought to ``target`` LUFS as far as :data:`PEAK` allows; silence stays as it is."""
+    """``pcm`` brought to ``target`` LUFS, its peaks to :data:`PEAK` at most; silence stays as it is."""
     level = loudness(pcm, rate)
-    peak = float(np.abs(pcm).max(initial=0.0))
-    if level == float("-inf") or peak == 0.0:
+    if level == float("-inf"):
         return pcm
-    gain = min(10 ** ((target - level) / 20), PEAK / peak)
-    return (pcm * np.float32(gain)).astype(np.float32)
+    return limited((pcm * np.float32(10 ** ((target - level) / 20))).astype(np.float32), rate)
+
+
+def limited(pcm: Pcm, rate: int) -> Pcm:
+    """``pcm`` turned down around each peak above :data:`PEAK`, within some milliseconds, so that none is left."""
+    block = max(1, round(_LIMITER_SECONDS * rate))
+    n = -(-len(pcm) // block)
+    peaks = np.abs(np.pad(pcm, (0, n * block - len(pcm)))).reshape(n, block).max(axis=1, initial=0.0)
+    if not n or peaks.max() <= PEAK:
+        return pcm
+    # A block's gain heeds its neighbours too, and goes in a straight line from the middle of one block to that of the
+    # next: so it is low enough at every sample of either.
+    around = np.maximum(peaks, np.maximum(np.append(peaks[1:], 0.0), np.insert(peaks[:-1], 0, 0.0)))
+    gain = np.interp(
+        np.arange(len(pcm)), (np.arange(n) + 0.5) * block, np.minimum(1.0, PEAK / np.maximum(around, 1e-9))
+    )
+    out: Pcm = (pcm * gain).astype(np.float32)
+    return out

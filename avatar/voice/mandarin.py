@@ -3,16 +3,19 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from avatar.voice.alignment import Unit
+from avatar.voice import lexicon
+from avatar.voice.alignment import Unit, to_symbols
 from avatar.voice.chinese_reading import Reading, read
+from avatar.voice.polyphones import polyphones
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes and pkg_resources in a package that is no longer maintained
     import jieba
     from misaki.zh import ZHG2P
     from pypinyin import Style, lazy_pinyin
+    from pypinyin.contrib.tone_convert import to_tone3
 
 jieba.setLogLevel(logging.CRITICAL)
 
@@ -29,8 +32,40 @@ class MandarinG2P:
         self._segmenter.FREQ, self._segmenter.total = self._segmenter.gen_pfdict(self._segmenter.get_dict_file())
         self._segmenter.initialized = True
 
-    def __call__(self, text: str) -> list[Unit]:
-        """Units in order: one for each Chinese character, Latin run or written number, and separators between."""
+    def __call__(self, text: str, words: Mapping[str, str] | None = None) -> list[Unit]:
+        """Units in order: one for each Chinese character, Latin run or written number, and separators between.
+
+        ``words``: those that are to be said otherwise than they would be, as :mod:`avatar.voice.lexicon` has it.
+        """
+        units: list[Unit] = []
+        for written, said in lexicon.pieces(text, words or {}):
+            if said is None:
+                units.extend(self._read(written))
+            else:
+                units.extend(self._as_wanted(written, said))
+        while units and not units[-1].symbols.strip():
+            units.pop()
+        return units
+
+    def _as_wanted(self, written: str, said: str) -> Iterator[Unit]:
+        match lexicon.kind(written, said):
+            case "pinyin":
+                yield from self._pinyin(written, said)
+            case "ipa":
+                yield Unit(" ")
+                yield Unit(to_symbols(said.strip("/")), written)
+                yield Unit(" ")
+            case "text":
+                yield Unit("".join(unit.symbols for unit in self._read(said)), written)
+
+    def _pinyin(self, written: str, said: str) -> Iterator[Unit]:
+        for i, (character, syllable) in enumerate(zip(written, said.split(), strict=True)):
+            if i == 0:
+                yield Unit(" ")
+            yield Unit(_ipa(to_tone3(syllable, neutral_tone_with_five=True)), character)
+        yield Unit(" ")
+
+    def _read(self, text: str) -> list[Unit]:
         units: list[Unit] = []
         run: list[Reading] = []
         for reading in read(text):
@@ -41,8 +76,6 @@ class MandarinG2P:
             run = []
             units.extend(self._other(reading))
         units.extend(self._chinese(run))
-        while units and not units[-1].symbols.strip():
-            units.pop()
         return units
 
     def _other(self, reading: Reading) -> Iterator[Unit]:
@@ -81,13 +114,23 @@ class MandarinG2P:
     def _syllables(self, spoken: str) -> list[str]:
         """Phonemes of each character; a leading space marks the start of a word."""
         sounds: list[str] = []
-        for word in self._segmenter.lcut(spoken):
-            pinyin = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True)
-            if len(pinyin) != len(word):  # characters it does not know come back glued together
-                pinyin = [lazy_pinyin(c, style=Style.TONE3, neutral_tone_with_five=True)[0] for c in word]
-            for i, syllable in enumerate(pinyin):
+        for word, pinyin in self._words(spoken):
+            for i, syllable in enumerate(pinyin if len(pinyin) == len(word) else map(_alone, word)):
                 sounds.append((" " if i == 0 and sounds else "") + _ipa(syllable))
         return sounds
+
+    def _words(self, spoken: str) -> Iterator[tuple[str, list[str]]]:
+        """Words and their pinyin; characters it does not know come back glued together."""
+        for text, known in polyphones(spoken):
+            if known is not None:
+                yield text, known.split()
+                continue
+            for word in self._segmenter.lcut(text):
+                yield word, lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True)
+
+
+def _alone(character: str) -> str:
+    return str(lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True)[0])
 
 
 def _is_chinese(text: str) -> bool:

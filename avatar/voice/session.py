@@ -1,22 +1,47 @@
-"""An ONNX session that also tells how long each symbol was spoken.
+"""An ONNX session that also tells how long each symbol was spoken, and that can be stopped from another thread.
 
 Both models predict a duration for every input symbol and keep it inside the graph. Naming that tensor as one
-more graph output makes it readable, without a changed copy of the model on disk.
+more graph output makes it readable, and a minimum put behind it keeps silences short that would be cut away later; no
+changed copy of the model lies on disk.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import onnx
 import onnxruntime as ort
 
 from avatar.errors import VoiceError
 
+LONGEST: Final = "longest"
+"""Further input, (symbols,) int64: how long each may be at most, in the model's frames."""
 
-def open_session(model: Path, *, inputs: tuple[str, ...], durations: str, threads: int) -> ort.InferenceSession:
-    """Load ``model``, which takes ``inputs``, with its int64 tensor ``durations`` as the last output.
 
-    Raises :class:`VoiceError` naming the file when it is missing or not the expected model.
-    """
+class Session:
+    """``model``, which takes ``inputs`` and :data:`LONGEST`, with its int64 tensor ``durations`` as the last output."""
+
+    def __init__(self, model: Path, *, inputs: tuple[str, ...], durations: str, threads: int) -> None:
+        """Raises :class:`VoiceError` naming the file when it is missing or not the expected model."""
+        self._session = _open(model, inputs, durations, threads)
+        self._running: ort.RunOptions | None = None
+
+    def run(self, feed: Mapping[str, Any]) -> list[Any]:
+        """All outputs. Raises when :meth:`stop` is called meanwhile."""
+        self._running = ort.RunOptions()
+        try:
+            outputs: list[Any] = self._session.run(None, dict(feed), self._running)
+        finally:
+            self._running = None
+        return outputs
+
+    def stop(self) -> None:
+        """From any thread: end the run that is going on, at the next node of its graph."""
+        if (running := self._running) is not None:
+            running.terminate = True
+
+
+def _open(model: Path, inputs: tuple[str, ...], durations: str, threads: int) -> ort.InferenceSession:
     try:
         data = model.read_bytes()
     except OSError as error:
@@ -33,17 +58,22 @@ def open_session(model: Path, *, inputs: tuple[str, ...], durations: str, thread
         f"delete it and fetch it again with `everhost doctor`"
     )
     try:
-        session = ort.InferenceSession(_with_output(data, durations), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(_limited(data, durations), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
         raise wrong from error
-    if {i.name for i in session.get_inputs()} != set(inputs):
+    if {i.name for i in session.get_inputs()} != {*inputs, LONGEST}:
         raise wrong
     return session
 
 
-def _with_output(model: bytes, name: str) -> bytes:
-    # Serialized protobuf messages merge when concatenated (repeated fields append), so the model itself, 92 MB for
-    # Kokoro, need not be parsed and written again: https://protobuf.dev/programming-guides/encoding/#last-one-wins
-    patch = onnx.ModelProto()
-    patch.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, None))
-    return model + bytes(patch.SerializeToString())
+def _limited(model: bytes, name: str) -> bytes:
+    """The graph with ``name`` at most :data:`LONGEST` wherever it is used, and that as one more output."""
+    whole = onnx.load_model_from_string(model)
+    graph, kept = whole.graph, f"{name}_limited"
+    made = next(i for i, node in enumerate(graph.node) if name in node.output)
+    for node in graph.node:
+        node.input[:] = [kept if i == name else i for i in node.input]
+    graph.node.insert(made + 1, onnx.helper.make_node("Min", [name, LONGEST], [kept]))
+    graph.input.append(onnx.helper.make_tensor_value_info(LONGEST, onnx.TensorProto.INT64, None))
+    graph.output.append(onnx.helper.make_tensor_value_info(kept, onnx.TensorProto.INT64, None))
+    return bytes(whole.SerializeToString())

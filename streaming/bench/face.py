@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from avatar.bench import aperture, likeness, render, steadiness
-from avatar.bench.talk import Talk, talk
+from avatar.bench import aperture, likeness, lips, render, steadiness
+from avatar.bench.talk import TEXTS, Talk, talk
+from avatar.listening.corpus import UNHEARD
+from avatar.speech import SpeechChunk
+from avatar.voice import read_aloud
 from streaming.models.store import Store
+from streaming.playout import at_48k
 
 if TYPE_CHECKING:
     from avatar.studio.darkroom import Darkroom
@@ -52,7 +56,31 @@ def _steadiness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str
     return steadiness.run(arguments.host, folder, _pictures(arguments)), steadiness.table
 
 
-_BENCHES: Final = {"render": _render, "likeness": _likeness, "steadiness": _steadiness, "aperture": _aperture}
+def _lips(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    folder = asyncio.run(Store.from_environment(folder=arguments.models).ensure("kokoro"))
+    return lips.run(_unheard(folder)), lips.table
+
+
+def _unheard(kokoro: Path) -> dict[str, list[SpeechChunk]]:
+    """The texts of the benches by the voices that the network never heard."""
+    from avatar.voice.kokoro import Kokoro
+
+    spoken: dict[str, list[SpeechChunk]] = {}
+    for language, voices in UNHEARD.items():
+        engine = Kokoro(next(kokoro.glob("*.onnx")), kokoro / "vocab.json", voices[0])
+        for voice in voices:
+            chunks = read_aloud(engine.speaking_as(voice), TEXTS[language], language)
+            spoken[voice] = [at_48k(chunk) for chunk in chunks]
+    return spoken
+
+
+_BENCHES: Final = {
+    "render": _render,
+    "likeness": _likeness,
+    "steadiness": _steadiness,
+    "aperture": _aperture,
+    "lips": _lips,
+}
 
 
 class _bar:

@@ -36,6 +36,7 @@ from streaming.models.store import Store
 from streaming.on_air import stage_config
 from streaming.room import language_of
 from streaming.roomfile import RoomFile
+from streaming.speaker import Speaker
 from streaming.stage import Attend, Finish, Ready, Report, Say, Told
 from streaming.stage_process import StageProcess
 
@@ -119,13 +120,13 @@ async def _run(settings: RoomFile, seconds: int, models: Path | None) -> Mixed:
     if "zh" not in settings.voices:
         raise EverhostError("this bench speaks Mandarin; give it a room with voices.zh")
     async with settled(Engines(Store.from_environment(folder=models), [settings], patient=False)) as engines:
-        voice = settings.voices["zh"]
-        programme = [playout.at_48k(chunk) async for chunk in engines.speak(voice, TEXTS["zh"], "zh")]
-        question = [chunk async for chunk in engines.speak(voice, QUESTIONS["zh"][0], "zh")]
         with tempfile.TemporaryDirectory() as folder:
+            speaker = Speaker(engines, settings.voices, settings.lexicon, Path(folder))
+            programme = [playout.at_48k(chunk) async for chunk in speaker.speak(TEXTS["zh"], "zh")]
+            question = [chunk async for chunk in speaker.speak(QUESTIONS["zh"][0], "zh")]
             async with room_answerer(settings, engines, Path(folder)) as answerer:
                 await answerer.library.filled()
-                return await _mix(settings, engines, answerer, programme, _microphone(question), seconds)
+                return await _mix(settings, engines, speaker, answerer, programme, _microphone(question), seconds)
 
 
 def _microphone(chunks: Sequence[SpeechChunk]) -> npt.NDArray[np.float32]:
@@ -141,6 +142,7 @@ def _microphone(chunks: Sequence[SpeechChunk]) -> npt.NDArray[np.float32]:
 async def _mix(
     settings: RoomFile,
     engines: Engines,
+    speaker: Speaker,
     answerer: Any,
     programme: list[SpeechChunk],
     utterance: npt.NDArray[np.float32],
@@ -196,7 +198,7 @@ async def _mix(
                     if first_sentence is None:
                         first_sentence = time.monotonic() - begun
                     worked = time.monotonic()
-                    async with contextlib.aclosing(engines.speak(settings.voices["zh"], item.text, "zh")) as chunks:
+                    async with contextlib.aclosing(speaker.speak(item.text, "zh")) as chunks:
                         async for chunk in chunks:
                             if first_voice is None:
                                 first_voice = time.monotonic() - begun

@@ -148,9 +148,10 @@ class Origin:
 def speech() -> list[SpeechChunk]:
     """Half a minute of English."""
     from avatar.bench.talk import TEXTS
+    from avatar.voice import read_aloud
     from avatar.voice.hibari import Hibari
 
-    return [playout.at_48k(chunk) for chunk in Hibari().synthesize(TEXTS["en"], language="en")]
+    return [playout.at_48k(chunk) for chunk in read_aloud(Hibari(), TEXTS["en"], "en")]
 
 
 class _Mallinfo2(ctypes.Structure):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from avatar.clock import TICKS_PER_SECOND
+from avatar.emotions import EMOTIONS
 from avatar.face import ARKIT, INDEX, FaceFrame
 from avatar.life import EYE_RANGE, Accent, Attention, Life
 
@@ -143,3 +144,50 @@ def test_hush_forgets_what_was_to_come() -> None:
         hushed.accent(Accent(100 + 50 * i, 1.0))
     hushed.hush(100)
     np.testing.assert_array_equal(lived(hushed, 0, 300)[1], lived(still, 0, 300)[1])
+
+
+# Gestures and feelings
+
+
+def head(life: Life, ticks: int) -> np.ndarray:
+    return lived(life, 0, ticks)[1]
+
+
+@pytest.mark.parametrize(("name", "axis", "degrees"), [("nod", 0, 4), ("shake", 1, 4), ("tilt", 2, 4), ("bow", 0, 10)])
+def test_gestures_move_the_head_and_bring_it_back(name: str, axis: int, degrees: float) -> None:
+    plain, gesturing = Life(5), Life(5)
+    gesturing.gesture(name, 48)
+    moved = head(gesturing, 240) - head(plain, 240)
+    assert np.abs(moved[:49]).max() < 1e-4
+    assert np.abs(moved[160:]).max() < 1e-4
+    assert np.abs(moved[:, axis]).max() > degrees
+    assert np.abs(np.diff(moved, axis=0)).max() < 2.0  # nothing jerks
+
+
+def test_a_feeling_shows_and_passes_without_a_jump() -> None:
+    life, plain = Life(5), Life(5)
+    life.feel("delighted", 48)
+    life.feel(None, 144)
+    shown = lived(life, 0, 240)[0] - lived(plain, 0, 240)[0]
+    assert not shown[:48].any()
+    assert shown[100, INDEX["mouthSmileLeft"]] > 0.3
+    assert np.abs(shown[170:]).max() < 1e-5
+    assert np.abs(np.diff(shown, axis=0)).max() < 0.1
+
+
+def test_feelings_leave_a_speaking_mouth_alone() -> None:
+    for name in EMOTIONS:
+        life, plain = Life(5), Life(5)
+        life.feel(name, 0)
+        shown = lived(life, 0, 60)[0] - lived(plain, 0, 60)[0]
+        for unit in ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel", "mouthUpperUpLeft", "mouthPressLeft"):
+            assert not shown[:, INDEX[unit]].any(), (name, unit)
+
+
+def test_what_was_to_come_is_hushed() -> None:
+    life, plain = Life(5), Life(5)
+    life.gesture("bow", 60)
+    life.feel("sorry", 60)
+    life.hush(50)
+    np.testing.assert_array_equal(lived(life, 0, 150)[0], lived(plain, 0, 150)[0])
+    np.testing.assert_array_equal(head(life, 150), head(plain, 150))

@@ -10,12 +10,13 @@ from avatar.clock import SAMPLE_RATE
 from avatar.errors import VoiceError
 from avatar.speech import SpeechChunk
 from avatar.visemes import VISEMES
-from avatar.voice import VoiceEngine
+from avatar.voice import VoiceEngine, read_aloud
 from avatar.voice import hibari as hibari_module
 from avatar.voice.hibari import Hibari
-from avatar.voice.kokoro import Kokoro
+from avatar.voice.kokoro import Kokoro, mixed
 from avatar.voice.loudness import PEAK, TARGET_LUFS, loudness, normalized
-from avatar.voice.session import open_session
+from avatar.voice.session import Session
+from avatar.voice.styles import styles
 
 FOLDER = Path.home() / ".cache/everhost/models/kokoro"
 MANDARIN = "大家好，欢迎来到法律直播间。妈妈帮爸爸买票，不怕麻烦，非常方便。"
@@ -38,7 +39,7 @@ def kokoro() -> Kokoro:
 def spoken(request: pytest.FixtureRequest) -> tuple[VoiceEngine, list[SpeechChunk]]:
     engine: VoiceEngine = request.getfixturevalue(request.param)
     text, language = (ENGLISH, "en") if request.param == "hibari" else (MANDARIN, "zh")
-    return engine, list(engine.synthesize(text, language=language))
+    return engine, list(read_aloud(engine, text, language))
 
 
 def test_phonemes_are_clean_gapless_and_fill_the_chunk(spoken: tuple[VoiceEngine, list[SpeechChunk]]) -> None:
@@ -94,44 +95,44 @@ def test_lips_meet_on_every_bilabial_of_real_speech(spoken: tuple[VoiceEngine, l
 
 
 def test_the_same_text_gives_the_same_sound(hibari: Hibari) -> None:
-    a, b = (next(hibari.synthesize("Good evening.", language="en")).pcm for _ in range(2))
+    a, b = (next(read_aloud(hibari, "Good evening.", "en")).pcm for _ in range(2))
     np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "...!?", "👍🎉", "\x00\x07\u200b", "“”()", "***"])
 def test_nothing_to_say_gives_no_chunk(hibari: Hibari, text: str) -> None:
-    assert list(hibari.synthesize(text, language="en")) == []
+    assert list(read_aloud(hibari, text, "en")) == []
 
 
 def test_hibari_reads_numbers_and_keeps_what_is_written(hibari: Hibari) -> None:
-    [chunk] = hibari.synthesize("It costs $49.99 under Article 47.", language="en")
+    [chunk] = read_aloud(hibari, "It costs $49.99 under Article 47.", "en")
     assert [w.text for w in chunk.words] == ["It", "costs", "$49.99", "under", "Article", "47."]
     price = chunk.words[2]
     assert price.end - price.start > 1.0
 
 
 def test_control_characters_and_emoji_change_nothing(hibari: Hibari) -> None:
-    [plain] = hibari.synthesize("Good evening.", language="en")
-    [dirty] = hibari.synthesize("\x07Good 👍 evening.\x00\u202e", language="en")
+    [plain] = read_aloud(hibari, "Good evening.", "en")
+    [dirty] = read_aloud(hibari, "\x07Good 👍 evening.\x00\u202e", "en")
     np.testing.assert_array_equal(plain.pcm, dirty.pcm)
 
 
 def test_a_long_text_comes_piece_by_piece(hibari: Hibari) -> None:
     text = "word " * 2000
-    chunks = hibari.synthesize(text, language="en")
+    chunks = read_aloud(hibari, text, "en")
     first = next(chunks)
     chunks.close()  # type: ignore[attr-defined]
     assert 10 < len(first.words) < 100
 
 
 def test_a_word_without_end_is_spoken_in_parts(hibari: Hibari) -> None:
-    chunks = hibari.synthesize("a" * 3000, language="en")
+    chunks = read_aloud(hibari, "a" * 3000, "en")
     assert next(chunks).seconds > 0.1
 
 
 def test_an_unsupported_language_is_refused_at_once(hibari: Hibari) -> None:
     with pytest.raises(VoiceError, match="English"):
-        hibari.synthesize("你好", language="zh")
+        next(read_aloud(hibari, "你好", "zh"))
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
@@ -152,12 +153,12 @@ def test_a_truncated_model_is_named(tmp_path: Path) -> None:
     whole = (hibari_module._ASSETS / "hibari.onnx").read_bytes()
     (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(VoiceError, match=r"half\.onnx"):
-        open_session(tmp_path / "half.onnx", inputs=("ids", "speed"), durations="/Cast_32_output_0", threads=1)
+        Session(tmp_path / "half.onnx", inputs=("ids", "speed"), durations="/Cast_32_output_0", threads=1)
 
 
 def test_another_model_is_named() -> None:
     with pytest.raises(VoiceError, match=r"oov\.onnx is not the expected"):
-        open_session(hibari_module._ASSETS / "oov.onnx", inputs=("ids",), durations="none", threads=1)
+        Session(hibari_module._ASSETS / "oov.onnx", inputs=("ids",), durations="none", threads=1)
 
 
 @pytest.mark.parametrize("vocabulary", ["", "[]", "{}", '{"vocab": 3}', '{"vocab": {"a": "x"}}'])
@@ -168,13 +169,13 @@ def test_a_wrong_vocabulary_is_named(tmp_path: Path, vocabulary: str) -> None:
 
 
 def test_an_unknown_voice_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(VoiceError, match=r"'zf_nobody'.*af_heart, zf_xiaobei, zm_yunjian"):
+    with pytest.raises(VoiceError, match=r"'zf_nobody'.*af_heart.*zf_xiaobei.*zm_yunjian"):
         Kokoro(tmp_path / "a", tmp_path / "b", voice="zf_nobody")
 
 
 @pytest.mark.real
 def test_kokoro_speaks_latin_runs_and_written_numbers(kokoro: Kokoro) -> None:
-    chunks = list(kokoro.synthesize("用App查第47条，赔N+1。", language="zh"))
+    chunks = list(read_aloud(kokoro, "用App查第47条，赔N+1。", "zh"))
     assert [w.text for c in chunks for w in c.words] == ["用", "App", "查", "第", "47", "条", "赔", "N", "+", "1"]
     assert all(w.end > w.start for c in chunks for w in c.words)
 
@@ -182,12 +183,12 @@ def test_kokoro_speaks_latin_runs_and_written_numbers(kokoro: Kokoro) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("text", ["", "，。！", "👍", "《》"])
 def test_kokoro_with_nothing_to_say(kokoro: Kokoro, text: str) -> None:
-    assert list(kokoro.synthesize(text, language="zh")) == []
+    assert list(read_aloud(kokoro, text, "zh")) == []
 
 
 @pytest.mark.real
 def test_kokoro_takes_text_without_marks_and_stops_when_closed(kokoro: Kokoro) -> None:
-    chunks = kokoro.synthesize("1" * 200 + "A" * 200 + "好" * 9000, language="zh")
+    chunks = read_aloud(kokoro, "1" * 200 + "A" * 200 + "好" * 9000, "zh")
     assert next(chunks).seconds > 1.0
     chunks.close()  # type: ignore[attr-defined]
 
@@ -209,3 +210,38 @@ def test_normalizing_never_clips_and_leaves_silence_alone() -> None:
     silence = np.zeros(24_000, np.float32)
     np.testing.assert_array_equal(normalized(silence, 24_000), silence)
     assert len(normalized(np.zeros(0, np.float32), 24_000)) == 0
+
+
+# Kokoro's voices and their mixes
+
+
+def test_a_mix_is_the_weighted_mean_and_speaks_as_the_first() -> None:
+    mix, language = mixed("zf_xiaobei:3+am_puck:1")
+    np.testing.assert_allclose(mix, 0.75 * styles("zf_xiaobei") + 0.25 * styles("am_puck"), atol=1e-6)
+    assert (mix.shape, mix.dtype, language) == ((510, 1, 256), np.float32, "zh")
+    assert mixed("bf_emma")[1] == "en"
+
+
+@pytest.mark.parametrize(
+    ("voice", "says"),
+    [
+        ("", "not understood"),
+        ("zf_xiaobei+", "not understood"),
+        ("zf_xiaobei:x", "not understood"),
+        ("zf_xiaobei:0", "not understood"),
+        ("jf_alpha", "not read here"),
+        ("zf_xiaobei+zf_nobody", "'zf_nobody'"),
+        ("../zf_xiaobei", "not understood"),
+    ],
+)
+def test_a_mix_that_is_none_is_named(voice: str, says: str) -> None:
+    with pytest.raises(VoiceError, match=says):
+        mixed(voice)
+
+
+def test_a_voice_of_ones_own_comes_from_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "zf_mine.bin").write_bytes(np.full((510, 1, 256), 0.25, "<f4").tobytes())
+    (tmp_path / "zf_torn.bin").write_bytes(b"1234")
+    assert (mixed("zf_mine", tmp_path)[0] == 0.25).all()
+    with pytest.raises(VoiceError, match=r"zf_torn\.bin is not a Kokoro voice"):
+        mixed("zf_torn", tmp_path)

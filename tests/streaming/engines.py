@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from avatar.errors import VoiceError
+from avatar.speech import SpeechChunk
+from avatar.voice.clauses import Clause
+
 
 class Retryable(Exception):
     retryable = True
@@ -87,3 +91,40 @@ def die_while_loading() -> Engine:
 def hang_while_loading() -> Engine:
     time.sleep(3600)
     raise AssertionError
+
+
+class Parrot:
+    """A voice that says every character as a tone of 50 ms."""
+
+    languages = frozenset({"zh", "en"})
+
+    def __init__(self, voice: str = "polly", slow: float = 0.0, journal: str = "") -> None:
+        self._tone = {"polly": 440.0}.get(voice, 220.0)
+        self._voice, self._slow, self._journal = voice, slow, journal
+        self._stopped = threading.Event()
+
+    def limits(self, language: str) -> tuple[int, ...]:
+        return (8, 16)
+
+    def speak(self, clause: Clause) -> Iterator[SpeechChunk]:
+        self._note(f"begin {clause.text}")
+        if "crash" in clause.text and self._voice == "polly":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if "fail" in clause.text and self._voice == "polly":
+            raise VoiceError("polly lost her voice")
+        if self._slow:
+            self._stopped.clear()
+            if self._stopped.wait(self._slow):
+                self._note(f"stopped {clause.text}")
+                raise VoiceError("stopped")
+        n = 1200 * len(clause.text)
+        tone = 0.1 * np.sin(2 * np.pi * self._tone * np.arange(n) / 24_000)
+        yield SpeechChunk(tone.astype(np.float32), 24_000, clause.text)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _note(self, text: str) -> None:
+        if self._journal:
+            with open(self._journal, "a") as journal:
+                journal.write(f"{time.monotonic():.3f} {text}\n")

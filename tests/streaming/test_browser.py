@@ -14,6 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
 from streaming.playout import at_48k
 from tests.streaming.conftest import ROOMS, Air, free_port, serving
@@ -90,7 +91,7 @@ def page(air: Air, tmp_path: Path) -> Iterator[Page]:
 @pytest.fixture
 def speaking_page(air: Air, tmp_path: Path) -> Iterator[Page]:
     """A page whose microphone hears :data:`SPOKEN`, once, from when it is opened."""
-    pcm = np.concatenate([at_48k(chunk).pcm for chunk in Hibari().synthesize(SPOKEN, language="en")])
+    pcm = np.concatenate([at_48k(chunk).pcm for chunk in read_aloud(Hibari(), SPOKEN, "en")])
     quiet = np.zeros(48_000, np.float32)
     path = tmp_path / "question.wav"
     with wave.open(str(path), "wb") as file:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from avatar.voice.clauses import Clause
 from streaming import engines as e
 from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError, ModelError, RoomFileError
@@ -67,9 +68,9 @@ async def test_a_model_that_cannot_be_had_is_said_and_the_others_come(tmp_path: 
         assert [one.name for one in engines.missing] == [e.RECOGNITION]
         with pytest.raises(EngineError, match=str(error)):
             engines.worker(e.RECOGNITION)
-        voice = english(tmp_path).voices["en"]
+        [voice] = english(tmp_path).voices["en"]
         assert engines.can_speak(voice)
-        chunks = [chunk async for chunk in engines.speak(voice, "Hello.", "en")]
+        chunks = [chunk async for chunk in engines.speak(voice, Clause("Hello.", "en"))]
         assert sum(chunk.seconds for chunk in chunks) > 0.2
     finally:
         await engines.close()

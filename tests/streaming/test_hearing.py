@@ -8,6 +8,7 @@ import pytest
 from av import AudioFrame
 
 from avatar.speech import SpeechChunk
+from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 from streaming.errors import ModelError
@@ -59,7 +60,7 @@ def error_rate(said: str, understood: str) -> float:
 
 @pytest.fixture(scope="module")
 def english() -> Pcm:
-    return heard(Hibari().synthesize(ENGLISH, language="en"))
+    return heard(read_aloud(Hibari(), ENGLISH, "en"))
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_english_is_understood(whisper: Whisper, english: Pcm, language: str | N
 def test_mandarin_is_understood(whisper: Whisper) -> None:
     folder = Store.from_environment().fetch("kokoro")
     voice = Kokoro(folder / "kokoro-v1.0.int8.onnx", folder / "vocab.json")
-    pcm = heard(voice.synthesize(CHINESE, language="zh"))
+    pcm = heard(read_aloud(voice, CHINESE, "zh"))
     plain = whisper.transcribe(pcm)
     assert plain.language == "zh"
     assert error_rate(CHINESE, plain.text) <= 0.25

@@ -46,7 +46,7 @@ async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
     settings = room_file(tmp_path, language="en")
     state = State(tmp_path / "state.sqlite")
-    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict)
+    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")
     try:
         yield room, state
     finally:

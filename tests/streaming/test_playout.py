@@ -3,7 +3,7 @@ import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from avatar.speech import SpeechChunk
-from streaming.playout import FADE, Captioned, Ended, Event, Held, Playout, Started, Waited, at_48k
+from streaming.playout import FADE, FORESEEN, ONSET, Captioned, Ended, Event, Held, Playout, Started, Waited, at_48k
 
 
 def chunk(samples: int, value: float = 0.5, rate: int = SAMPLE_RATE) -> SpeechChunk:
@@ -25,7 +25,7 @@ def test_silence_when_nobody_speaks() -> None:
 
 
 def test_chunks_follow_one_another_without_a_gap() -> None:
-    playout = Playout()
+    playout = Playout(onset=0)
     playout.add("q1", chunk(1500))
     playout.add("q1", chunk(700, 0.25))
     playout.finish("q1")
@@ -41,19 +41,52 @@ def test_chunks_follow_one_another_without_a_gap() -> None:
     ]
 
 
-def test_the_lips_are_told_the_very_sample() -> None:
+def test_the_face_is_told_the_very_sample_before_it_is_heard() -> None:
     playout = Playout()
     playout.add("q1", chunk(1500))
-    playout.add("q1", chunk(100, 0.25))
-    out = np.zeros(SAMPLES_PER_TICK, np.float32)
-    playout.take(7, out)
-    assert [start for _, start in playout.started] == [7000]
-    playout.take(8, out)
-    assert [start for _, start in playout.started] == [8500]
+    playout.add("q1", chunk(20_000, 0.25))
+    playout.add("q1", chunk(100))
+    told: dict[int, list[int]] = {}
+    heard = []
+    for tick in range(7, 40):
+        out = np.zeros(SAMPLES_PER_TICK, np.float32)
+        playout.take(tick, out)
+        heard.append(out)
+        if playout.coming:
+            told[tick] = [start for _, start in playout.coming]
+    assert told[7] == [11_000, 12_500]  # lips form before the first sound, and both follow without a gap
+    assert [start for starts in told.values() for start in starts] == [11_000, 12_500, 32_500]
+    (late,) = (tick for tick, starts in told.items() if 32_500 in starts)
+    assert 32_500 - FORESEEN <= 1000 * (late + 1) <= 32_500 - FORESEEN + 1000
+    sound = np.concatenate(heard)
+    assert not sound[:4000].any()
+    assert sound[4000:5500].all()
+    assert np.count_nonzero(sound) == 21_600
+
+
+def test_what_follows_an_utterance_at_once_waits_for_nothing() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(1500))
+    playout.finish("q1")
+    playout.add("q2", chunk(1500, 0.25))
+    pcm, _ = play(playout, range(12))
+    assert np.count_nonzero(pcm) == 3000
+    assert np.flatnonzero(pcm)[-1] == ONSET * 1000 + 2999
+
+
+def test_hushed_before_its_onset_nothing_is_heard() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(1500))
+    play(playout, range(2))
+    playout.hush(2)
+    playout.add("q2", chunk(1000, 0.25))
+    pcm, events = play(playout, range(2, 12))
+    assert sorted(set(pcm.tolist())) == [0.0, 0.25]
+    assert events[0] == Started("q2", 2 + ONSET)
 
 
 def test_an_utterance_waits_for_its_next_chunk() -> None:
-    playout = Playout()
+    playout = Playout(onset=0)
     playout.add("q1", chunk(500))
     _, events = play(playout, range(3))
     assert not any(isinstance(event, Ended) for event in events)
@@ -121,7 +154,7 @@ def test_speech_of_another_rate_is_brought_to_the_houses() -> None:
 
 
 def test_silence_for_want_of_the_next_chunk_is_told_when_speech_goes_on() -> None:
-    playout, out = Playout(), np.zeros(1000, np.float32)
+    playout, out = Playout(onset=0), np.zeros(1000, np.float32)
     half = SpeechChunk(np.ones(500, np.float32), 48_000, "a")
     playout.add("one", half)
     events = [event for tick in range(3) for event in playout.take(tick, out)]

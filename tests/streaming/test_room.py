@@ -1,5 +1,6 @@
 """The room core: events and a clock in, actions out. No socket, no thread, no sleep."""
 
+from itertools import pairwise
 from typing import TypeVar
 
 from hypothesis import given, settings
@@ -260,3 +261,103 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[
     assert room.current is None
     assert room.waiting == 0
     assert sorted(outcomes) == sorted(accepted)
+
+
+# What covers the thinking
+
+
+def test_thinking_is_acknowledged_and_long_thinking_reassured() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    assert only(r.Speak, room.tick(1.3)) == []
+    actions = room.tick(1.7)
+    (first,) = only(r.Speak, actions)
+    host = room._settings.host
+    assert first.optional
+    assert first.text in host.acknowledgements["zh"]
+    assert only(r.FinishSpeaking, actions) == [r.FinishSpeaking(first.utterance)]
+    room.speech_started(first.utterance, 1.8)
+    assert room.state == "speaking"
+    assert only(r.Speak, room.tick(5.0)) == []
+    room.speech_ended(first.utterance, 3.0)
+    assert room.state == "thinking"
+    (second,) = only(r.Speak, room.tick(10.1))
+    assert second.text in host.reassurances["zh"]
+    room.speech_ended(second.utterance, 12.0)
+    # Once the answer comes, nothing else is said.
+    room.sentence(start.question.id, "好。", (), 13.0)
+    assert only(r.Speak, room.tick(40.0)) == []
+
+
+def test_a_quick_answer_needs_no_acknowledgement() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.sentence(start.question.id, "好。", (), 1.4)
+    assert only(r.Speak, room.tick(2.0)) == []
+
+
+def test_acknowledgements_do_not_keep_a_stalled_answer_alive() -> None:
+    room = make()
+    room.asked("v1", ask(), 0.0)
+    ended: list[r.Record] = []
+    for second in range(1, 80):
+        actions = room.tick(float(second))
+        for spoken in only(r.Speak, actions):
+            room.speech_started(spoken.utterance, second)
+            room.captioned(spoken.utterance, "…", 0, 48, second)
+            room.speech_ended(spoken.utterance, second + 1)
+        ended += [a for a in only(r.Record, actions) if a.outcome == "failed"]
+    assert len(ended) == 1
+
+
+def test_no_acknowledgement_is_said_twice_in_a_row_and_all_are_used() -> None:
+    room = make()
+    said = []
+    for k in range(40):
+        room.asked("v1", ask(id=f"c{k}"), 100.0 * k)
+        for spoken in only(r.Speak, room.tick(100.0 * k + 5)):
+            said.append(spoken.text)
+            room.speech_ended(spoken.utterance, 100.0 * k + 6)
+        if room.current:
+            answer_all(room, room.current, 100.0 * k + 7)
+    assert len(said) == 40
+    assert all(a != b for a, b in pairwise(said))
+    assert set(said[:8]) == set(said)
+
+
+# An operator on the floor
+
+
+def test_an_operator_takes_the_floor_and_gives_it_back() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    actions = room.take_floor(2.0)
+    assert only(r.Stop, actions)
+    assert only(r.Record, actions) == []  # not yet answered aloud: it waits
+    assert room.state == "speaking"
+    assert room.waiting == 1
+    assert only(r.Answer, room.tick(3.0)) == []
+    assert room.greet("你好", "zh", 4.0) == []
+    room.leave_floor(5.0)
+    (again,) = only(r.Answer, room.tick(6.5))
+    assert again.question.id == start.question.id
+
+
+def test_an_answer_being_spoken_ends_for_the_operator() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.sentence(start.question.id, "好。", (), 2.0)
+    actions = room.take_floor(2.5)
+    assert [a.outcome for a in only(r.Record, actions)] == ["skipped"]
+    (skipped,) = told(say.Skipped, actions, "v1")
+    assert "operator" in skipped.reason
+
+
+def test_marks_are_spoken_and_not_shown() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    actions = room.sentence(start.question.id, "[抱歉]我*真的*不知道。", (), 2.0)
+    assert [s.text for s in only(r.Speak, actions)] == ["[抱歉]我*真的*不知道。"]
+    assert [d.text for d in told(say.AnswerDelta, actions)] == ["我真的不知道。"]
+    (done,) = told(say.AnswerDone, room.answered(start.question.id, refused=False, now=3.0), "v1")
+    assert done.text == "我真的不知道。"

@@ -1,9 +1,14 @@
-/** The operator's page: for now, how things are. */
+/** The operator's page: how things are, and speaking through a host. */
 
 import { element, find } from "./dom.js";
 import { condition, language, pick, t, translate } from "./i18n.js";
+import { WhipError, WhipSession } from "./whip.js";
 
 const REFRESH_MS = 3_000;
+const TOKEN = "everhost.operator";
+
+/** Who speaks through which room now: { room, session }. */
+let speaking = null;
 
 let seen = { health: null, rooms: [], at: null };
 
@@ -39,7 +44,54 @@ function row({ id, title, host, state }, now) {
     element("td", { text: pick(host) }),
     element("td", { text: condition(state) }),
     element("td", {}, ...(now?.outlets ?? []).map(outlet)),
+    element("td", {}, speakButton(id)),
   );
+}
+
+function speakButton(room) {
+  const on = speaking?.room === room;
+  const button = element("button", { type: "button", class: "speak", text: t(on ? "console.stop" : "console.speak") });
+  button.setAttribute("aria-pressed", String(on));
+  button.disabled = speaking !== null && !on;
+  button.addEventListener("click", () => (on ? hangUp() : void speak(room)));
+  return button;
+}
+
+async function speak(room) {
+  const token = find("#token").value.trim();
+  sessionStorage.setItem(TOKEN, token);
+  if (!token) return say("console.need_token");
+  let track;
+  try {
+    const audio = { echoCancellation: true, noiseSuppression: true, channelCount: 1 };
+    [track] = (await navigator.mediaDevices.getUserMedia({ audio })).getAudioTracks();
+  } catch {
+    return say("console.need_microphone");
+  }
+  const session = new WhipSession(track, token);
+  speaking = { room, session };
+  draw();
+  try {
+    await session.begin(`/rooms/${encodeURIComponent(room)}/whip`);
+    session.onEnd(() => speaking?.session === session && hangUp());
+    say("console.speaking");
+  } catch (error) {
+    hangUp();
+    say(`console.whip.${error instanceof WhipError ? error.reason : "refused"}`);
+  }
+}
+
+function hangUp() {
+  speaking?.session.end();
+  speaking = null;
+  say("console.silent");
+  draw();
+}
+
+function say(key) {
+  const line = find("#floor");
+  line.dataset.i18n = key;
+  line.textContent = t(key);
 }
 
 /** A push or recording: whether it is live, and why not. */
@@ -50,6 +102,8 @@ function outlet({ name, state, error }) {
 }
 
 translate();
+find("#token").value = sessionStorage.getItem(TOKEN) ?? "";
+window.addEventListener("pagehide", () => speaking?.session.end());
 find("#language").addEventListener("click", () => language.toggle());
 language.addEventListener("change", draw);
 void refresh();

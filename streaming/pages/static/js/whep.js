@@ -1,6 +1,6 @@
 /** One WHEP session: the room's picture and sound in, the viewer's microphone out. */
 
-const GATHERING_MS = 1_000;
+import { gathered } from "./ice.js";
 
 /** Why no picture came; `reason` is a key that the pages have words for, `fatal` says that trying again is useless. */
 export class WhepError extends Error {
@@ -39,7 +39,7 @@ export class WhepSession {
   /** Offer, gather, post, take the answer. Throws WhepError. */
   async join(endpoint, signal) {
     await this.#peer.setLocalDescription();
-    await this.#gathered();
+    await gathered(this.#peer);
     const response = await post(endpoint, this.#peer.localDescription.sdp, signal);
     const location = response.headers.get("Location");
     if (location) this.#location = new URL(location, response.url);
@@ -69,21 +69,6 @@ export class WhepSession {
       // The server is gone or has forgotten the session: it is over either way.
     });
     this.#location = null;
-  }
-
-  /** Candidates travel inside the offer; a network that answers slowly gets a bounded wait. */
-  #gathered() {
-    const peer = this.#peer;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, GATHERING_MS);
-      const check = () => {
-        if (peer.iceGatheringState !== "complete") return;
-        clearTimeout(timer);
-        resolve();
-      };
-      peer.addEventListener("icegatheringstatechange", check);
-      check();
-    });
   }
 }
 

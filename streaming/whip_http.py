@@ -1,0 +1,32 @@
+"""WHIP over HTTP (RFC 9725), behind the operator's token: an SDP offer in, the answer out, and the end of it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fastapi import FastAPI, HTTPException, Request, Response
+
+from streaming.operator import Operators
+from streaming.whep_http import SDP, offer_in
+from streaming.whip import Whip
+
+
+class HasWhip(Protocol):
+    @property
+    def whip(self) -> Whip: ...
+
+
+def add_whip(app: FastAPI, find: Callable[[str], HasWhip], operators: Operators) -> None:
+    """``find`` gives a room by its name, or raises HTTPException."""
+
+    @app.post("/rooms/{room}/whip", status_code=201)
+    async def begin(room: str, request: Request) -> Response:
+        operators.check(request)
+        connection, answer = await find(room).whip.answer(await offer_in(request))
+        return Response(answer, 201, {"Location": f"/rooms/{room}/whip/{connection}"}, media_type=SDP)
+
+    @app.delete("/rooms/{room}/whip/{connection}")
+    async def end(room: str, connection: str, request: Request) -> Response:
+        operators.check(request)
+        if not await find(room).whip.close(connection):
+            raise HTTPException(404, "there is no such connection; it has ended already")
+        return Response(status_code=200)
