@@ -137,7 +137,12 @@ def _sayable(words: dict[str, str]) -> dict[str, str]:
     return words
 
 
-Words = Annotated[dict[Line, Line], AfterValidator(_sayable)]
+def _texts(words: Any) -> Any:
+    """YAML takes 12348 for a number; here it is a word like others."""
+    return {str(written): said for written, said in words.items()} if isinstance(words, dict) else words
+
+
+Words = Annotated[dict[Line, Line], BeforeValidator(_texts), AfterValidator(_sayable)]
 
 
 class Hearing(_Part):
@@ -275,6 +280,7 @@ def load(path: Path) -> RoomFile:
         raise RoomFileError(f"{path}: documents: there is no folder {documents}")
     found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
     found["push"] = [_runnable(push, path) for push in room.push]
+    found["voices"] = {language: [_located(v, path) for v in voices] for language, voices in room.voices.items()}
     if room.recording is not None:
         folder = (path.parent / room.recording.folder.expanduser()).resolve()
         found["recording"] = room.recording.model_copy(update={"folder": folder})
@@ -290,6 +296,17 @@ def _runnable(push: Push, path: Path) -> Push:
     if here is None or not Path(here).is_file() or not os.access(here, os.X_OK):
         raise RoomFileError(f"{path}: push.key_command: {here or program} is no program that can be run")
     return push.model_copy(update={"key_command": [str(here), *arguments]})
+
+
+def _located(voice: Voice, path: Path) -> Voice:
+    """A voice whose options name files beside the room file."""
+    options = {
+        name: str((path.parent / Path(value).expanduser()).resolve())
+        if isinstance(value, str) and (path.parent / Path(value).expanduser()).exists()
+        else value
+        for name, value in voice.options.items()
+    }
+    return voice.model_copy(update={"options": options})
 
 
 def _found(host: Host, path: Path) -> Host:

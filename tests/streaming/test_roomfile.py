@@ -96,6 +96,11 @@ def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path)
         (GOOD.replace("language: en", "language: fr"), "language: .*'zh' or 'en'"),
         (GOOD + "voices: {zh: {engine: hibari}, en: {engine: hibari}}", "hibari speaks English only"),
         (GOOD + "voices: {zh: {engine: kokoro}}", "no voice for it"),
+        (GOOD + "voices: {en: []}", r"voices\.en: .*at least 1 item"),
+        (GOOD + "voices: {en: [{engine: hibari}, {voice: x}]}", r"voices\.en\.1\.engine"),
+        (GOOD + "lexicon: {单先生: shàn xiān}", "“单先生” has 3 characters .* 2 syllables"),
+        (GOOD + "lexicon: {重庆: /tʂʰʊŋ/}", "IPA is for words in Latin letters"),
+        (GOOD.replace("name: Ann", "name: Ann, acknowledgements: {en: Hm}"), "acknowledgements.en: .*list"),
         (GOOD.replace("docs", "nowhere"), "there is no folder"),
         (GOOD.replace("name: Ann", "name: {}"), "host.name: .*at least 1 item"),
         (GOOD.replace("name: Ann", "name: {fr: Ann}"), "host.name.fr"),
@@ -110,6 +115,25 @@ def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path)
 def test_mistakes_are_named_with_what_would_be_right(folder: Path, text: str, message: str) -> None:
     with pytest.raises(RoomFileError, match=message):
         roomfile.load(write(folder, text))
+
+
+def test_a_voice_is_one_or_several_and_its_files_are_found_beside_the_room(folder: Path) -> None:
+    (folder / "anna.wav").touch()
+    several = "voices: {zh: {engine: kokoro}, en: [{engine: coqui, options: {reference: anna.wav}}, {engine: hibari}]}"
+    room = roomfile.load(write(folder, GOOD + several))
+    assert [voice.shown for voice in room.voices["zh"]] == ["voice kokoro"]
+    assert [voice.engine for voice in room.voices["en"]] == ["coqui", "hibari"]
+    assert room.voices["en"][0].options == {"reference": str(folder / "anna.wav")}
+
+
+def test_lines_and_words_of_ones_own(folder: Path) -> None:
+    own = GOOD.replace("name: Ann", "name: Ann, acknowledgements: {en: [Hm., '[nod]Right.']}, reassurances: {}")
+    room = roomfile.load(
+        write(folder, own + "lexicon: {单先生: shàn xiān sheng, Kokoro: /kəˈkɔɹoʊ/, 12348: 一二三四八}")
+    )
+    assert room.host.acknowledgements == {"en": ["Hm.", "[nod]Right."]}
+    assert room.host.reassurances == {}
+    assert room.lexicon["Kokoro"] == "/kəˈkɔɹoʊ/"
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
