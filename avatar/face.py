@@ -63,6 +63,11 @@ class FaceFrame:
     """Head translation (3,) in metres from rest."""
     body: BodyPose | None = None
 
+    def copy(self) -> "FaceFrame":
+        """A frame of its own, since those who animate overwrite the one they hand out."""
+        body = self.body and BodyPose(self.body.breath, self.body.lean.copy())
+        return FaceFrame(self.weights.copy(), self.rotation.copy(), self.translation.copy(), body)
+
     def __getitem__(self, name: str) -> float:
         return float(self.weights[INDEX[name]])
 

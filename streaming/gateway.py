@@ -20,7 +20,7 @@ from streaming import protocol as say
 from streaming.answering import room_answerer, warm_up
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
-from streaming.face_ws import add_faces
+from streaming.face_ws import add_faces, send_all
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
@@ -261,7 +261,7 @@ def _add_viewers(app: FastAPI, find: Any) -> None:
 async def _seat(socket: WebSocket, on_air: OnAir) -> None:
     seat = on_air.greet()
     tasks: list[asyncio.Task[Any]] = [
-        asyncio.create_task(_send_all(socket, seat)),
+        asyncio.create_task(send_all(socket, seat.outbox)),
         asyncio.create_task(_receive_all(socket, on_air, seat)),
         asyncio.create_task(seat.overflowed.wait()),
     ]
@@ -293,9 +293,3 @@ async def _receive_all(socket: WebSocket, on_air: OnAir, seat: Seat) -> None:
             seat.put(say.encode(error, "viewer"))
             continue
         on_air.receive(seat, text)
-
-
-async def _send_all(socket: WebSocket, seat: Seat) -> None:
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # gone while being written to
-        while True:
-            await socket.send_text(await seat.outbox.get())

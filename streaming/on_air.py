@@ -104,7 +104,6 @@ class OnAir:
         self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
         self.whip = Whip(self._hear_operator, network)
-        self._on_the_floor = False
         self._watchers: set[Callable[[str], None]] = set()
         self.report: stage.Report | None = None
         self.gap_s = 0.0
@@ -271,10 +270,8 @@ class OnAir:
     def _hear_operator(self, pcm: playout.Pcm | None) -> None:
         now = time.time()
         if pcm is None:
-            self._on_the_floor = False
             self._perform(self.core.leave_floor(now))
-        elif not self._on_the_floor:
-            self._on_the_floor = True
+        elif not self.core.floor:
             self._perform(self.core.take_floor(now))
         self.stage.tell(stage.Live(pcm))
 

@@ -146,6 +146,11 @@ class Room:
         return self._current
 
     @property
+    def floor(self) -> bool:
+        """An operator speaks through the host."""
+        return self._floor
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 

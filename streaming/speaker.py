@@ -73,7 +73,7 @@ class Speaker:
         limits = await self._engines.limits(voice, language)
         cutter = Cutter(language, limits[-1:], self._lexicon)  # long ones, which sound best: there is time
         made: list[SpeechChunk] = []
-        for clause in (*cutter.feed(text), *cutter.flush()):
+        for clause in cutter.whole(text):
             if clause.text:
                 made += [chunk async for chunk in self._engines.speak(voice, clause, priority=PREPARING)]
             else:

@@ -5,7 +5,6 @@ for the video encoder, which runs in a thread beside the drawing of the next; ``
 and leaves with its picture, so that neither is early against the other. Sound that is held can still be hushed.
 """
 
-import copy
 import logging
 import math
 import queue
@@ -310,7 +309,7 @@ class Stage:
         self._renderer.draw(face, picture)
         self._label.restamp(picture)
         if self._watched:
-            self._tell(Face(tick, copy.deepcopy(face)))
+            self._tell(Face(tick, face.copy()))
         self._draw_cpu_s += time.thread_time() - cpu
         self._draw_ms.append(1e3 * (time.perf_counter() - begin))
         keys, self._keys = self._keys, set()

@@ -139,8 +139,7 @@ def _load_voice(language: str, voice: str | None, store: Store) -> VoiceEngine:
             bar.update(done - bar.n)
 
         folder = asyncio.run(store.ensure("kokoro", progress=progress))
-    model = next(folder.glob("*.onnx"))
-    return Kokoro(model=model, vocabulary=folder / "vocab.json", voice=voice or "zf_xiaobei")
+    return Kokoro.of(folder, voice or "zf_xiaobei")
 
 
 def show_host(name: str, out: Path) -> int:

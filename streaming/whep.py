@@ -33,6 +33,7 @@ from streaming.packets import Encoding
 from streaming.quality import Quality, Reception
 from streaming.rtp import random_origin
 from streaming.sender import RoomSender, RoomTrack
+from streaming.tasks import keep
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Viewer:
     video: RoomSender
     audio: RoomSender | None
     quality: Quality
-    tasks: set["asyncio.Task[None]"]
+    tasks: set["asyncio.Task[Any]"]
 
 
 class Whep:
@@ -90,7 +91,7 @@ class Whep:
         self._configuration = RTCConfiguration(iceServers=list(network.ice_servers))
         self._announce = network.announce
         self._viewers: dict[str, Viewer] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -119,7 +120,7 @@ class Whep:
         if choice.sound:
             sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
             audio = self._sender(sound, subscription)
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: set[asyncio.Task[Any]] = set()
         seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, Quality(), tasks)
         if (light := choice.light) is not None:
             video.on_report = lambda: self._look(seat, light)
@@ -127,7 +128,7 @@ class Whep:
         @connection.on("track")
         def on_track(track: MediaStreamTrack) -> None:
             if track.kind == "audio":
-                self._keep(tasks, self._listen(track, seat.viewer))
+                keep(tasks, self._listen(track, seat.viewer))
 
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -165,9 +166,9 @@ class Whep:
             if state == "connected":
                 connected.set()
             elif state in ("failed", "closed"):
-                self._keep(self._closing, self.close(seat.id))
+                keep(self._closing, self.close(seat.id))
 
-        self._keep(seat.tasks, self._begin(seat, connected))
+        keep(seat.tasks, self._begin(seat, connected))
 
     async def _begin(self, seat: Viewer, connected: asyncio.Event) -> None:
         try:
@@ -175,7 +176,7 @@ class Whep:
                 await connected.wait()
         except TimeoutError:
             log.info("viewer %s offered but never connected", seat.viewer)
-            self._keep(self._closing, self.close(seat.id))
+            keep(self._closing, self.close(seat.id))
             return
         if seat.id not in self._viewers:  # they have left in the meantime
             return
@@ -210,8 +211,3 @@ class Whep:
     @property
     def seats(self) -> list[Viewer]:
         return list(self._viewers.values())
-
-    def _keep(self, tasks: set["asyncio.Task[None]"], work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)

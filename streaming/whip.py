@@ -17,6 +17,7 @@ from av.audio.resampler import AudioResampler
 from avatar.clock import SAMPLE_RATE
 from streaming.errors import FloorTakenError, OfferError
 from streaming.network import LOCAL, Network, announced
+from streaming.tasks import keep
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Whip:
             await self.close(self._id)
             raise OfferError(f"the SDP offer cannot be understood or met: {error or type(error).__name__}") from error
         sdp: str = connection.localDescription.sdp
-        self._keep(self._give_up(self._id))
+        keep(self._closing, self._give_up(self._id))
         return self._id, sdp if self._announce is None else announced(sdp, self._announce)
 
     async def close(self, connection_id: str) -> bool:
@@ -106,19 +107,14 @@ class Whip:
                         self._speaking = True
                         self._heard(piece.to_ndarray().reshape(-1).astype(np.float32, copy=False))
         finally:
-            self._keep(self.close(connection_id))
+            keep(self._closing, self.close(connection_id))
 
     def _changed(self, connection: RTCPeerConnection) -> None:
         if connection.connectionState in ("failed", "closed") and connection is self._connection:
-            self._keep(self.close(self._id))
+            keep(self._closing, self.close(self._id))
 
     async def _give_up(self, connection_id: str) -> None:
         await asyncio.sleep(CONNECT_TIMEOUT_S)
         if connection_id == self._id and not self._speaking:
             log.info("an operator offered but never connected")
             await self.close(connection_id)
-
-    def _keep(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)

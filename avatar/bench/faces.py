@@ -92,10 +92,7 @@ def make(kokoro: Path) -> list[Face]:
     from avatar.voice.hibari import Hibari
     from avatar.voice.kokoro import Kokoro
 
-    model = next(kokoro.glob("*.onnx"), None)
-    if model is None:
-        raise AvatarError(f"{kokoro} holds no Kokoro model (*.onnx); 'everhost doctor --fetch' gets it")
-    voices: dict[str, VoiceEngine] = {"en": Hibari(), "zh": Kokoro(model, kokoro / "vocab.json")}
+    voices: dict[str, VoiceEngine] = {"en": Hibari(), "zh": Kokoro.of(kokoro)}
     spoken = [list(talk(voices[k], k, seed).frames) for seed, k in enumerate(_LANGUAGES, _SEED)]
     rng = np.random.default_rng(_SEED)
     return [*_plain(spoken, rng), *_felt(spoken, rng), *_turned(spoken, rng), *_wild(rng)]

@@ -6,7 +6,7 @@ from typing import Final
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
-from avatar.face import BodyPose, FaceFrame
+from avatar.face import FaceFrame
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from avatar.visemes import viseme
@@ -67,7 +67,7 @@ def act(chunks: Iterable[SpeechChunk], language: str, seed: int) -> Talk:
     phones: list[Phone] = []
     start = 2 * LEAD * SAMPLES_PER_TICK
     for chunk in chunks:
-        frames += (copied(actor.frame(t)) for t in range(len(frames), start // SAMPLES_PER_TICK - LEAD))
+        frames += (actor.frame(t).copy() for t in range(len(frames), start // SAMPLES_PER_TICK - LEAD))
         actor.say(chunk, start)
         first = start / SAMPLES_PER_TICK - 0.5
         phones += (
@@ -75,11 +75,5 @@ def act(chunks: Iterable[SpeechChunk], language: str, seed: int) -> Talk:
             for p in chunk.phonemes
         )
         start += round(chunk.seconds * SAMPLE_RATE)
-    frames += (copied(actor.frame(t)) for t in range(len(frames), start // SAMPLES_PER_TICK + LEAD))
+    frames += (actor.frame(t).copy() for t in range(len(frames), start // SAMPLES_PER_TICK + LEAD))
     return Talk(language, tuple(frames), tuple(phones))
-
-
-def copied(frame: FaceFrame) -> FaceFrame:
-    """A frame of its own, since an actor overwrites the one it hands out."""
-    body = frame.body and BodyPose(frame.body.breath, frame.body.lean.copy())
-    return FaceFrame(frame.weights.copy(), frame.rotation.copy(), frame.translation.copy(), body)

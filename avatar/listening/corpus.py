@@ -90,7 +90,7 @@ def speak(one: Line, kokoro: Path) -> Clip | None:
     """Synthesize a clip; None when its text has nothing to say."""
     engine = _engine(kokoro, one.language).speaking_as(one.voice)
     cutter = Cutter(one.language, (60 if one.language == "zh" else 160,))
-    for clause in [*cutter.feed(one.text), *cutter.flush()][:1]:
+    for clause in cutter.whole(one.text)[:1]:
         for chunk in engine.speak(replace(clause, delivery=Delivery(one.rate))):
             return Clip(chunk.pcm, chunk.rate, mouth_of(chunk))
     return None
@@ -98,7 +98,7 @@ def speak(one: Line, kokoro: Path) -> Clip | None:
 
 @cache
 def _engine(kokoro: Path, language: str) -> Kokoro:
-    return Kokoro(next(kokoro.glob("*.onnx")), kokoro / "vocab.json", TAUGHT[language][0])
+    return Kokoro.of(kokoro, TAUGHT[language][0])
 
 
 @cache

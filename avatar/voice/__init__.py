@@ -42,6 +42,6 @@ def read_aloud(
 ) -> Iterator[SpeechChunk]:
     """A whole text through one engine."""
     cutter = Cutter(language, engine.limits(language), lexicon)
-    for clause in (*cutter.feed(text), *cutter.flush()):
+    for clause in cutter.whole(text):
         chunks = engine.speak(clause) if clause.text else iter([silence(clause)])
         yield from chunks

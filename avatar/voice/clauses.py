@@ -137,6 +137,10 @@ class Cutter:
             self._rest = self._rest[at:].lstrip()
         return clauses
 
+    def whole(self, text: str) -> list[Clause]:
+        """All clauses of a text that is here."""
+        return self.feed(text) + self.flush()
+
     def flush(self) -> list[Clause]:
         """The text ends here, or rests for so long that it may as well."""
         rest, self._rest = self._rest, ""

@@ -55,6 +55,14 @@ class Kokoro:
         self._limits = _LIMITS[language]
         self._voice = voice
 
+    @classmethod
+    def of(cls, folder: Path, voice: str = "zf_xiaobei") -> "Kokoro":
+        """From the folder that its files were fetched to. Raises :class:`VoiceError` when they are not there."""
+        model = next(folder.glob("*.onnx"), None)
+        if model is None:
+            raise VoiceError(f"{folder} holds no Kokoro model (*.onnx); 'everhost doctor --fetch' gets it")
+        return cls(model, folder / "vocab.json", voice)
+
     def speaking_as(self, voice: str) -> "Kokoro":
         """The same model with another voice of the same language, or a mix."""
         other = copy.copy(self)

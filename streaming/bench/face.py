@@ -67,7 +67,7 @@ def _unheard(kokoro: Path) -> dict[str, list[SpeechChunk]]:
 
     spoken: dict[str, list[SpeechChunk]] = {}
     for language, voices in UNHEARD.items():
-        engine = Kokoro(next(kokoro.glob("*.onnx")), kokoro / "vocab.json", voices[0])
+        engine = Kokoro.of(kokoro, voices[0])
         for voice in voices:
             chunks = read_aloud(engine.speaking_as(voice), TEXTS[language], language)
             spoken[voice] = [at_48k(chunk) for chunk in chunks]
@@ -114,8 +114,7 @@ def _spoken(arguments: argparse.Namespace, language: str) -> Talk:
 
     store = Store.from_environment(folder=arguments.models)
     folder = asyncio.run(store.ensure("kokoro"))
-    voice = Kokoro(model=next(folder.glob("*.onnx")), vocabulary=folder / "vocab.json", voice="zf_xiaobei")
-    return talk(voice, language, SEEDS[language])
+    return talk(Kokoro.of(folder), language, SEEDS[language])
 
 
 def _darkroom(arguments: argparse.Namespace) -> "Darkroom":

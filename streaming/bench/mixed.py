@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -18,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
@@ -29,9 +27,10 @@ from avatar.speech import SpeechChunk
 from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
+from streaming.bench.together import microphone, until
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
-from streaming.hearing.microphone import RATE, Utterance
+from streaming.hearing.microphone import RATE
 from streaming.models.store import Store
 from streaming.on_air import stage_config
 from streaming.room import language_of
@@ -126,17 +125,7 @@ async def _run(settings: RoomFile, seconds: int, models: Path | None) -> Mixed:
             question = [chunk async for chunk in speaker.speak(QUESTIONS["zh"][0], "zh")]
             async with room_answerer(settings, engines, Path(folder)) as answerer:
                 await answerer.library.filled()
-                return await _mix(settings, engines, speaker, answerer, programme, _microphone(question), seconds)
-
-
-def _microphone(chunks: Sequence[SpeechChunk]) -> npt.NDArray[np.float32]:
-    """Speech as it is collected from a viewer's microphone."""
-    heard = Utterance()
-    for chunk in map(playout.at_48k, chunks):
-        frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        heard.add(frame)
-    return heard.pcm()
+                return await _mix(settings, engines, speaker, answerer, programme, microphone(question), seconds)
 
 
 async def _mix(
@@ -220,25 +209,12 @@ async def _mix(
         stage = StageProcess(stage_config(settings), hear, lost.set)
         stage.start()
         try:
-            await _until(done.wait, lost.wait, listen, answer)
+            await until(done.wait, lost.wait, listen, answer)
         finally:
             await stage.close()
     if lost.is_set():
         raise StageError(f"the stage {stage.error or 'broke'}")
     return _summed(seen)
-
-
-async def _until(*work: Callable[[], Any]) -> None:
-    """Run all until one ends, or breaks."""
-    tasks = [asyncio.ensure_future(one()) for one in work]
-    try:
-        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in finished:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _summed(seen: _Seen) -> Mixed:

@@ -19,7 +19,6 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import zhconv
-from av.audio.frame import AudioFrame
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
@@ -33,9 +32,9 @@ from avatar.voice.english_reading import spell_out
 from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
+from streaming.bench.together import microphone, until
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
-from streaming.hearing.microphone import Utterance
 from streaming.models.store import Store
 from streaming.on_air import stage_config
 from streaming.roomfile import Language, RoomFile
@@ -201,7 +200,7 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
     for text in tqdm(sentences(language), desc=f"understood, {language}", unit="sentence", disable=None):
         chunks = [chunk async for chunk in speaker.speak(text, language)]
         evenness += seams(chunks)
-        heard = (await engines.recognize(_heard([_QUIET, *chunks, _QUIET]), language, {})).text
+        heard = (await engines.recognize(microphone([_QUIET, *chunks, _QUIET]), language, {})).text
         expected, got = _units(text, language), _units(heard, language)
         errors = _distance(expected, got)
         wrong += errors
@@ -212,16 +211,6 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         seen.append((errors / max(1, len(expected)), text, heard))
     worst = [(text, heard) for share, text, heard in sorted(seen, reverse=True)[:6] if share]
     return Words(len(seen), wrong / total, wrong_sounds / sounds, worst, evenness)
-
-
-def _heard(chunks: Sequence[SpeechChunk]) -> Any:
-    """Speech as the recognizer takes it, (n,) float32 at 16 kHz."""
-    heard = Utterance()
-    for chunk in map(playout.at_48k, chunks):
-        frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        heard.add(frame)
-    return heard.pcm()
 
 
 def _units(text: str, language: Language) -> list[str]:
@@ -276,15 +265,9 @@ async def _air(
                 on_air.answers += 1
 
         stage.start()
-        tasks = [asyncio.create_task(work) for work in (on_air.speak(stage), answer(), on_air.lost.wait())]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await until(lambda: on_air.speak(stage), answer, on_air.lost.wait)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await stage.close()
         if on_air.lost.is_set():
             raise StageError(f"the stage {stage.error or 'broke'}")
