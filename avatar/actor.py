@@ -99,10 +99,11 @@ class Actor:
 
 
 def _accents(chunk: SpeechChunk, start: int) -> list[Accent]:
-    """Stressed moments of a chunk, marked or heard, and the end of its phrase, in the order of their ticks."""
+    """Stressed moments of a chunk, marked or heard, and its end if a phrase ends there, in the order of their ticks."""
     marked = [(m.at, 1.0) for m in chunk.marks if m.kind == "emphasis" and math.isfinite(m.at)]
     accents = [_at(start, seconds, strength) for seconds, strength in (*_stresses(chunk), *marked)]
-    accents.append(Accent((start + round(chunk.seconds * SAMPLE_RATE)) // SAMPLES_PER_TICK, 0.0))
+    if chunk.rest <= 0.0:
+        accents.append(_at(start, chunk.seconds, 0.0))
     return sorted(accents, key=lambda a: a.tick)
 
 

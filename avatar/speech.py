@@ -1,7 +1,7 @@
 """Speech: sound with what is known about it, in pieces, the first as early as the engine can."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,14 +41,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """One clause of speech, ready to be played right after the one before it."""
+    """A clause of speech or a piece of one, ready to be played right after the one before it."""
 
     pcm: Pcm
     """(n,) float32 mono in [-1, 1]."""
     rate: int
     """Samples a second, Hz."""
     text: str
-    """What is said, as it should stand in a caption."""
+    """What is said, as it should stand in a caption, with the first piece of a clause; "" with those that follow."""
     phonemes: tuple[Phoneme, ...] = ()
     """In order, without gaps; empty when the engine does not know."""
     words: tuple[Word, ...] = ()
@@ -56,10 +56,46 @@ class SpeechChunk:
     mouth: npt.NDArray[np.float32] | None = None
     """(ticks, :data:`avatar.lips.MOUTH`) from the first sample on: what the mouth does, where it was heard from the
     sound (:mod:`avatar.listening`) rather than told by phonemes."""
+    rest: float = 0.0
+    """Seconds of its clause that are still to come, in the next chunks."""
 
     @property
     def seconds(self) -> float:
         return len(self.pcm) / self.rate
+
+
+def joined(pieces: Iterable[SpeechChunk]) -> Iterator[SpeechChunk]:
+    """Clauses whole, of chunks of which some are pieces."""
+    clause: list[SpeechChunk] = []
+    for piece in pieces:
+        clause.append(piece)
+        if piece.rest <= 0.0:
+            yield _whole(clause)
+            clause = []
+    if clause:
+        yield _whole(clause)
+
+
+def _whole(pieces: Sequence[SpeechChunk]) -> SpeechChunk:
+    if len(pieces) == 1:
+        return pieces[0]
+    starts = [sum(p.seconds for p in pieces[:i]) for i in range(len(pieces))]
+    return replace(
+        pieces[0],
+        pcm=np.concatenate([p.pcm for p in pieces]),
+        phonemes=tuple(
+            replace(x, start=x.start + at, end=x.end + at)
+            for p, at in zip(pieces, starts, strict=True)
+            for x in p.phonemes
+        ),
+        words=tuple(
+            replace(x, start=x.start + at, end=x.end + at)
+            for p, at in zip(pieces, starts, strict=True)
+            for x in p.words
+        ),
+        marks=tuple(replace(x, at=x.at + at) for p, at in zip(pieces, starts, strict=True) for x in p.marks),
+        rest=pieces[-1].rest,
+    )
 
 
 Speech = AsyncIterator[SpeechChunk]

@@ -143,8 +143,10 @@ class Playout:
                     events.append(Started(piece.utterance, tick))
                 if piece.begin is None:
                     self.coming.append((piece.chunk, begin))
-                end = -(-(begin + len(piece.chunk.pcm)) // SAMPLES_PER_TICK)
-                events.append(Captioned(piece.utterance, piece.chunk.text, tick, end))
+                if piece.chunk.text:
+                    rest = round(piece.chunk.rest * SAMPLE_RATE)
+                    end = -(-(begin + len(piece.chunk.pcm) + rest) // SAMPLES_PER_TICK)
+                    events.append(Captioned(piece.utterance, piece.chunk.text, tick, end))
             n = min(len(out) - filled, len(piece.chunk.pcm) - piece.at)
             out[filled : filled + n] = piece.chunk.pcm[piece.at : piece.at + n]
             filled += n

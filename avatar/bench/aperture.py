@@ -1,9 +1,10 @@
 """Whether the mouth that is seen is the mouth that was meant: lip opening in the pixels against the face frame's.
 
 Both are taken on the middle line of the face, over real speech; whether m, b and p close is read on either side of it
-as well. What was meant is the posed mesh: from the lowest point of the upper lip to the highest of the lower, on the
-screen. What is seen is read from the drawn picture alone: down the column through the middle of the mouth, from where
-the upper lip's red ends (in teeth, which are no red, or in the dark) to where the lower lip's begins.
+as well, and whether lips are seen to part when they are heard to. What was meant is the posed mesh: from the lowest
+point of the upper lip to the highest of the lower, on the screen. What is seen is read from the drawn picture alone:
+down the column through the middle of the mouth, from where the upper lip's red ends (in teeth, which are no red, or in
+the dark) to where the lower lip's begins.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from avatar.bench import chart
 from avatar.bench.live import Live, Places, pack_file, project
-from avatar.bench.talk import LEAD, Talk
+from avatar.bench.talk import LEAD, STEPS, Talk
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from avatar.face import INDEX, FaceFrame
@@ -24,6 +25,7 @@ from avatar.pack import Pack, load_pack
 
 Floats = npt.NDArray[np.float32]
 
+LATE: Final = 1.0
 CORRELATION: Final = 0.97
 SLOPE: Final = (0.9, 1.1)
 """What must be reached."""
@@ -46,6 +48,9 @@ _ASIDE: Final = (-24, 0, 24)
 """Pixels from the middle of the mouth where its opening is read: between those it is widest."""
 _MIDDLE: Final = 1
 _SHOWN: Final = 8 * TICKS_PER_SECOND
+_PARTING: Final = 4
+"""Ticks around the end of a phone in which its parting is looked for."""
+_BURST_DB: Final = 6.0
 _LIP: Final = 12
 """Rows at the foot of the lower lip that tell its luma."""
 
@@ -79,6 +84,12 @@ class Report:
     """Of those, with no pixel of the inside of the mouth in some tick."""
     open: tuple[Labial, ...]
     """The others."""
+    parted: int
+    """Of those, whose parting is both seen and heard."""
+    late: float
+    """Ticks by which sound comes after the picture there, median,"""
+    apart: float
+    """and how far that is from one to the next: half of them lie within so many ticks of it."""
 
 
 def run(host: str, talks: Sequence[Talk], plot: Path | None = None) -> Report:
@@ -93,12 +104,13 @@ def run(host: str, talks: Sequence[Talk], plot: Path | None = None) -> Report:
         raise AvatarError("there is no speech to measure lips by")
     pack = load_pack(pack_file(host))
     meant_of, seen_of = Meant(pack), Seen(Live(pack))
-    meant, seen, labials = [], [], []
+    meant, seen, labials, late = [], [], [], []
     for one in talks:
         there = np.array([seen_of.openings(f) for f in one.frames])
         meant.append(np.array([meant_of.opening(f) for f in one.frames]))
         seen.append(there[:, _MIDDLE])
         labials += _labials(one, there.max(1))
+        late += _partings(one, there.max(1))
     x, y = np.concatenate(meant), np.concatenate(seen)
     slope, offset = np.polyfit(x, y, 1)
     if plot is not None:
@@ -117,6 +129,9 @@ def run(host: str, talks: Sequence[Talk], plot: Path | None = None) -> Report:
         labials=len(labials),
         closed=sum(labial.pixels == 0 for labial in labials),
         open=tuple(labial for labial in labials if labial.pixels > 0),
+        parted=len(late),
+        late=float(np.median(late)) if late else float("nan"),
+        apart=float(np.median(np.abs(np.array(late) - np.median(late)))) if late else float("nan"),
     )
 
 
@@ -129,6 +144,10 @@ def table(report: Report) -> str:
         f"seen where nothing is open       {report.offset:6.2f} px",
         f"m, b, p visibly closed      {report.closed:5d} of {report.labials}",
     ]
+    lines.append(
+        f"sound after the picture       {report.late:+6.2f} ticks where {report.parted} of them part (half within "
+        f"{report.apart:.2f} of that), must be within {LATE:.0f}"
+    )
     lines += [f"  open {o.pixels:.1f} px: {o.language} [{o.symbol}] at {o.second:.2f} s" for o in report.open]
     return "\n".join(lines)
 
@@ -142,6 +161,28 @@ def _labials(talk: Talk, seen: Floats) -> list[Labial]:
         last = max(first, int(np.floor(phone.end + 0.5)))
         span = seen[first : last + 1]
         out.append(Labial(talk.language, phone.symbol, round(phone.start / TICKS_PER_SECOND, 2), float(span.min())))
+    return out
+
+
+def _partings(talk: Talk, seen: Floats) -> list[float]:
+    """Ticks from where lips are seen to part after m, b or p to where it is heard: the steepest rise of loudness."""
+    rise = np.maximum(0.0, talk.loudness[2:] - talk.loudness[:-2])
+    out = []
+    for phone in talk.phones:
+        if not phone.bilabial:
+            continue
+        first, last = int(np.ceil(phone.start - 0.5)), int(np.floor(phone.end + 0.5))
+        shut = np.flatnonzero(seen[first : last + 1] == 0)
+        if not len(shut):
+            continue
+        after = first + int(shut[-1]) + 1
+        opened = np.flatnonzero(seen[after : after + _PARTING] > 0)
+        a, b = round((phone.end - _PARTING + 0.5) * STEPS), round((phone.end + _PARTING + 0.5) * STEPS)
+        if not len(opened) or a < 0 or rise[a:b].max(initial=0.0) < _BURST_DB:
+            continue
+        heard = (a + 1 + int(rise[a:b].argmax())) / STEPS
+        # Seen open in the middle of a tick and shut in that of the one before: it parted on the edge between them.
+        out.append(heard - (after + int(opened[0])))
     return out
 
 

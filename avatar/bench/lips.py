@@ -11,13 +11,14 @@ from typing import Final
 
 import numpy as np
 
+from avatar.bench import aperture
 from avatar.bench.machine import machine
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, SECONDS_PER_TICK, TICKS_PER_SECOND
 from avatar.face import INDEX, Floats
 from avatar.lips import Lips
 from avatar.listening import LOOK_AHEAD
 from avatar.listening.listener import Listener, with_mouth
-from avatar.speech import SpeechChunk
+from avatar.speech import SpeechChunk, joined
 from avatar.visemes import viseme
 
 JAW: Final = 0.85
@@ -56,9 +57,13 @@ class Report:
     look_ahead_ms: float
     tick_ms: float
     """What hearing one tick takes, median."""
+    seen: aperture.Report | None = None
+    """Lips by phonemes, in the pixels of a host."""
 
 
-def run(voices: Mapping[str, Iterable[SpeechChunk]], listener: Listener | None = None) -> Report:
+def run(
+    voices: Mapping[str, Iterable[SpeechChunk]], listener: Listener | None = None, seen: aperture.Report | None = None
+) -> Report:
     """``voices``: by name, chunks at 48 kHz with their phonemes."""
     listener = listener or Listener()
     return Report(
@@ -66,6 +71,7 @@ def run(voices: Mapping[str, Iterable[SpeechChunk]], listener: Listener | None =
         tuple(_voice(name, list(chunks), listener) for name, chunks in voices.items()),
         LOOK_AHEAD * SECONDS_PER_TICK * 1e3,
         _cost(listener),
+        seen,
     )
 
 
@@ -83,11 +89,13 @@ def table(report: Report) -> str:
     rows.append(f"must reach: jaw {JAW}, rounding {ROUNDING}, lips met {CLOSED:.0%}, told 100%")
     rows.append(f"look-ahead {report.look_ahead_ms:.0f} ms (at most {LOOK_AHEAD_MS:.0f})")
     rows.append(f"hearing a tick {report.tick_ms:.2f} ms (at most {TICK_MS})")
+    if report.seen is not None:
+        rows.append(f"Lips by phonemes. {aperture.table(report.seen)}")
     return "\n".join(rows)
 
 
 def _voice(name: str, chunks: Sequence[SpeechChunk], listener: Listener) -> Voice:
-    heard_chunks = [with_mouth(SpeechChunk(c.pcm, c.rate, c.text), listener) for c in chunks]
+    heard_chunks = [with_mouth(SpeechChunk(c.pcm, c.rate, c.text), listener) for c in joined(chunks)]
     told, heard = _frames(chunks), _frames(heard_chunks)
     spans = _bilabials(chunks)
     near = np.zeros(len(told), bool)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from avatar.speech import Pcm, SpeechChunk
+from avatar.speech import Pcm, SpeechChunk, joined
 from avatar.voice.loudness import loudness
 from avatar.voice.trim import audible
 
@@ -49,6 +49,7 @@ NONE: Final = Seams(0, 0, 0, 0, 0.0, 0.0)
 
 def seams(sentence: Sequence[SpeechChunk]) -> Seams:
     """Of the chunks of one sentence, in order."""
+    sentence = list(joined(sentence))
     gaps = [gap for chunk in sentence for gap in _holes(chunk.pcm, chunk.rate)]
     gaps += [_tail(a) + _head(b) for a, b in pairwise(sentence)]
     levels = [loudness(c.pcm, c.rate) for c in sentence if c.seconds >= _SHORT_S]

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
-from avatar.face import FaceFrame
+from avatar.face import FaceFrame, Floats
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from avatar.visemes import viseme
@@ -32,6 +34,10 @@ TEXTS: Final[dict[str, str]] = {
 """By language: plain advice, each text half a minute long and with every kind of lip in it."""
 LEAD: Final = TICKS_PER_SECOND // 2
 """Ticks before the first sound and after the last."""
+STEPS: Final = 4
+"""Readings of the loudness a tick."""
+_BAND: Final = (400.0, 5000.0)
+_SILENCE_DB: Final = -80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Talk:
     frames: tuple[FaceFrame, ...]
     """One a tick."""
     phones: tuple[Phone, ...]
+    loudness: Floats
+    """(:data:`STEPS` a tick,) decibels between 400 Hz and 5 kHz."""
 
 
 def talk(engine: VoiceEngine, language: str, seed: int) -> Talk:
@@ -66,6 +74,7 @@ def act(chunks: Iterable[SpeechChunk], language: str, seed: int) -> Talk:
     frames: list[FaceFrame] = []
     phones: list[Phone] = []
     start = 2 * LEAD * SAMPLES_PER_TICK
+    heard: list[tuple[int, Floats]] = []
     for chunk in chunks:
         frames += (actor.frame(t).copy() for t in range(len(frames), start // SAMPLES_PER_TICK - LEAD))
         actor.say(chunk, start)
@@ -74,6 +83,21 @@ def act(chunks: Iterable[SpeechChunk], language: str, seed: int) -> Talk:
             Phone(p.symbol, first + p.start * TICKS_PER_SECOND, first + p.end * TICKS_PER_SECOND)
             for p in chunk.phonemes
         )
+        heard.append((round(start * STEPS / SAMPLES_PER_TICK), _loudness(chunk)))
         start += round(chunk.seconds * SAMPLE_RATE)
     frames += (actor.frame(t).copy() for t in range(len(frames), start // SAMPLES_PER_TICK + LEAD))
-    return Talk(language, tuple(frames), tuple(phones))
+    loudness = np.full(len(frames) * STEPS, _SILENCE_DB, np.float32)
+    for at, levels in heard:
+        loudness[at : at + len(levels)] = levels[: len(loudness) - at]
+    return Talk(language, tuple(frames), tuple(phones), loudness)
+
+
+def _loudness(chunk: SpeechChunk) -> Floats:
+    hop = chunk.rate // (TICKS_PER_SECOND * STEPS)
+    padded = np.pad(chunk.pcm, (hop // 2, 2 * hop))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * hop)[: len(chunk.pcm) : hop]
+    power = np.square(np.abs(np.fft.rfft(windows * np.hanning(2 * hop), axis=1)))
+    hertz = np.fft.rfftfreq(2 * hop, 1 / chunk.rate)
+    inside = power[:, (hertz > _BAND[0]) & (hertz < _BAND[1])].sum(1) / hop**2
+    levels: Floats = np.maximum(10 * np.log10(inside + 1e-12), _SILENCE_DB).astype(np.float32)
+    return levels

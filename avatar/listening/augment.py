@@ -22,7 +22,8 @@ def at_house_rate(clip: Clip, factor: float = 1.0) -> Clip:
     ticks = -(-n // SAMPLES_PER_TICK)
     at = (np.arange(ticks) + 0.5) * factor - 0.5
     mouth = np.stack([np.interp(at, np.arange(len(clip.mouth)), channel) for channel in clip.mouth.T], axis=1)
-    return Clip(pcm, SAMPLE_RATE, mouth.astype(np.float32))
+    phones = clip.phones[np.round(at).astype(int).clip(0, len(clip.phones) - 1)]
+    return Clip(pcm, SAMPLE_RATE, mouth.astype(np.float32), phones)
 
 
 def varied(clip: Clip, others: Pcm, rng: np.random.Generator) -> Clip:
@@ -39,10 +40,11 @@ def varied(clip: Clip, others: Pcm, rng: np.random.Generator) -> Clip:
     return replace(clip, pcm=np.clip(sound, -1.0, 1.0).astype(np.float32))
 
 
-def stream(clips: list[Clip], rng: np.random.Generator) -> tuple[Pcm, Floats]:
-    """Clips at 48 kHz one after another with silences between: (1000 n,) and (n, MOUTH)."""
+def stream(clips: list[Clip], rng: np.random.Generator) -> tuple[Pcm, Floats, npt.NDArray[np.uint8]]:
+    """Clips at 48 kHz one after another with silences between: sound (1000 n,), mouth (n, MOUTH) and phones (n,)."""
     sounds: list[Pcm] = []
     mouths: list[Floats] = []
+    phones: list[npt.NDArray[np.uint8]] = []
     for clip in clips:
         gap = round(rng.uniform(*_GAP_S) * SAMPLE_RATE / SAMPLES_PER_TICK)
         ticks = len(clip.mouth) + gap
@@ -52,7 +54,8 @@ def stream(clips: list[Clip], rng: np.random.Generator) -> tuple[Pcm, Floats]:
             sound += rng.normal(0.0, 10 ** rng.uniform(-5, -2.7), len(sound)).astype(np.float32)
         sounds.append(sound)
         mouths.append(np.pad(clip.mouth, ((0, gap), (0, 0))))
-    return np.concatenate(sounds), np.concatenate(mouths)
+        phones.append(np.pad(clip.phones, (0, gap)))
+    return np.concatenate(sounds), np.concatenate(mouths), np.concatenate(phones)
 
 
 def _resampled(pcm: Pcm, n: int) -> Pcm:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from avatar.clock import SECONDS_PER_TICK
 from avatar.face import Floats
 from avatar.lips import mouth_of
-from avatar.speech import Pcm
+from avatar.speech import Pcm, Phoneme, SpeechChunk, joined
+from avatar.visemes import VISEMES
 from avatar.voice.clauses import Cutter
 from avatar.voice.delivery import Delivery
 from avatar.voice.kokoro import Kokoro
@@ -32,6 +35,9 @@ TAUGHT: Final[dict[str, tuple[str, ...]]] = {
 UNHEARD: Final[dict[str, tuple[str, ...]]] = {"zh": ("zf_xiaoyi", "zm_yunjian"), "en": ("am_fenrir", "bf_isabella")}
 """Those it is tried on and never hears in training."""
 
+PHONES: Final = {symbol: number for number, symbol in enumerate(sorted(VISEMES))}
+"""Of all phones, of which silence is the first."""
+
 _SCALE: Final = 32767.0
 
 
@@ -42,6 +48,8 @@ class Clip:
     rate: int
     mouth: Floats
     """(ticks, :data:`avatar.lips.MOUTH`)."""
+    phones: npt.NDArray[np.uint8]
+    """(ticks,) what is said, as numbers of :data:`PHONES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +71,52 @@ class Line:
 def line(number: int, documents: Sequence[Path], voices: dict[str, tuple[str, ...]] = TAUGHT) -> Line:
     """The clip of this number. ``documents``: Markdown, in both languages, that half of the sentences come from."""
     chance = random.Random(number)  # noqa: S311 (no secret)
-    language = ("zh", "en")[number % 2]
+    language = ("zh", "en", "en")[number % 3]  # English has more vowels, and lips that tell them apart by less
     taught = voices[language]
     voice = chance.choice(taught)
     if voices is TAUGHT and chance.random() < 0.5:
-        voice = "+".join(f"{one}:{0.2 + chance.random():.2f}" for one in chance.sample(taught, 2))
+        first, second = chance.sample(taught, 2)
+        voice = f"{first}:{chance.choice((0.3, 0.5, 0.7))}+{second}:0.5"
     written = _sentences(language, tuple(documents))
     text = chance.choice(written) if written and chance.random() < 0.5 else _salad(language, chance)
     return Line(number, language, voice, text, round(chance.uniform(0.8, 1.25), 2))
 
 
-def save(clip: Clip, path: Path) -> None:
+def save(chunk: SpeechChunk, path: Path) -> None:
     part = path.with_suffix(".part.npz")
-    pcm = np.round(clip.pcm * _SCALE).astype(np.int16)
-    np.savez_compressed(part, pcm=pcm, rate=clip.rate, mouth=clip.mouth.astype(np.float16))
+    pcm = np.round(chunk.pcm * _SCALE).astype(np.int16)
+    symbols = np.array([PHONES[p.symbol] for p in chunk.phonemes], np.uint8)
+    np.savez_compressed(part, pcm=pcm, rate=chunk.rate, phones=symbols, ends=[p.end for p in chunk.phonemes])
     part.rename(path)
 
 
 def load(path: Path) -> Clip:
     with np.load(path) as data:
         pcm = data["pcm"].astype(np.float32) / np.float32(_SCALE)
-        return Clip(pcm, int(data["rate"]), data["mouth"].astype(np.float32))
+        phones, ends = data["phones"], data["ends"].tolist()
+        rate = int(data["rate"])
+    symbols = list(PHONES)
+    spans = zip(phones, [0.0, *ends[:-1]], ends, strict=True)
+    chunk = SpeechChunk(pcm, rate, "", tuple(Phoneme(symbols[n], a, b) for n, a, b in spans))
+    mouth = mouth_of(chunk)
+    ticks = (np.arange(len(mouth)) + 0.5) * SECONDS_PER_TICK
+    at = np.searchsorted(ends, ticks, side="right").clip(0, len(phones) - 1)
+    return Clip(pcm, rate, mouth, phones[at])
 
 
-def speak(one: Line, kokoro: Path) -> Clip | None:
+def speak(one: Line, kokoro: Path) -> SpeechChunk | None:
     """Synthesize a clip; None when its text has nothing to say."""
-    engine = _engine(kokoro, one.language).speaking_as(one.voice)
+    engine = _speaking(kokoro, one.language, one.voice)
     cutter = Cutter(one.language, (60 if one.language == "zh" else 160,))
     for clause in cutter.whole(one.text)[:1]:
-        for chunk in engine.speak(replace(clause, delivery=Delivery(one.rate))):
-            return Clip(chunk.pcm, chunk.rate, mouth_of(chunk))
+        for chunk in joined(engine.speak(replace(clause, delivery=Delivery(one.rate)))):
+            return chunk
     return None
+
+
+@cache
+def _speaking(kokoro: Path, language: str, voice: str) -> Kokoro:
+    return _engine(kokoro, language).speaking_as(voice)
 
 
 @cache

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tqdm import tqdm
@@ -21,17 +22,19 @@ from avatar.lips import MOUTH
 from avatar.listening import LOOK_AHEAD, augment, corpus
 from avatar.listening.features import BEFORE, HEARD, hear
 
-CLIPS: Final = 1200
-VARIANTS: Final = 6
+CLIPS: Final = 1600
+VARIANTS: Final = 4
 """Times that each clip is heard otherwise."""
-EPOCHS: Final = 18
-WIDTH: Final = 96
-MEMORY: Final = 160
+EPOCHS: Final = 12
+WIDTH: Final = 128
+MEMORY: Final = 256
 _CROP: Final = 256
 _WARM: Final = 32
 """Ticks of each crop that only fill the memory."""
 _BATCH: Final = 48
 _SEED: Final = 20
+_NAMED: Final = 0.1
+"""What naming the phones counts for in learning; the network at work does not do it."""
 
 _CONTACT: Final = slice(MOUTH - 2, MOUTH)
 
@@ -51,17 +54,18 @@ def bake(folder: Path, kokoro: Path, documents: Sequence[Path], clips: int = CLI
 
 def _bake(job: tuple[corpus.Line, Path, Path]) -> None:
     one, folder, kokoro = job
-    clip = corpus.speak(one, kokoro)
-    if clip is not None:
-        corpus.save(clip, folder / one.file)
+    chunk = corpus.speak(one, kokoro)
+    if chunk is not None:
+        corpus.save(chunk, folder / one.file)
 
 
-def heard(folder: Path, variants: int = VARIANTS) -> tuple[Floats, Floats]:
-    """The corpus as the network hears it and what it should tell: (ticks, HEARD), (ticks, MOUTH); kept in a file."""
+def heard(folder: Path, variants: int = VARIANTS) -> tuple[Floats, Floats, npt.NDArray[np.uint8]]:
+    """The corpus as the network hears it, what it should tell, and what is said: (ticks, HEARD), (ticks, MOUTH) and
+    (ticks,); kept in a file."""
     kept = folder / f"heard-{variants}.npz"
     if kept.exists():
         with np.load(kept) as data:
-            return data["heard"].astype(np.float32), data["mouth"].astype(np.float32)
+            return data["heard"].astype(np.float32), data["mouth"].astype(np.float32), data["phones"]
     clips = [corpus.load(path) for path in sorted(folder.glob("[0-9]*.npz"))]
     if not clips:
         raise AvatarError(f"there is no speech in {folder}")
@@ -69,16 +73,19 @@ def heard(folder: Path, variants: int = VARIANTS) -> tuple[Floats, Floats]:
     plain = [augment.at_house_rate(clip).pcm for clip in clips[:60]]
     n = min(len(p) for p in plain) * 20
     murmur = sum(np.resize(np.concatenate(plain[k::4]), n) for k in range(4)).astype(np.float32)  # type: ignore[union-attr]
-    inputs, targets = [], []
+    inputs, targets, phones = [], [], []
     for _ in range(variants):
         order = rng.permutation(len(clips))
         for part in tqdm(np.array_split(order, max(1, len(clips) // 40)), desc="hearing", unit="part"):
-            sound, mouth = augment.stream([augment.varied(clips[k], murmur, rng) for k in part], rng)
+            sound, mouth, said = augment.stream([augment.varied(clips[k], murmur, rng) for k in part], rng)
             inputs.append(hear(np.concatenate((np.zeros(BEFORE, np.float32), sound))))
             targets.append(mouth)
-    told = np.concatenate(targets)
-    out = np.concatenate(inputs), np.concatenate((np.zeros((LOOK_AHEAD, MOUTH), np.float32), told))[: len(told)]
-    np.savez(kept, heard=out[0].astype(np.float16), mouth=out[1].astype(np.float16))
+            phones.append(said)
+    # What is told at a tick is of LOOK_AHEAD ticks before.
+    mouth, said = np.concatenate(targets), np.concatenate(phones)
+    mouth, said = np.roll(mouth, LOOK_AHEAD, 0), np.roll(said, LOOK_AHEAD)
+    out = np.concatenate(inputs), mouth, said
+    np.savez(kept, heard=out[0].astype(np.float16), mouth=mouth.astype(np.float16), phones=said)
     return out
 
 
@@ -90,7 +97,7 @@ def train(folder: Path, out: Path, epochs: int = EPOCHS) -> None:
         raise AvatarError("training needs torch: pip install 'everhost[neural]'") from error
     torch.manual_seed(_SEED)
     torch.set_num_threads(os.cpu_count() or 1)
-    inputs, targets = (torch.from_numpy(a) for a in heard(folder))
+    inputs, targets, phones = (torch.from_numpy(a) for a in heard(folder))
     net = _network(torch)
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-4)
     crops = len(inputs) // _CROP
@@ -104,7 +111,11 @@ def train(folder: Path, out: Path, epochs: int = EPOCHS) -> None:
             for k in range(0, crops // _BATCH * _BATCH, _BATCH):
                 at = torch.from_numpy(starts[k : k + _BATCH].clip(0, len(inputs) - _CROP))
                 index = at[None] + torch.arange(_CROP)[:, None]
-                loss = _loss(torch, net(inputs[index])[_WARM:], targets[index][_WARM:], weights)
+                mouth, said = net(inputs[index])
+                loss = _loss(torch, mouth[_WARM:], targets[index][_WARM:], weights)
+                # Told to name the phones as well, it learns to tell apart those that look alike to a distance.
+                names = phones[index][_WARM:].long().flatten()
+                loss = loss + _NAMED * torch.nn.functional.cross_entropy(said[_WARM:].flatten(0, 1), names)
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -122,10 +133,12 @@ def _network(torch: Any) -> Any:
             self.inlet = torch.nn.Linear(HEARD, WIDTH)
             self.memory = torch.nn.GRU(WIDTH, MEMORY, 2)
             self.outlet = torch.nn.Linear(MEMORY, MOUTH)
+            self.names = torch.nn.Linear(MEMORY, len(corpus.PHONES))
 
         def forward(self, x: Any) -> Any:
-            """Logits (ticks, batch, MOUTH)."""
-            return self.outlet(self.memory(torch.relu(self.inlet(x)))[0])
+            """Logits (ticks, batch, MOUTH) and (ticks, batch, phones)."""
+            remembered = self.memory(torch.relu(self.inlet(x)))[0]
+            return self.outlet(remembered), self.names(remembered)
 
     return Network()
 

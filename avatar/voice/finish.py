@@ -21,26 +21,42 @@ def finish(
 ) -> SpeechChunk:
     """The chunk of a clause from its trimmed ``sound`` (n,); the last phoneme, a silence, grows by the pause."""
     sound = normalized(sound, rate, TARGET_LUFS + clause.delivery.energy).copy()
-    placed = tuple(_placed(clause, words, len(sound) / rate))
-    for mark, end in placed:
-        if mark.kind == "emphasis":
-            _swell(sound, rate, mark.at, end)
+    marks = placed(clause, words, len(sound) / rate)
+    emphasize(sound, rate, marks)
     sound = limited(sound, rate)
-    fade = min(len(sound) // 2, round(_FADE * rate))
-    if fade:
-        ramp = np.linspace(0.0, 1.0, fade, dtype=np.float32)
-        sound[:fade] *= ramp
-        sound[-fade:] *= ramp[::-1]
+    fade_in(sound, rate)
+    fade_in(sound[::-1], rate)
     pcm = np.concatenate((sound, np.zeros(round(clause.pause * rate), np.float32)))
-    return SpeechChunk(pcm, rate, clause.text, tuple(phonemes), tuple(words), tuple(mark for mark, _ in placed))
+    return SpeechChunk(pcm, rate, clause.text, tuple(phonemes), tuple(words), tuple(mark for mark, _ in marks))
 
 
 def silence(clause: Clause, rate: int = 24_000) -> SpeechChunk:
     """A clause in which nothing is said: its pause, and what the face does meanwhile."""
     pcm = np.zeros(max(1, round(clause.pause * rate)), np.float32)
     seconds = len(pcm) / rate
-    marks = tuple(mark for mark, _ in _placed(clause, (), 0.0))
+    marks = tuple(mark for mark, _ in placed(clause, (), 0.0))
     return SpeechChunk(pcm, rate, clause.text, (Phoneme("", 0.0, seconds),), (), marks)
+
+
+def placed(clause: Clause, words: Sequence[Word], seconds: float) -> tuple[tuple[Mark, float], ...]:
+    """The clause's marks and the end of what each spans, in seconds."""
+    return tuple(_placed(clause, words, seconds))
+
+
+def emphasize(sound: Pcm, rate: int, marks: Sequence[tuple[Mark, float]], at: float = 0.0) -> None:
+    """Raise the words that are emphasized, in place; ``sound`` begins ``at`` seconds into its clause."""
+    for mark, end in marks:
+        if mark.kind == "emphasis" and end > mark.at:
+            seconds = at + np.arange(len(sound), dtype=np.float32) / rate
+            edge = min(_SWELL, (end - mark.at) / 2)
+            rise = np.clip(np.minimum(seconds - mark.at, end - seconds) / edge, 0.0, 1.0)
+            sound *= 1.0 + np.float32(10 ** (EMPHASIS / 20) - 1.0) * (0.5 - 0.5 * np.cos(np.pi * rise))
+
+
+def fade_in(sound: Pcm, rate: int) -> None:
+    """Let ``sound`` rise out of silence, in place."""
+    fade = min(len(sound) // 2, round(_FADE * rate))
+    sound[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)
 
 
 def _placed(clause: Clause, words: Sequence[Word], seconds: float) -> Iterator[tuple[Mark, float]]:
@@ -71,17 +87,3 @@ def _starts(text: str, words: Sequence[Word]) -> list[int]:
         starts.append(at)
         at += len(word.text) if found >= 0 else 0
     return starts
-
-
-def _swell(sound: Pcm, rate: int, start: float, end: float) -> None:
-    """Raise ``sound`` between two moments."""
-    a, b = (min(len(sound), max(0, round(t * rate))) for t in (start, end))
-    if b <= a:
-        return
-    shape = np.ones(b - a, np.float32)
-    edge = min((b - a) // 2, round(_SWELL * rate))
-    if edge:
-        rise = (0.5 - 0.5 * np.cos(np.linspace(0.0, np.pi, edge))).astype(np.float32)
-        shape[:edge] *= rise
-        shape[-edge:] *= rise[::-1]
-    sound[a:b] *= 1.0 + np.float32(10 ** (EMPHASIS / 20) - 1.0) * shape

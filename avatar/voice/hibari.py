@@ -8,14 +8,19 @@ from typing import Final
 import hibari
 import numpy as np
 from hibari import dsp
+from onnx import ModelProto, TensorProto, helper
 
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
+from avatar.voice import graph
+from avatar.voice.alignment import make_chunk
 from avatar.voice.clauses import Clause
 from avatar.voice.english import EnglishG2P
-from avatar.voice.session import LONGEST, Session
-from avatar.voice.speak import Frames, speak
+from avatar.voice.graph import LONGEST
+from avatar.voice.session import Session
+from avatar.voice.speak import Frames, parts
 
+_RATE: Final = 24_000
 _ASSETS: Final = Path(hibari.__file__).parent / "assets"
 _DURATIONS: Final = "/Cast_32_output_0"
 _LIMITS: Final = (160, 260)
@@ -29,7 +34,8 @@ class Hibari:
     languages = frozenset({"en"})
 
     def __init__(self) -> None:
-        self._session = Session(_ASSETS / "hibari.onnx", inputs=("ids", "speed"), durations=_DURATIONS, threads=1)
+        path = _ASSETS / "hibari.onnx"
+        self._session = Session(_telling(path), path)
         self._vocabulary: dict[str, int] = json.loads((_ASSETS / "vocab.json").read_text("utf-8"))
         self._g2p = EnglishG2P()
 
@@ -44,7 +50,12 @@ class Hibari:
                 f"the voice hibari speaks English (en), not {clause.language!r}; give that language another voice"
             )
         units = self._g2p(clause.text, dict(clause.lexicon))
-        return speak(clause, units, self._vocabulary, self._run, _MAX_SYMBOLS)
+        pitch = clause.delivery.pitch_factor
+        # Higher is the same sound played faster, so it is made slower by as much.
+        speed = clause.delivery.rate / pitch
+        for part, ids in parts(clause, units, self._vocabulary, _MAX_SYMBOLS):
+            pcm, durations = self._run(ids, speed, part.longest(speed))
+            yield make_chunk(part.clause, part.units, pcm, durations, round(_RATE * pitch))
 
     def stop(self) -> None:
         """See :class:`avatar.voice.VoiceEngine`."""
@@ -56,3 +67,14 @@ class Hibari:
         # A fixed seed: the same text gives the same sound, so that speech can be cached and compared.
         pcm: Pcm = dsp.synth(*(o[0] for o in spectrum), np.random.default_rng(0))
         return pcm, durations.reshape(-1)
+
+
+def _telling(path: Path) -> ModelProto:
+    """The model, which also tells its durations."""
+    model = graph.load(path)
+    try:
+        durations = graph.limited(model, _DURATIONS)
+    except KeyError as error:
+        raise graph.wrong(path) from error
+    model.graph.output.append(helper.make_tensor_value_info(durations, TensorProto.INT64, None))
+    return model

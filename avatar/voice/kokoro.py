@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,19 +11,23 @@ import numpy as np
 
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
-from avatar.voice.alignment import Unit
+from avatar.voice.alignment import Unit, align
 from avatar.voice.clauses import Clause
 from avatar.voice.english import EnglishG2P
+from avatar.voice.kokoro_model import FRAME_S, RATE, Model, Plan, Voice
 from avatar.voice.mandarin import MandarinG2P
-from avatar.voice.session import LONGEST, Session
-from avatar.voice.speak import Frames, speak
+from avatar.voice.pieces import pieces
+from avatar.voice.speak import parts
 from avatar.voice.styles import LANGUAGES, Styles, styles
 
-_DURATIONS: Final = "/encoder/Gather_output_0"
-_INPUTS: Final = ("tokens", "style", "speed")
-_LIMITS: Final = {"zh": (12, 15, 20, 28, 40), "en": (45, 60, 80, 110, 160)}
-"""Characters in the first and in later pieces. A piece costs about 0.8 s for its pads and 0.6 s a second of speech,
-and should be ready when the one before it ends: short at first for an early sound, then only a little longer each."""
+_LIMITS: Final = {"zh": (24, 40, 60), "en": (80, 120, 160)}
+"""Characters in the first and in later clauses: long, for the sake of prosody, since a clause is heard piece by piece.
+What of a clause must be there before its first sound costs 8 ms a character."""
+_SPOKEN: Final = {
+    "zh": "用人单位自用工之日起超过一个月，不满一年未与劳动者订立书面合同的，应当每月支付二倍的工资。",
+    "en": "If the other side does not agree, you may first talk to them, and then bring the matter before the court.",
+}
+"""What a voice says once for it to be known how it sounds: all sounds of the language, as people speak here."""
 _MAX_SYMBOLS: Final = 500
 _SHARE: Final = re.compile(r"([a-z]{2}_[a-z]+)(?::(\d+(?:\.\d+)?))?")
 
@@ -45,15 +49,15 @@ class Kokoro:
         ``{"vocab": {symbol: id}}``.
         """
         self._folder = voices
-        self._styles, language = mixed(voice, voices)
+        mix, language = mixed(voice, voices)
         self.languages = frozenset({language})
         self._vocabulary = _vocabulary(vocabulary)
-        self._session = Session(model, inputs=_INPUTS, durations=_DURATIONS, threads=threads)
+        self._model = Model(model, threads)
         english = EnglishG2P(british=voice[0] == "b")
         self._g2p: Callable[[str, Mapping[str, str]], list[Unit]]
         self._g2p = MandarinG2P(english.phonemes) if language == "zh" else english
         self._limits = _LIMITS[language]
-        self._voice = voice
+        self._name, self._voice = voice, self._speaking(mix, language)
 
     @classmethod
     def of(cls, folder: Path, voice: str = "zf_xiaobei") -> "Kokoro":
@@ -65,11 +69,11 @@ class Kokoro:
 
     def speaking_as(self, voice: str) -> "Kokoro":
         """The same model with another voice of the same language, or a mix."""
-        other = copy.copy(self)
-        other._voice = voice
-        other._styles, language = mixed(voice, self._folder)
+        mix, language = mixed(voice, self._folder)
         if language not in self.languages:
             raise VoiceError(f"the voice {voice} speaks {language}; load the model anew for that")
+        other = copy.copy(self)
+        other._name, other._voice = voice, self._speaking(mix, language)
         return other
 
     def limits(self, language: str) -> tuple[int, ...]:
@@ -81,24 +85,32 @@ class Kokoro:
         if clause.language not in self.languages:
             speaks = ", ".join(sorted(self.languages))
             raise VoiceError(
-                f"the voice {self._voice} speaks {speaks}, not {clause.language!r}; give that language another voice"
+                f"the voice {self._name} speaks {speaks}, not {clause.language!r}; give that language another voice"
             )
         units = self._g2p(clause.text, dict(clause.lexicon))
-        return speak(clause, units, self._vocabulary, self._run, _MAX_SYMBOLS)
+        speed, pitch = clause.delivery.rate, clause.delivery.pitch_factor
+        for part, ids in parts(clause, units, self._vocabulary, _MAX_SYMBOLS):
+            plan = self._model.plan(self._voice, ids, speed, pitch, part.longest(speed))
+            aligned = align(
+                part.units, plan.durations, RATE, (plan.start * FRAME_S, plan.end * FRAME_S), part.clause.pause
+            )
+            yield from pieces(part.clause, aligned, self._sound(plan, aligned.start), RATE)
 
     def stop(self) -> None:
         """See :class:`avatar.voice.VoiceEngine`."""
-        self._session.stop()
+        self._model.stop()
 
-    def _run(self, ids: Sequence[int], speed: float, longest: Frames) -> tuple[Pcm, Frames]:
-        feed = {
-            "tokens": np.array([[0, *ids, 0]], np.int64),
-            "style": self._styles[len(ids)],
-            "speed": np.full(1, speed, np.float32),
-            LONGEST: longest,
-        }
-        pcm, durations = self._session.run(feed)
-        return pcm, durations.reshape(-1)
+    def _speaking(self, mix: Styles, language: str) -> Voice:
+        symbols = "".join(unit.symbols for unit in self._g2p(_SPOKEN[language], {}))
+        return self._model.voice(mix, [self._vocabulary[c] for c in symbols if c in self._vocabulary])
+
+    def _sound(self, plan: Plan, start: float) -> Callable[[float, float], Pcm]:
+        """What makes the sound between two moments after ``start``."""
+
+        def make(a: float, b: float) -> Pcm:
+            return self._model.sound(self._voice, plan, round((start + a) * RATE), round((start + b) * RATE))
+
+        return make
 
 
 def mixed(voice: str, folder: Path | None = None) -> tuple[Styles, str]:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from avatar.speech import Mark, Phoneme, SpeechChunk, Word
 
 KEPT: Final = 2_000_000_000
-"""Bytes of prepared speech that are kept: about ten hours. What was said longest ago goes first."""
+"""Bytes of prepared speech that are kept: five hours at 48 kHz. What was said longest ago goes first."""
 _SCALE: Final = 32767.0
 
 
@@ -123,4 +123,5 @@ def _read(meta: dict[str, Any], sound: npt.NDArray[np.int16]) -> SpeechChunk:
         tuple(Phoneme(**p) for p in meta["phonemes"]),
         tuple(Word(**w) for w in meta["words"]),
         tuple(Mark(**m) for m in meta["marks"]),
+        rest=float(meta["rest"]),
     )

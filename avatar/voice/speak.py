@@ -1,22 +1,17 @@
-"""One clause through a model that tells its durations: symbols to ids, ids to sound, sound to a chunk."""
+"""One clause on its way to a model that tells its durations: phones to ids, and how long each may last."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from avatar.speech import Pcm, SpeechChunk
-from avatar.voice.alignment import Unit, make_chunk
+from avatar.voice.alignment import Unit
 from avatar.voice.clauses import Clause
-
-RATE: Final = 24_000
 
 Frames = npt.NDArray[np.int64]
 """(symbols + 2,) of 25 ms: one value a symbol, and one for the pad at each end."""
-Run = Callable[[Sequence[int], float, Frames], tuple[Pcm, Frames]]
-"""Ids without pads, the speed, and how long each may last, to sound (n,) and durations."""
 
 # The models leave holes of up to half a second at marks within a clause, and a hole is no pause: so many frames at
 # most, at plain speed, for such a mark and for the phone before it. The silences around a clause (0.4 s before, up
@@ -28,22 +23,30 @@ _ANY: Final = 500
 _MARKS: Final = frozenset(';:,.!?—…"()“” ')
 
 
-def speak(
-    clause: Clause, units: Sequence[Unit], vocabulary: Mapping[str, int], run: Run, max_symbols: int
-) -> Iterator[SpeechChunk]:
-    """Synthesize one clause; a clause too long for the model gives several chunks, one without sound gives none."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """As much of a clause as its model takes at once: nearly always the whole of it."""
+
+    clause: Clause
+    units: Sequence[Unit]
+    symbols: str
+
+    def longest(self, speed: float) -> Frames:
+        """How long each symbol may last."""
+        return _longest(self.symbols, speed)
+
+
+def parts(
+    clause: Clause, units: Sequence[Unit], vocabulary: Mapping[str, int], max_symbols: int
+) -> Iterator[tuple[Part, list[int]]]:
+    """What is to be said, with its ids; none when nothing in it sounds."""
     known = [Unit("".join(c for c in u.symbols if c in vocabulary), u.word) for u in units]
-    parts = _parts(known, max_symbols)
-    # Higher is the same sound played faster, so it is made slower by as much.
-    pitch = clause.delivery.pitch_factor
-    speed = clause.delivery.rate / pitch
-    for i, part in enumerate(parts):
-        if not any(u.sounds for u in part):
-            continue
-        said = clause if len(parts) == 1 else _part(clause, part, last=i == len(parts) - 1)
-        symbols = "".join(u.symbols for u in part)
-        pcm, durations = run([vocabulary[c] for c in symbols], speed, _longest(symbols, speed))
-        yield make_chunk(said, part, pcm, durations, round(RATE * pitch))
+    split = _parts(known, max_symbols)
+    for i, part in enumerate(split):
+        if any(u.sounds for u in part):
+            said = clause if len(split) == 1 else _part(clause, part, last=i == len(split) - 1)
+            symbols = "".join(u.symbols for u in part)
+            yield Part(said, part, symbols), [vocabulary[c] for c in symbols]
 
 
 def _longest(symbols: str, speed: float) -> Frames:

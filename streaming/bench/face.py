@@ -58,7 +58,8 @@ def _steadiness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str
 
 def _lips(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     folder = asyncio.run(Store.from_environment(folder=arguments.models).ensure("kokoro"))
-    return lips.run(_unheard(folder)), lips.table
+    seen = _aperture(arguments)[0]
+    return lips.run(_unheard(folder), seen=seen), lips.table
 
 
 def _unheard(kokoro: Path) -> dict[str, list[SpeechChunk]]:

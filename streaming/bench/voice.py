@@ -96,7 +96,7 @@ class Air:
     waited: float
     """Seconds of silence for want of the next clause."""
     least_ahead: float
-    """Seconds of speech in hand when it was least, after the first half minute."""
+    """Seconds of speech in hand when it was least, after the first half minute (half of a shorter time)."""
     factor: float
     skipped: int
     answers: int
@@ -287,6 +287,7 @@ class _OnAir:
         self._tick = 0
         self._made = self._worked = self._waited = 0.0
         self._underruns = 0
+        self._settled = min(30.0, seconds / 2)
         self._least = float("inf")
         self._reports: list[Report] = []
         self.answers = 0
@@ -298,7 +299,7 @@ class _OnAir:
                 self._tick = told.tick
                 self._ready.set()
                 self._played.set()
-                if self.heard > 30:
+                if self.heard >= self._settled:
                     self._least = min(self._least, self.ahead)
             case playout.Started(tick=tick) if self._begun is None:
                 self._begun = tick

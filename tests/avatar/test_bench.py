@@ -11,7 +11,7 @@ import pytest
 from avatar.bench import aperture, chart, faces, likeness, render, steadiness, truth
 from avatar.bench.live import Live, Places, as_sent, pack_file, union
 from avatar.bench.metrics import luma, psnr, ssim
-from avatar.bench.talk import LEAD, Talk, act
+from avatar.bench.talk import LEAD, STEPS, Phone, Talk, act
 from avatar.errors import AvatarError, PackError
 from avatar.face import FaceFrame
 from avatar.pack import load_pack
@@ -155,6 +155,18 @@ def test_a_tiny_aperture_bench(talk: Talk, tmp_path: Path) -> None:
     assert "correlation" in aperture.table(report)
 
 
+@pytest.mark.parametrize("late", [-2, 0, 3])
+def test_lips_seen_to_part_before_or_after_they_are_heard_to(late: int) -> None:
+    """Seen shut in ticks 10 and 11, open from the edge between 11 and 12 on; heard to part ``late`` ticks after."""
+    seen = np.ones(30, np.float32)
+    seen[10:12] = 0
+    loudness = np.full(30 * STEPS, -60, np.float32)
+    loudness[(12 + late) * STEPS :] = -20
+    one = Talk("en", (FaceFrame(),) * 30, (Phone("b", 9.5, 11.7),), loudness)
+    [found] = aperture._partings(one, seen)
+    assert found == pytest.approx(late, abs=1 / STEPS)
+
+
 def test_likeness_of_the_live_picture_to_itself(live: Live, tmp_path: Path) -> None:
     """Pictures of the live host in the place of the path-traced ones: as alike as 4:2:0 lets them be."""
     for face, pair in list(zip(faces.load(), likeness.pictures(live.pack, faces.load()), strict=True))[::30]:
@@ -189,7 +201,7 @@ def test_steadiness_of_the_live_picture_against_itself(live: Live, tmp_path: Pat
 
 def test_no_such_host() -> None:
     with pytest.raises(PackError, match="nobody"):
-        render.run("nobody", [Talk("en", (FaceFrame(),), ())])
+        render.run("nobody", [Talk("en", (FaceFrame(),), (), np.zeros(4, np.float32))])
 
 
 def test_charts_take_any_numbers(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_network_that_is_none_is_named() -> None:
 def clip() -> Clip:
     rng = np.random.default_rng(1)
     opening = np.tile(np.linspace(0, 1, 48)[:, None], MOUTH).astype(np.float32)
-    return Clip(rng.normal(0, 0.1, 24_000).astype(np.float32), 24_000, opening)
+    return Clip(rng.normal(0, 0.1, 24_000).astype(np.float32), 24_000, opening, np.arange(48, dtype=np.uint8))
 
 
 def test_a_clip_played_faster_takes_its_mouth_along() -> None:
@@ -135,6 +135,7 @@ def test_a_clip_played_faster_takes_its_mouth_along() -> None:
     assert len(faster.mouth) == -(-len(faster.pcm) // 1000)
     assert faster.mouth[0, 0] < 0.02
     assert faster.mouth[-1, 0] > 0.95
+    np.testing.assert_allclose(faster.phones / 47, faster.mouth[:, 0], atol=0.02)
 
 
 def test_variants_are_sound_and_keep_their_length() -> None:
@@ -143,9 +144,10 @@ def test_variants_are_sound_and_keep_their_length() -> None:
         varied = augment.varied(clip(), np.zeros(0, np.float32), rng)
         assert np.isfinite(varied.pcm).all()
         assert np.abs(varied.pcm).max() <= 1.0
-        assert len(varied.mouth) == -(-len(varied.pcm) // 1000)
-    sound, mouth = augment.stream([augment.at_house_rate(clip())] * 3, rng)
-    assert len(sound) == 1000 * len(mouth)
+        assert len(varied.mouth) == len(varied.phones) == -(-len(varied.pcm) // 1000)
+    sound, mouth, phones = augment.stream([augment.at_house_rate(clip())] * 3, rng)
+    assert len(sound) == 1000 * len(mouth) == 1000 * len(phones)
+    assert corpus.PHONES[""] == 0 == phones[-1]
 
 
 def test_lines_are_decided_by_their_number_and_the_unheard_stay_unheard() -> None:
