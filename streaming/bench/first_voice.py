@@ -64,6 +64,8 @@ class Timing:
     """The stage plays its first sample."""
     heard: float
     """It is heard at the viewer."""
+    sound: float
+    """Anything is heard: an acknowledgement, or the answer."""
     refused: bool
 
 
@@ -75,9 +77,10 @@ def run(room: Path, *, as_json: bool, models: Path | None) -> int:
         print(json.dumps({"machine": here, "timings": rows}, ensure_ascii=False))  # noqa: T201
         return 0
     print(f"Question to voice, p50 (slowest), seconds; {here}")  # noqa: T201
-    print(f"{'':>3} {'n':>3} {'accepted':>14} {'sentence':>14} {'on air':>14} {'heard':>14}  refused")  # noqa: T201
+    stops = ("accepted", "sound", "sentence", "on_air", "heard")
+    print(f"{'':>3} {'n':>3} " + " ".join(f"{stop.replace('_', ' '):>14}" for stop in stops) + "  refused")  # noqa: T201
     for language, there in timings.items():
-        cells = [_cell([getattr(t, stop) for t in there]) for stop in ("accepted", "sentence", "on_air", "heard")]
+        cells = [_cell([getattr(t, stop) for t in there]) for stop in stops]
         print(f"{language:>3} {len(there):>3} {' '.join(cells)}  {sum(t.refused for t in there)}")  # noqa: T201
     return 0
 
@@ -107,14 +110,12 @@ async def _ask(one: Viewer, name: str, question: str) -> Timing:
     started = await one.wait_for("speech.started", ANSWER_S, id=name)
     done = await one.wait_for("answer.done", ANSWER_S, id=name)
     await asyncio.sleep(1)
-    heard = next(
-        (
-            at
-            for at, (_, loudness) in zip(one.seen.sound_at, one.seen.sound, strict=True)
-            if at > started["at"] - 0.05 and loudness > SOUND
-        ),
-        float("nan"),
-    )
+    loud = [at for at, (_, level) in zip(one.seen.sound_at, one.seen.sound, strict=True) if level > SOUND]
+
+    def first_after(moment: float) -> float:
+        return next((at for at in loud if at > moment), float("nan"))
+
+    heard, sound = first_after(started["at"] - 0.05), first_after(begin)
     await one.socket.send(json.dumps({"type": "interrupt", "id": name}))  # the rest need not be said
     await asyncio.sleep(2.5)
     return Timing(
@@ -123,6 +124,7 @@ async def _ask(one: Viewer, name: str, question: str) -> Timing:
         sentence["at"] - begin,
         started["at"] - begin,
         heard - begin,
+        sound - begin,
         bool(done["refused"]),
     )
 

@@ -22,6 +22,7 @@ import zhconv
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
+from avatar.bench.opinion import predictor
 from avatar.bench.seams import NONE, Seams, seams
 from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.life import Attention
@@ -85,6 +86,8 @@ class Words:
     worst: list[tuple[str, str]]
     """(written, heard) of the sentences that were understood least."""
     seams: Seams
+    opinion: float | None
+    """Predicted mean opinion score, median; None where nothing predicts it (:mod:`avatar.bench.opinion`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ def table(voices: Voices) -> str:
     if words := voices.words:
         add("misheard, % of words/characters", "3/5", {k: f"{100 * v.wrong:.1f}" for k, v in words.items()})
         add("  phonemes/syllables, %", "", {k: f"{100 * v.wrong_sounds:.1f}" for k, v in words.items()})
+        add("predicted opinion, of 5", "", {k: f"{v.opinion:.2f}" for k, v in words.items() if v.opinion})
         add("clauses", "", {k: str(v.seams.clauses) for k, v in words.items()})
         add("gaps > 350 ms inside a sentence", "0", {k: str(v.seams.gaps) for k, v in words.items()})
         add("  the longest, ms", "", {k: f"{1e3 * v.seams.longest_gap_s:.0f}" for k, v in words.items()})
@@ -197,10 +201,14 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
     wrong = total = wrong_sounds = sounds = 0
     seen: list[tuple[float, str, str]] = []
     evenness = NONE
+    predict, opinions = predictor(), []
     for text in tqdm(sentences(language), desc=f"understood, {language}", unit="sentence", disable=None):
         chunks = [chunk async for chunk in speaker.speak(text, language)]
         evenness += seams(chunks)
-        heard = (await engines.recognize(microphone([_QUIET, *chunks, _QUIET]), language, {})).text
+        sound = microphone([_QUIET, *chunks, _QUIET])
+        heard = (await engines.recognize(sound, language, {})).text
+        if predict is not None:
+            opinions.append(await asyncio.to_thread(predict, sound))
         expected, got = _units(text, language), _units(heard, language)
         errors = _distance(expected, got)
         wrong += errors
@@ -210,7 +218,8 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         sounds += len(wanted)
         seen.append((errors / max(1, len(expected)), text, heard))
     worst = [(text, heard) for share, text, heard in sorted(seen, reverse=True)[:6] if share]
-    return Words(len(seen), wrong / total, wrong_sounds / sounds, worst, evenness)
+    opinion = median(opinions) if opinions else None
+    return Words(len(seen), wrong / total, wrong_sounds / sounds, worst, evenness, opinion)
 
 
 def _units(text: str, language: Language) -> list[str]:

@@ -83,6 +83,19 @@ def open_page(air: Air, profile: Path, *flags: str) -> Iterator[Page]:
         driver.quit()
 
 
+def spoken_file(folder: Path, text: str) -> Path:
+    """What a fake microphone plays: ``text``, with a second of silence around it."""
+    pcm = np.concatenate([at_48k(chunk).pcm for chunk in read_aloud(Hibari(), text, "en")])
+    quiet = np.zeros(48_000, np.float32)
+    path = folder / "spoken.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((np.concatenate([quiet, pcm, quiet]) * 32767).astype(np.int16).tobytes())
+    return path
+
+
 @pytest.fixture
 def page(air: Air, tmp_path: Path) -> Iterator[Page]:
     yield from open_page(air, tmp_path / "profile")
@@ -91,14 +104,7 @@ def page(air: Air, tmp_path: Path) -> Iterator[Page]:
 @pytest.fixture
 def speaking_page(air: Air, tmp_path: Path) -> Iterator[Page]:
     """A page whose microphone hears :data:`SPOKEN`, once, from when it is opened."""
-    pcm = np.concatenate([at_48k(chunk).pcm for chunk in read_aloud(Hibari(), SPOKEN, "en")])
-    quiet = np.zeros(48_000, np.float32)
-    path = tmp_path / "question.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(48_000)
-        file.writeframes((np.concatenate([quiet, pcm, quiet]) * 32767).astype(np.int16).tobytes())
+    path = spoken_file(tmp_path, SPOKEN)
     yield from open_page(
         air,
         tmp_path / "profile",

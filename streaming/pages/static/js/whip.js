@@ -52,14 +52,16 @@ export class WhipSession {
     await this.#peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
   }
 
-  /** Hang up, and say so. */
+  /** Hang up, and say so: first say it, for a connection that closes is an end that the server finds out by itself. */
   end() {
     this.#track.stop();
-    this.#peer.close();
-    if (!this.#location) return;
-    fetch(this.#location, { method: "DELETE", keepalive: true, headers: { Authorization: `Bearer ${this.#token}` } }).catch(() => {
-      // The server is gone: it is over either way.
-    });
+    const location = this.#location;
     this.#location = null;
+    if (!location) return this.#peer.close();
+    void fetch(location, { method: "DELETE", keepalive: true, headers: { Authorization: `Bearer ${this.#token}` } })
+      .catch(() => {
+        // The server is gone: it is over either way.
+      })
+      .finally(() => this.#peer.close());
   }
 }

@@ -1,0 +1,76 @@
+"""An operator speaks through the host from the console in real Chromium, and viewers hear and see it."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import websockets
+
+from avatar import livelink
+from avatar.face import INDEX
+from streaming.bench.viewer import SOUND, viewer
+from streaming.operator import FILE
+from tests.streaming.conftest import Air
+from tests.streaming.test_browser import Page, chromium, spoken_file
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
+
+SPOKEN = "Mama bought five more apples. Please keep both copies of the map, and move to the front of the hall."
+ROOM = "legal-assistant"
+
+
+@pytest.fixture
+def console(air: Air, tmp_path: Path) -> Iterator[Page]:
+    """The console, whose microphone hears :data:`SPOKEN` over and over."""
+    driver = chromium(
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={spoken_file(tmp_path, SPOKEN)}",
+    )
+    try:
+        driver.get(f"http://{air.address}/console")
+        yield Page(driver)
+    finally:
+        driver.quit()
+
+
+def test_an_operator_speaks_through_the_host(air: Air, console: Page) -> None:
+    token = (air.log.parent / "data" / FILE).read_text().strip()
+    button = console.wait("the room", 30, lambda: console.all("#rooms button.speak"))[0]
+    console.one("#token").send_keys("wrong")
+    button.click()
+    [told] = console.wait("a refusal", 20, lambda: console.all("#floor[data-i18n='console.whip.token']"))
+    assert told.text in ("令牌不对。", "The token is not right.")
+    field = console.one("#token")
+    field.clear()
+    field.send_keys(token)
+    console.one("#rooms button.speak").click()
+    console.wait("speaking", 20, lambda: console.all("#floor[data-i18n='console.speaking']"))
+    sound, jaw = asyncio.run(seen_and_heard(air, token))
+    assert sound.max() > 4 * SOUND
+    assert np.median(sound[sound > SOUND]) > SOUND
+    assert jaw.max() > 0.15
+    assert jaw.std() > 0.04
+    console.one("#rooms button.speak[aria-pressed=true]").click()
+    console.wait("the floor given back", 20, lambda: json.loads(air.get("/api/rooms"))[0]["state"] != "speaking")
+    assert [e for e in console.console_errors() if "401" not in e] == []
+
+
+async def seen_and_heard(
+    air: Air, token: str
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """Loudness of what a viewer hears for some seconds, and the host's jaw meanwhile."""
+    jaw = []
+    faces = f"ws://{air.address}/rooms/{ROOM}/face/out?token={token}"
+    async with viewer(air.address, ROOM, decode=False) as one, websockets.connect(faces) as socket:
+        await asyncio.sleep(1)
+        await socket.recv()  # what the shapes are called
+        before = len(one.seen.sound)
+        for _ in range(5 * 48):
+            weights, _, _ = livelink.parse(json.loads(await socket.recv()))
+            jaw.append(float(weights[INDEX["jawOpen"]]))
+        return np.array([level for _, level in one.seen.sound[before:]]), np.array(jaw)
