@@ -115,8 +115,7 @@ class OnAir:
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
-        terms = settings.hearing.terms
-        self._vocabulary: dict[Language, str] = {language: ", ".join(words) for language, words in terms.items()}
+        self._vocabulary = settings.hearing.vocabulary
 
     def knows(self, answerer: Answerer | None) -> None:
         """The documents are read and questions can be answered; None: they cannot be read."""

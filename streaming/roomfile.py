@@ -150,6 +150,11 @@ class Hearing(_Part):
     terms: dict[Language, list[str]] = Field(default_factory=dict)
     """Names and terms viewers are likely to say, at most about fifty a language: they guide the recognition."""
 
+    @property
+    def vocabulary(self) -> dict[Language, str]:
+        """The terms as the recognizer takes them."""
+        return {language: ", ".join(words) for language, words in self.terms.items()}
+
 
 class Limits(_Part):
     questions: int = Field(default=50, ge=1, le=10_000)

@@ -79,7 +79,7 @@ class _Request:
     priority: int
     frame: bytes
     yielding: bool = False
-    """It makes way for one of higher priority,"""
+    """It makes way for one of higher priority as long as it is not done,"""
     preempted: bool = False
     """has been told to, and is done anew after that."""
     _replies: asyncio.Queue[Frame | EngineError] = field(default_factory=asyncio.Queue)
@@ -279,9 +279,9 @@ class Worker:
     ) -> AsyncGenerator[Any, None]:
         """Run ``engine.method(*args, **kwargs)`` and yield its items as they are made.
 
-        ``yielding``: for work in the background; as long as it has no item, it is stopped for a request of higher
-        priority and begun anew. Closing the iterator (``aclose``) cancels: an engine with a method ``stop`` is told so
-        at once, any other is left before its next item. Errors as for :meth:`call`.
+        ``yielding``: for work in the background, whose items come when all are made; until then it is stopped for a
+        request of higher priority and begun anew. Closing the iterator (``aclose``) cancels: an engine with a method
+        ``stop`` is told so at once, any other is left before its next item. Errors as for :meth:`call`.
         """
         request = self._ask(Kind.STREAM, method, args, kwargs, priority, yielding=yielding)
         try:
@@ -442,15 +442,21 @@ class Worker:
 
     async def _run(self, child: _Child, request: _Request) -> None:
         child.write(request.frame)
+        held: list[Frame] = []
         while True:
             frame = await child.read(self.spec.idle_timeout)
             ended = frame.kind in (Kind.DONE, Kind.FAILED)
-            if not request.preempted:
-                request.yielding = False  # what has begun to come is finished
-                await request.put(frame)
-            elif ended and not request.abandoned:
-                request.preempted = False
-                self._line_up(request)
+            if request.preempted:
+                if ended and not request.abandoned:
+                    request.preempted = False
+                    self._line_up(request)
+            else:
+                held.append(frame)
+                if ended or not request.yielding:
+                    request.yielding = False  # it is done: no need to make way any more
+                    for one in held:
+                        await request.put(one)
+                    held = []
             if ended:
                 return
 

@@ -81,6 +81,8 @@ class Words:
     sentences: int
     wrong: float
     """Words (characters in Mandarin) heard otherwise than written, as a share;"""
+    wrong_with_terms: float
+    """the same with the room's terms told to the recognizer, as on air;"""
     wrong_sounds: float
     """and phonemes (syllables in Mandarin, whatever their tone): what is left when homophones count as right."""
     worst: list[tuple[str, str]]
@@ -134,6 +136,7 @@ def table(voices: Voices) -> str:
         add("work for a second of speech, s", "", {k: f"{v.factor:.3f}" for k, v in first.items()})
     if words := voices.words:
         add("misheard, % of words/characters", "3/5", {k: f"{100 * v.wrong:.1f}" for k, v in words.items()})
+        add("  with the room's terms", "3/5", {k: f"{100 * v.wrong_with_terms:.1f}" for k, v in words.items()})
         add("  phonemes/syllables, %", "", {k: f"{100 * v.wrong_sounds:.1f}" for k, v in words.items()})
         add("predicted opinion, of 5", "", {k: f"{v.opinion:.2f}" for k, v in words.items() if v.opinion})
         add("clauses", "", {k: str(v.seams.clauses) for k, v in words.items()})
@@ -198,7 +201,7 @@ async def _first(speaker: Speaker, language: Language) -> First:
 
 
 async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, language: Language) -> Words:
-    wrong = total = wrong_sounds = sounds = 0
+    wrong = wrong_with_terms = total = wrong_sounds = sounds = 0
     seen: list[tuple[float, str, str]] = []
     evenness = NONE
     predict, opinions = predictor(), []
@@ -212,6 +215,8 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         expected, got = _units(text, language), _units(heard, language)
         errors = _distance(expected, got)
         wrong += errors
+        with_terms = (await engines.recognize(sound, language, settings.hearing.vocabulary)).text
+        wrong_with_terms += _distance(expected, _units(with_terms, language))
         total += len(expected)
         wanted, came = _sounds(expected, language), _sounds(got, language)
         wrong_sounds += _distance(wanted, came)
@@ -219,7 +224,7 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         seen.append((errors / max(1, len(expected)), text, heard))
     worst = [(text, heard) for share, text, heard in sorted(seen, reverse=True)[:6] if share]
     opinion = median(opinions) if opinions else None
-    return Words(len(seen), wrong / total, wrong_sounds / sounds, worst, evenness, opinion)
+    return Words(len(seen), wrong / total, wrong_with_terms / total, wrong_sounds / sounds, worst, evenness, opinion)
 
 
 def _units(text: str, language: Language) -> list[str]:

@@ -79,6 +79,11 @@ class Engine:
             if self._journal is not None:
                 self.note("closed")
 
+    def count_slowly(self, stop: int, seconds: float) -> Iterator[int]:
+        for i in range(stop):
+            time.sleep(seconds)
+            yield i
+
     def stream_then(self, items: int, end: str) -> Iterator[int]:
         yield from range(items)
         getattr(self, end)(*(["the stream broke"] if end == "fail" else []))

@@ -132,6 +132,20 @@ async def test_exception_within_a_stream(worker: Worker) -> None:
         await anext(stream)
 
 
+async def test_work_in_the_background_makes_way_half_done_and_is_done_anew(worker: Worker) -> None:
+    await worker.call("pid")
+
+    async def background() -> list[int]:
+        return [i async for i in worker.stream("count_slowly", 6, 0.1, priority=10, yielding=True)]
+
+    working = asyncio.create_task(background())
+    await asyncio.sleep(0.35)  # three items are made
+    begun = asyncio.get_running_loop().time()
+    await worker.call("pid")
+    assert asyncio.get_running_loop().time() - begun < 0.2  # the item in hand, and not the three after it
+    assert await working == list(range(6))
+
+
 async def test_arguments_that_cannot_travel(worker: Worker) -> None:
     with pytest.raises(EngineError, match="cannot travel"):
         await worker.call("echo", lambda: None)
