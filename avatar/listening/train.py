@@ -22,10 +22,10 @@ from avatar.lips import MOUTH
 from avatar.listening import LOOK_AHEAD, augment, corpus
 from avatar.listening.features import BEFORE, HEARD, hear
 
-CLIPS: Final = 1600
-VARIANTS: Final = 4
+CLIPS: Final = 1150
+VARIANTS: Final = 5
 """Times that each clip is heard otherwise."""
-EPOCHS: Final = 12
+EPOCHS: Final = 8
 WIDTH: Final = 128
 MEMORY: Final = 256
 _CROP: Final = 256

@@ -74,6 +74,8 @@ _HOST: Final = r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
 
 _NUMBER: Final = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _TO: Final = r"\s?[-–—~～至]\s?"
+_LONG_AGO: Final = "的?历史|之久|的?时间|的?岁月"
+"""What a number of years, rather than a year, is followed by."""
 _UNIT: Final = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 _AFTER_CODED: Final = "|".join(
     f"(?<={'|'.join(word for word in _CODED if len(word) == n)})" for n in sorted({len(word) for word in _CODED})
@@ -88,8 +90,8 @@ _PATTERN: Final = re.compile(
   | (?P<coded>(?:{_AFTER_CODED})[：:\s]*\d{{3,}}(?:[-\s]\d+)*|(?<![\d.])\d{{3,5}}(?={_OF_CODES}))
   | (?P<time>(?<![\d:])(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?(?![\d:]))
   | (?P<ratio>(?<![\d:])(?:{_NUMBER})\s?[:：]\s?(?:{_NUMBER})(?![\d:]))
-  | (?P<years>(?<!\d)\d{{4}}{_TO}(?=\d{{4}}年))
-  | (?P<year>(?<!\d)\d{{4}}(?=年|〕))
+  | (?P<years>(?<!\d)\d{{4}}(?:{_TO}|\s?到\s?)(?=\d{{4}}\s?年))
+  | (?P<year>(?<!\d)\d{{4}}(?=\s?年(?!{_LONG_AGO})|〕))
   | (?P<decade>(?<!\d)\d0(?=后))
   | (?P<money>[¥￥$€£]\s?(?:{_NUMBER}))
   | (?P<percent>(?:{_NUMBER})\s?[%％‰])

@@ -24,10 +24,10 @@ _LIMITS: Final = {"zh": (24, 40, 60), "en": (80, 120, 160)}
 """Characters in the first and in later clauses: long, for the sake of prosody, since a clause is heard piece by piece.
 What of a clause must be there before its first sound costs 8 ms a character."""
 _SPOKEN: Final = {
-    "zh": "用人单位自用工之日起超过一个月，不满一年未与劳动者订立书面合同的，应当每月支付二倍的工资。",
-    "en": "If the other side does not agree, you may first talk to them, and then bring the matter before the court.",
+    "zh": "如果对方不同意，您可以先协商，再去申请劳动仲裁。",
+    "en": "If the other side does not agree, you may talk to them first, and then go to court.",
 }
-"""What a voice says once for it to be known how it sounds: all sounds of the language, as people speak here."""
+"""What a voice says once for it to be known how it sounds, as people speak here. Twice as much told nothing more."""
 _MAX_SYMBOLS: Final = 500
 _SHARE: Final = re.compile(r"([a-z]{2}_[a-z]+)(?::(\d+(?:\.\d+)?))?")
 

@@ -17,8 +17,8 @@ Frames = npt.NDArray[np.int64]
 # most, at plain speed, for such a mark and for the phone before it. The silences around a clause (0.4 s before, up
 # to 1.1 s after) are a fifth of Kokoro's work and are cut away, and yet they have to be made: shortened, they swallow
 # syllables (misheard: 7 % instead of 1.6 %), for phones sound a little later than their place.
-_INSIDE: Final = 5
-_BEFORE: Final = 11
+_INSIDE: Final = 4
+_BEFORE: Final = 9
 _ANY: Final = 500
 _MARKS: Final = frozenset(';:,.!?—…"()“” ')
 
