@@ -85,9 +85,14 @@ def line(number: int, documents: Sequence[Path], voices: dict[str, tuple[str, ..
 def save(chunk: SpeechChunk, path: Path) -> None:
     part = path.with_suffix(".part.npz")
     pcm = np.round(chunk.pcm * _SCALE).astype(np.int16)
-    symbols = np.array([PHONES[p.symbol] for p in chunk.phonemes], np.uint8)
+    symbols = np.array([_number(p.symbol) for p in chunk.phonemes], np.uint8)
     np.savez_compressed(part, pcm=pcm, rate=chunk.rate, phones=symbols, ends=[p.end for p in chunk.phonemes])
     part.rename(path)
+
+
+def _number(symbol: str) -> int:
+    """Of a phone, however long it is held: the mouth is the same."""
+    return PHONES.get(symbol, PHONES.get(symbol.rstrip("ːʲ"), PHONES["ə"]))
 
 
 def load(path: Path) -> Clip:

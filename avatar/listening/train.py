@@ -25,7 +25,7 @@ from avatar.listening.features import BEFORE, HEARD, hear
 CLIPS: Final = 1150
 VARIANTS: Final = 5
 """Times that each clip is heard otherwise."""
-EPOCHS: Final = 8
+EPOCHS: Final = 13
 WIDTH: Final = 128
 MEMORY: Final = 256
 _CROP: Final = 256
@@ -33,7 +33,7 @@ _WARM: Final = 32
 """Ticks of each crop that only fill the memory."""
 _BATCH: Final = 48
 _SEED: Final = 20
-_NAMED: Final = 0.1
+_NAMED: Final = 0.05
 """What naming the phones counts for in learning; the network at work does not do it."""
 
 _CONTACT: Final = slice(MOUTH - 2, MOUTH)

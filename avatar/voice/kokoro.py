@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +25,11 @@ _LIMITS: Final = {"zh": (24, 40, 60), "en": (80, 120, 160)}
 """Characters in the first and in later clauses: long, for the sake of prosody, since a clause is heard piece by piece.
 What of a clause must be there before its first sound costs 8 ms a character."""
 _SPOKEN: Final = {
-    "zh": "如果对方不同意，您可以先协商，再去申请劳动仲裁。",
-    "en": "If the other side does not agree, you may talk to them first, and then go to court.",
+    "zh": "用人单位自用工之日起超过一个月，不满一年未与劳动者订立书面合同的，应当每月支付二倍的工资。",
+    "en": "If the other side does not agree, you may first talk to them, and then bring the matter before the court.",
 }
-"""What a voice says once for it to be known how it sounds, as people speak here. Twice as much told nothing more."""
+"""What a voice says once for it to be known how it sounds, as people speak here. Half as much tells the means as well,
+and the loudness worse: 2 dB off."""
 _MAX_SYMBOLS: Final = 500
 _SHARE: Final = re.compile(r"([a-z]{2}_[a-z]+)(?::(\d+(?:\.\d+)?))?")
 
@@ -53,9 +55,7 @@ class Kokoro:
         self.languages = frozenset({language})
         self._vocabulary = _vocabulary(vocabulary)
         self._model = Model(model, threads)
-        english = EnglishG2P(british=voice[0] == "b")
-        self._g2p: Callable[[str, Mapping[str, str]], list[Unit]]
-        self._g2p = MandarinG2P(english.phonemes) if language == "zh" else english
+        self._g2p = _reading(voice, language)
         self._limits = _LIMITS[language]
         self._name, self._voice = voice, self._speaking(mix, language)
 
@@ -73,7 +73,8 @@ class Kokoro:
         if language not in self.languages:
             raise VoiceError(f"the voice {voice} speaks {language}; load the model anew for that")
         other = copy.copy(self)
-        other._name, other._voice = voice, self._speaking(mix, language)
+        other._g2p = _reading(voice, language)
+        other._name, other._voice = voice, other._speaking(mix, language)
         return other
 
     def limits(self, language: str) -> tuple[int, ...]:
@@ -111,6 +112,20 @@ class Kokoro:
             return self._model.sound(self._voice, plan, round((start + a) * RATE), round((start + b) * RATE))
 
         return make
+
+
+@cache
+def _english(accent: str) -> EnglishG2P:
+    return EnglishG2P(british=accent == "b")
+
+
+@cache
+def _mandarin() -> MandarinG2P:
+    return MandarinG2P(_english("a").phonemes)
+
+
+def _reading(voice: str, language: str) -> Callable[[str, Mapping[str, str]], list[Unit]]:
+    return _mandarin() if language == "zh" else _english(voice[0])
 
 
 def mixed(voice: str, folder: Path | None = None) -> tuple[Styles, str]:

@@ -51,7 +51,7 @@ def pieces(clause: Clause, aligned: Aligned, make: Callable[[float, float], Pcm]
         last = i == len(cuts) - 2
         sound = make(a - MARGIN, b + MARGIN) * np.float32(10 ** (clause.delivery.energy / 20))
         emphasize(sound, rate, marks, a - MARGIN)
-        sound = _doubled(limited(sound, rate))
+        sound = limited(_doubled(sound), 2 * rate)
         after, sound = sound[-edge:], sound[edge:-edge]
         if before is None:
             fade_in(sound, 2 * rate)

@@ -211,6 +211,16 @@ def test_kokoro_is_heard_before_its_clause_is_made_and_always_alike(kokoro: Koko
 
 
 @pytest.mark.real
+def test_a_british_voice_reads_as_the_british_do(kokoro: Kokoro) -> None:
+    american = Kokoro.of(FOLDER, "am_michael")
+    british = american.speaking_as("bf_emma")
+    for engine, vowel in ((american, "oʊ"), (british, "əʊ")):
+        assert vowel in {p.symbol for chunk in read_aloud(engine, "Go home alone.", "en") for p in chunk.phonemes}
+    with pytest.raises(VoiceError, match="load the model anew"):
+        kokoro.speaking_as("bf_emma")
+
+
+@pytest.mark.real
 def test_kokoro_raises_its_voice_and_not_its_size(kokoro: Kokoro) -> None:
     """Pitch alone: a sound played faster would move the formants, and its time, as well."""
     plain, glad = (
