@@ -128,7 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     teach = avatar.add_parser("train-lips", help="teach the network that hears lips, from speech synthesized for it")
     teach.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.onnx")
     teach.add_argument("--cache", type=Path, default=None, help="where the speech is kept")
-    teach.add_argument("--documents", type=Path, default=Path("rooms/legal-assistant"), help="Markdown that half of it is read from")
+    teach.add_argument(
+        "--documents", type=Path, default=Path("rooms/legal-assistant"), help="Markdown that half of it is read from"
+    )
     teach.add_argument("--clips", type=int, default=None, help="how many sentences are spoken")
     teach.add_argument("--bake-only", action="store_true", help="make the speech and stop")
     teach.set_defaults(run=_avatar_train_lips)
@@ -147,6 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     voices.add_argument("--minutes", type=float, default=10, help="on air, each language; default: 10")
     voices.add_argument("--json", action="store_true", help="one JSON object")
     voices.set_defaults(run=_bench_voice)
+
+    found = bench.add_parser("retrieval", help="whether the right passage is found, on the gold sets")
+    found.add_argument("documents", nargs="?", type=Path, default=Path("rooms/legal-assistant"), metavar="FOLDER")
+    found.add_argument("--json", action="store_true", help="one JSON object")
+    found.set_defaults(run=_bench_retrieval)
 
     mixed = bench.add_parser("mixed", help="a programme, a viewer who speaks and answers being made, all at once")
     mixed.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
@@ -289,6 +296,14 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 
     report = voice.run(arguments.room, arguments.part, arguments.minutes, arguments.models)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else voice.table(report))  # noqa: T201
+    return 0
+
+
+def _bench_retrieval(arguments: argparse.Namespace) -> int:
+    from knowledge.bench import retrieval
+
+    sets = retrieval.run(arguments.documents)
+    print(json.dumps([asdict(one) for one in sets], ensure_ascii=False) if arguments.json else retrieval.table(sets))  # noqa: T201
     return 0
 
 
