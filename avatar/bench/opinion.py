@@ -2,6 +2,8 @@
 Self-Supervised Representation-Based Speech Quality Assessment", 2025). Needs ``pip install distillmos``, and so torch.
 """
 
+import contextlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,8 @@ def predictor() -> Callable[[Pcm], float] | None:
         from distillmos import ConvTransformerSQAModel
     except ImportError:
         return None
-    model: Any = ConvTransformerSQAModel()
+    with contextlib.redirect_stdout(sys.stderr):  # it tells where it finds its weights
+        model: Any = ConvTransformerSQAModel()
     model.eval()
 
     def score(pcm: Pcm) -> float:
