@@ -25,8 +25,8 @@ class VoiceEngine(Protocol):
         ...
 
     def speak(self, clause: Clause) -> Iterator[SpeechChunk]:
-        """Speak one clause, of at most ``limits(…)[-1]`` characters: one chunk, more if it must, none if nothing in it
-        is said.
+        """Speak one clause, of at most ``limits(…)[-1]`` characters: as one chunk, as several (pieces of it, of which
+        all but the last tell the ``rest``), as none if nothing in it is said.
 
         Delivery and marks are followed as far as the engine can. Raises :class:`avatar.errors.VoiceError`.
         """
