@@ -102,7 +102,6 @@ class Air:
     """Seconds of silence for want of the next clause."""
     least_ahead: float
     """Seconds of speech in hand when it was least, after the first half minute (half of a shorter time)."""
-    factor: float
     skipped: int
     answers: int
 
@@ -149,7 +148,6 @@ def table(voices: Voices) -> str:
         add("underruns", "0", {k: str(v.underruns) for k, v in air.items()})
         add("  silence in them, s", "0", {k: f"{v.waited:.2f}" for k, v in air.items()})
         add("least speech in hand, s", "", {k: f"{v.least_ahead:.1f}" for k, v in air.items()})
-        add("work for a second of speech, s", "", {k: f"{v.factor:.3f}" for k, v in air.items()})
         add("answers written meanwhile", "", {k: str(v.answers) for k, v in air.items()})
         add("ticks skipped", "0", {k: str(v.skipped) for k, v in air.items()})
     for language, one in words.items():
@@ -299,7 +297,7 @@ class _OnAir:
         self._begun: int | None = None
         """Tick at which it began to be heard."""
         self._tick = 0
-        self._made = self._worked = self._waited = 0.0
+        self._made = self._waited = 0.0
         self._underruns = 0
         self._settled = min(30.0, seconds / 2)
         self._least = float("inf")
@@ -336,9 +334,7 @@ class _OnAir:
         with tqdm(total=round(self._seconds), desc=f"on air, {self._language}", unit="s", disable=None) as bar:
             async with contextlib.aclosing(self._speaker.speak(_joined(texts), self._language)) as chunks:
                 while self.heard < self._seconds:
-                    begun = time.monotonic()
                     chunk = await anext(chunks)
-                    self._worked += time.monotonic() - begun
                     self._made += chunk.seconds
                     stage.tell(Say("on air", chunk))
                     bar.update(max(0, min(round(self.heard), round(self._seconds)) - int(bar.n)))
@@ -353,7 +349,6 @@ class _OnAir:
             self._underruns,
             self._waited,
             self._least,
-            self._worked / self._made,
             last.skipped - self._reports[0].skipped,
             self.answers,
         )
