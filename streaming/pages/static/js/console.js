@@ -32,7 +32,9 @@ function draw() {
   find("#raw").textContent = health === null ? "" : JSON.stringify(health, null, 2);
   find("#updated").textContent = at ? t("console.updated", { time: at.toLocaleTimeString(document.documentElement.lang) }) : "";
   const conditions = new Map((health?.rooms ?? []).map((room) => [room.id, room]));
-  find("#rooms tbody").replaceChildren(...rooms.map((room) => row(room, conditions.get(room.id))));
+  // Only what has changed is drawn anew: a button that is being pressed, or has the focus, stays.
+  const [body, rows] = [find("#rooms tbody"), rooms.map((room) => row(room, conditions.get(room.id)))];
+  if (rows.map((one) => one.outerHTML).join("") !== body.innerHTML) body.replaceChildren(...rows);
   find("#none").hidden = rooms.length > 0;
 }
 
