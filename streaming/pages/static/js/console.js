@@ -34,7 +34,8 @@ function draw() {
   const conditions = new Map((health?.rooms ?? []).map((room) => [room.id, room]));
   // Only what has changed is drawn anew: a button that is being pressed, or has the focus, stays.
   const [body, rows] = [find("#rooms tbody"), rooms.map((room) => row(room, conditions.get(room.id)))];
-  if (rows.map((one) => one.outerHTML).join("") !== body.innerHTML) body.replaceChildren(...rows);
+  const same = rows.length === body.children.length && rows.every((one, i) => one.isEqualNode(body.children[i]));
+  if (!same) body.replaceChildren(...rows);
   find("#none").hidden = rooms.length > 0;
 }
 
