@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from itertools import accumulate
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,9 @@ class Word:
     text: str
     start: float
     end: float
+
+
+Timed = TypeVar("Timed", Phoneme, Word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +83,20 @@ def joined(pieces: Iterable[SpeechChunk]) -> Iterator[SpeechChunk]:
 def _whole(pieces: Sequence[SpeechChunk]) -> SpeechChunk:
     if len(pieces) == 1:
         return pieces[0]
-    starts = [sum(p.seconds for p in pieces[:i]) for i in range(len(pieces))]
+    placed = list(zip(accumulate((p.seconds for p in pieces[:-1]), initial=0.0), pieces, strict=True))
     return replace(
         pieces[0],
         pcm=np.concatenate([p.pcm for p in pieces]),
-        phonemes=tuple(
-            replace(x, start=x.start + at, end=x.end + at)
-            for p, at in zip(pieces, starts, strict=True)
-            for x in p.phonemes
-        ),
-        words=tuple(
-            replace(x, start=x.start + at, end=x.end + at)
-            for p, at in zip(pieces, starts, strict=True)
-            for x in p.words
-        ),
-        marks=tuple(replace(x, at=x.at + at) for p, at in zip(pieces, starts, strict=True) for x in p.marks),
+        phonemes=tuple(one for at, p in placed for one in moved(p.phonemes, at)),
+        words=tuple(one for at, p in placed for one in moved(p.words, at)),
+        marks=tuple(replace(mark, at=mark.at + at) for at, p in placed for mark in p.marks),
         rest=pieces[-1].rest,
     )
+
+
+def moved(timed: Iterable[Timed], seconds: float) -> tuple[Timed, ...]:
+    """The same so much later."""
+    return tuple(replace(one, start=one.start + seconds, end=one.end + seconds) for one in timed)
 
 
 Speech = AsyncIterator[SpeechChunk]

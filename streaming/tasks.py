@@ -5,8 +5,9 @@ from collections.abc import Awaitable
 from typing import Any
 
 
-def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[Any]) -> None:
+def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[Any]) -> "asyncio.Task[Any]":
     """Run ``work`` as a task that is in ``tasks`` while it runs."""
     task = asyncio.ensure_future(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
+    return task

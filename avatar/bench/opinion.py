@@ -5,13 +5,13 @@ Self-Supervised Representation-Based Speech Quality Assessment", 2025). Needs ``
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from avatar.speech import Pcm
 
-RATE = 16_000
+RATE: Final = 16_000
 
 
 def predictor() -> Callable[[Pcm], float] | None:

@@ -12,8 +12,10 @@ from avatar.voice.clauses import Clause
 from avatar.voice.finish import finish
 from avatar.voice.trim import audible
 
+RATE: Final = 24_000
+"""Of both models, Hz,"""
 FRAME_SAMPLES: Final = 600
-"""What one unit of the models' durations lasts: 25 ms at their 24 kHz."""
+"""and what one unit of their durations lasts: 25 ms."""
 
 _ADVANCE: Final = 0.05
 """Seconds by which the sound of a symbol precedes its place by the durations. Measured on both models: the

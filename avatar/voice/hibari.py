@@ -13,14 +13,13 @@ from onnx import ModelProto, TensorProto, helper
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
 from avatar.voice import graph
-from avatar.voice.alignment import make_chunk
+from avatar.voice.alignment import RATE, make_chunk
 from avatar.voice.clauses import Clause
 from avatar.voice.english import EnglishG2P
 from avatar.voice.graph import LONGEST
 from avatar.voice.session import Session
 from avatar.voice.speak import Frames, parts
 
-_RATE: Final = 24_000
 _ASSETS: Final = Path(hibari.__file__).parent / "assets"
 _DURATIONS: Final = "/Cast_32_output_0"
 _LIMITS: Final = (160, 260)
@@ -55,7 +54,7 @@ class Hibari:
         speed = clause.delivery.rate / pitch
         for part, ids in parts(clause, units, self._vocabulary, _MAX_SYMBOLS):
             pcm, durations = self._run(ids, speed, part.longest(speed))
-            yield make_chunk(part.clause, part.units, pcm, durations, round(_RATE * pitch))
+            yield make_chunk(part.clause, part.units, pcm, durations, round(RATE * pitch))
 
     def stop(self) -> None:
         """See :class:`avatar.voice.VoiceEngine`."""

