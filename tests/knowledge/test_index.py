@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from knowledge.document import Document
 from knowledge.embedding import DIMENSIONS, Matrix
 from knowledge.errors import IndexingError
+from knowledge.folder import parse_document
 from knowledge.index import Index
-from knowledge.markdown import Document, parse_document
 from knowledge.words import topical
 
 

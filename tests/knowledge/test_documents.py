@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.errors import DocumentError
-from knowledge.markdown import MAX_DOCUMENT_BYTES, parse_document, read_folder
+from knowledge.folder import MAX_TEXT_BYTES, parse_document, read_folder
 
 LAW = """---
 title: 劳动合同
@@ -58,7 +58,7 @@ def test_text_is_verbatim_also_with_windows_line_ends() -> None:
 
 def test_comments_and_rules_are_no_text() -> None:
     passages = parse_document("a.md", "一。\n<!-- 编者注 -->\n\n二。\n\n---\n\n三。\n\n\n四。".encode()).passages
-    assert [p.text for p in passages] == ["一。", "二。", "三。\n\n\n四。"]
+    assert [p.text for p in passages] == ["一。", "二。", "三。\n\n四。"]
 
 
 def test_long_sections_are_cut_between_paragraphs_and_lose_nothing() -> None:
@@ -85,7 +85,6 @@ def test_the_id_holds_while_the_content_does() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\xff\xfe# title", "not UTF-8"),
         (b"a\x00b", "NUL"),
         (b"\n\n", "no text"),
         (b"---\ntitle: [\n---\ntext", "front matter"),
@@ -105,14 +104,16 @@ def test_a_bad_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     (folder / ".git" / "hidden.md").write_text("hidden")
     (folder / "good.md").write_text("# Good\n\nText.")
     (folder / "sub" / "inner.md").write_text("Text without a heading.")
-    (folder / "latin.md").write_bytes("café".encode("latin-1"))
-    (folder / "huge.md").write_bytes(b"a" * (MAX_DOCUMENT_BYTES + 1))
+    (folder / "binary.md").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x07\x80\0\0\x04\x38")
+    (folder / "old.doc").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    (folder / "zopy.md").write_text("# Good\n\nText.")
+    (folder / "huge.md").write_bytes(b"a" * (MAX_TEXT_BYTES + 1))
     (folder / "link.md").symlink_to(outside)
     (folder / "dangling.md").symlink_to(tmp_path / "nowhere.md")
-    (folder / "notes.txt").write_text("not Markdown")
     read = read_folder(folder)
     assert [d.source for d in read.documents] == ["good.md", "sub/inner.md"]
-    assert {s.source for s in read.skipped} == {"latin.md", "huge.md", "link.md", "dangling.md"}
+    assert {s.source for s in read.skipped} == {"binary.md", "huge.md", "link.md", "dangling.md", "old.doc", "zopy.md"}
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Markdown, with a title, a language and dates of validity in its front matter."""
+
+import re
+from itertools import pairwise
+from typing import Any, Final
+
+import yaml
+from markdown_it import MarkdownIt
+
+from knowledge.document import About, Block, Outline
+from knowledge.errors import DocumentError
+from knowledge.formats.about import about
+from knowledge.formats.decoding import decode
+
+_FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.{0,4000}?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_MARKUP: Final = re.compile(r"[*_`#]+")
+
+
+def outline(_source: str, content: bytes) -> Outline:
+    return of_text(decode(content))
+
+
+def of_text(text: str) -> Outline:
+    """Raises :class:`DocumentError` for front matter that cannot be read."""
+    front, body = _front_matter(text)
+    lines = body.split("\n")
+    path: dict[int, str] = {}
+    blocks: list[Block] = []
+    apart = False
+    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    for token, following in pairwise([*tokens, None]):
+        if token is None or token.level != 0 or token.map is None:
+            continue
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            path = {at: heading for at, heading in path.items() if at < level}
+            path[level] = _MARKUP.sub("", following.content if following else "").strip()
+            apart = True
+        elif token.type in ("html_block", "hr"):
+            apart = True
+        else:
+            headings = tuple(heading for _, heading in sorted(path.items()) if heading)
+            blocks.append(Block("\n".join(lines[slice(*token.map)]).rstrip(), headings, apart=apart))
+            apart = False
+    return Outline(tuple(blocks), front)
+
+
+def _front_matter(text: str) -> tuple[About, str]:
+    match = _FRONT_MATTER.match(text)
+    if not match:
+        return About(), text
+    try:
+        values: Any = yaml.safe_load(match[1])
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(f"its front matter is not valid YAML: {' '.join(str(error).split())}") from error
+    return (about(values), text[match.end() :]) if isinstance(values, dict) else (About(), text)
