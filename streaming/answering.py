@@ -1,5 +1,6 @@
 """What joins a room to its knowledge: the index of its documents, and a language model wherever it runs."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -92,11 +93,21 @@ async def warm_up(settings: Sequence[RoomFile], engines: Engines) -> None:
         await chat.aclose()
 
 
+def index_of(settings: RoomFile, folder: Path) -> Path:
+    """The file of a room's index in the data ``folder``."""
+    return folder / f"{settings.id}.index.sqlite"
+
+
 @contextlib.asynccontextmanager
 async def room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> AsyncGenerator[CitedAnswerer, None]:
     """A room's answerer while it is open; its index is under ``folder`` and takes in what changed in the documents."""
     async with contextlib.aclosing(chat_model(settings.llm, engines)) as chat:
-        index = folder / f"{settings.id}.index.sqlite"
+        index = index_of(settings, folder)
         answerer = await open_knowledge(settings.documents, index, WorkerEmbedder(engines), chat)
         async with contextlib.aclosing(answerer):
-            yield answerer
+            watching = asyncio.create_task(answerer.library.watch(), name="documents")
+            try:
+                yield answerer
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)

@@ -103,9 +103,17 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--data", type=Path, default=Path("var"))
     ask.set_defaults(run=_ask)
 
+    ingest = commands.add_parser(
+        "ingest", help="index a room's documents ahead of going on air, and say what is skipped"
+    )
+    ingest.add_argument("room", type=Path, metavar="ROOM.yaml")
+    ingest.add_argument("--data", type=Path, default=Path("var"), help="folder for state and indexes (default: var)")
+    ingest.add_argument("--json", action="store_true")
+    ingest.set_defaults(run=_ingest)
+
     new = commands.add_parser("new", help="make a room from a folder of documents")
     new.add_argument("name", help="lower-case letters, digits and '-'")
-    new.add_argument("--docs", type=Path, required=True, metavar="FOLDER", help="folder of Markdown")
+    new.add_argument("--docs", type=Path, required=True, metavar="FOLDER", help="folder of documents")
     new.add_argument("--language", choices=["zh", "en"], default="zh")
     new.set_defaults(run=_new)
 
@@ -128,9 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     teach = avatar.add_parser("train-lips", help="teach the network that hears lips, from speech synthesized for it")
     teach.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.onnx")
     teach.add_argument("--cache", type=Path, default=None, help="where the speech is kept")
-    teach.add_argument(
-        "--documents", type=Path, default=Path("rooms"), help="Markdown that half of it is read from"
-    )
+    teach.add_argument("--documents", type=Path, default=Path("rooms"), help="Markdown that half of it is read from")
     teach.add_argument("--clips", type=int, default=None, help="how many sentences are spoken")
     teach.add_argument("--bake-only", action="store_true", help="make the speech and stop")
     teach.set_defaults(run=_avatar_train_lips)
@@ -219,6 +225,12 @@ def _ask(arguments: argparse.Namespace) -> int:
         raise EverhostError("give a question, or a file of them with --questions")
     questions = read_questions(arguments.questions) if arguments.questions else [arguments.question]
     return asyncio.run(ask(arguments.room, questions, arguments.data, arguments.models, as_json=arguments.json))
+
+
+def _ingest(arguments: argparse.Namespace) -> int:
+    from streaming.ingest import ingest
+
+    return asyncio.run(ingest(arguments.room, arguments.data, as_json=arguments.json))
 
 
 def _new(arguments: argparse.Namespace) -> int:

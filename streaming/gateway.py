@@ -14,10 +14,11 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from knowledge.answerer import CitedAnswerer
-from knowledge.library import Progress
+from knowledge.library import Library, Progress
 from streaming import metrics
 from streaming import protocol as say
 from streaming.answering import room_answerer, warm_up
+from streaming.documents_http import add_documents
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
 from streaming.face_ws import add_faces, send_all
@@ -102,6 +103,14 @@ class House:
         answerer = self._answerers.get(room)
         return await answerer.library.progress() if answerer else None
 
+    def library(self, room: str) -> Library:
+        """Raises HTTPException where there is none, or not yet."""
+        if room not in self.rooms:
+            raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(self.rooms)}")
+        if room not in self._answerers:
+            raise HTTPException(503, "the room's documents are still being read; ask again in a moment")
+        return self._answerers[room].library
+
     async def _announce(self) -> None:
         last = None
         while True:
@@ -168,6 +177,7 @@ def create_app(house: House) -> FastAPI:
     add_whep(app, find, house.network.ice_servers)
     add_whip(app, find, operators)
     add_faces(app, find, operators)
+    add_documents(app, house.library, operators)
     _add_viewers(app, find)
     return app
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from knowledge.formats import SUFFIXES, suffix
 from streaming import roomfile
 from streaming.errors import RoomFileError
 
@@ -18,9 +19,9 @@ def create(name: str, documents: Path, language: str, folder: Path | None = None
     if not _NAME.match(name):
         raise RoomFileError(f"'{name}' cannot name a room; use lower-case letters, digits and '-'")
     if not documents.is_dir():
-        raise RoomFileError(f"there is no folder {documents}; name a folder of Markdown files")
-    if not any(documents.rglob("*.md")):
-        raise RoomFileError(f"{documents} has no Markdown (*.md) file to answer from")
+        raise RoomFileError(f"there is no folder {documents}; name a folder of documents")
+    if not any(suffix(file.name) in SUFFIXES for file in documents.rglob("*")):
+        raise RoomFileError(f"{documents} has no document to answer from ({', '.join(sorted(SUFFIXES))})")
     folder = folder or Path("rooms")
     path = folder / f"{name}.yaml"
     template = Template(files("streaming").joinpath("assets/room.yaml").read_text("utf-8"))

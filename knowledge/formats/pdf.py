@@ -19,6 +19,8 @@ _PAGES: Final = 3000
 _LARGER: Final = 1.15
 """How much larger than the text a heading is."""
 _LONGEST_HEADING: Final = 80
+_NO_TITLE: Final = re.compile(r"^untitled|^microsoft |^(?:slide|page) ?\d|\.\w{2,4}$", re.IGNORECASE)
+"""What programs write where nobody gave a title."""
 _DIGITS: Final = re.compile(r"\d+")
 _PAGE_NUMBER: Final = re.compile(r"\W*(?:page|第)?\s*\d{1,4}\s*(?:页|of \d+|/\s*\d+)?\W*", re.IGNORECASE)
 
@@ -41,7 +43,7 @@ def outline(_source: str, content: bytes) -> Outline:
         if len(book) > _PAGES:
             raise DocumentError(f"has {len(book)} pages (at most {_PAGES}): split it")
         pages = [_page(book, n) for n in range(len(book))]
-        title = book.get_metadata_value("Title").strip()
+        title = clean(book.get_metadata_value("Title")).strip()
     except pypdfium2.PdfiumError as error:
         raise DocumentError(f"has a page that cannot be read ({error}): save it again") from error
     finally:
@@ -50,7 +52,7 @@ def outline(_source: str, content: bytes) -> Outline:
     if not any(line.text.strip() for line in printed):
         raise DocumentError("has no text: it is a scan; have its text recognized first (ocrmypdf does)")
     read = tuple(blocks(_lines(printed), wrapped=True))
-    return Outline(read, About("" if common_heading(read) else title))
+    return Outline(read, About("" if common_heading(read) or _NO_TITLE.search(title) else title))
 
 
 def _page(book: pypdfium2.PdfDocument, n: int) -> list[_Printed]:

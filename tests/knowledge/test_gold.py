@@ -22,7 +22,7 @@ def plain(text: str) -> str:
 @pytest.fixture(scope="module")
 def passages() -> dict[str, Passage]:
     found = [passage for document in read_folder(DOCUMENTS).documents for passage in document.passages]
-    return {places(Found((Hit(one, 0, 0, 0),), 0))[0]: one for one in found}
+    return {places(Found((Hit(one, 0, 0, 0),)))[0]: one for one in found}
 
 
 @pytest.mark.parametrize("name", SETS)

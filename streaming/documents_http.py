@@ -1,0 +1,94 @@
+"""A room's documents over HTTP, behind the operator's token: which there are, one more, one less.
+
+What is put here lies in the room's folder of documents like what anybody else puts there.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+
+from knowledge.errors import DocumentError
+from knowledge.folder import MAX_BYTES, check
+from knowledge.library import Library
+from streaming.operator import Operators
+
+
+def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Operators) -> None:
+    """``library`` gives a room's by its name, or raises HTTPException."""
+
+    @app.get("/rooms/{room}/documents")
+    async def show(room: str, request: Request) -> dict[str, Any]:
+        operators.check(request)
+        known = library(room)
+        return {
+            "documents": [asdict(one) for one in await known.listed()],
+            "skipped": [{"source": one.source, "reason": one.reason} for one in known.skipped],
+        }
+
+    @app.put("/rooms/{room}/documents/{source:path}", status_code=201)
+    async def put(room: str, source: str, request: Request) -> dict[str, Any]:
+        operators.check(request)
+        known = library(room)
+        file = _place(known.documents, source)
+        content = await _body(request)
+        try:
+            passages = await asyncio.to_thread(check, source, content)
+        except DocumentError as error:
+            raise HTTPException(422, f"{source} {error}") from error
+        await asyncio.to_thread(_write, file, content)
+        await known.refresh()
+        return {"source": source, "passages": passages}
+
+    @app.delete("/rooms/{room}/documents/{source:path}")
+    async def remove(room: str, source: str, request: Request) -> Response:
+        operators.check(request)
+        known = library(room)
+        file = _place(known.documents, source)
+        try:
+            await asyncio.to_thread(file.unlink)
+        except OSError as error:
+            status = 404 if isinstance(error, FileNotFoundError) else 409
+            raise HTTPException(status, f"{source} cannot be removed: {error.strerror}") from error
+        await known.refresh()
+        return Response(status_code=204)
+
+
+def _place(folder: Path, source: str) -> Path:
+    parts = PurePosixPath(source).parts
+    if not parts or any(part in ("..", "/") or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
+        raise HTTPException(400, "name the document by its path in the room's folder, without hidden folders or '..'")
+    file = folder.joinpath(*parts)
+    if not file.parent.resolve().is_relative_to(folder.resolve()):
+        raise HTTPException(400, f"{source} would lie outside the room's documents")
+    return file
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BYTES:
+            raise HTTPException(413, f"a document may have {MAX_BYTES // 1_000_000} MB; split it")
+    return bytes(content)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """All at once: whoever reads the folder meanwhile sees the old file or the new one."""
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        os.replace(part, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise HTTPException(
+            409, f"{file.name} cannot be written: {error.strerror}; may everhost write there?"
+        ) from error
