@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from knowledge.dialogue import Turn
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -16,6 +18,8 @@ class Citation:
     """Where in the document, for a human: a heading path, an article number."""
     quote: str
     """Verbatim from the document."""
+    source: str = ""
+    """The document's path in the room's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Sentence:
 
     text: str
     citations: tuple[Citation, ...] = ()
+    quoted: bool = False
+    """Whether these are a document's words, in place of a language model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Context:
     """Who the host is and how they speak, in the room author's words."""
     refusal: str
     """What the host says when the documents do not cover the question."""
+    turns: tuple[Turn, ...] = ()
+    """What the question may lean on, the oldest first."""
 
 
 class Answerer(Protocol):

@@ -2,17 +2,20 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 from knowledge import prompt
 from knowledge.answer import Citation, Context, Refusal, Sentence
+from knowledge.checking import carries
+from knowledge.dialogue import leans
 from knowledge.embedding import Embedder
 from knowledge.errors import LLMError
 from knowledge.facts import Fact, choose_facts
-from knowledge.grounding import faithful, invents_numbers, leaks, overlap, read_marks, rests_on, supporting
+from knowledge.grounding import leaks, overlap, read_marks
 from knowledge.library import Library
 from knowledge.llm import ChatModel
 from knowledge.sentences import SentenceSplitter
@@ -26,6 +29,15 @@ _MAX_TOKENS: Final = 220
 _STOP: Final = ("\n\n", "问题：", "Question:", "资料：", "Facts:")
 _OFFER: Final = {"zh": "您可以问我：{titles}。", "en": "You can ask me about: {titles}."}
 _SEPARATOR: Final = {"zh": "、", "en": ", "}
+_AGAIN: Final = 0.75
+"""Overlap with what has been said from which a sentence says it again."""
+_ECHO: Final = 0.6
+"""Overlap with the question from which a sentence only says it again."""
+_FEWEST_SENTENCES: Final = 2
+_WORTH_SAYING: Final = 0.08
+"""How much less worth than the best a fact may be, to be quoted beside it."""
+_NEAR: Final = 0.3
+"""Overlap with a fact from which a sentence that it does not carry was meant to say what it says."""
 _OFFERED_TITLES: Final = 3
 
 
@@ -44,7 +56,7 @@ class CitedAnswerer:
 
     def __init__(self, library: Library, llm: ChatModel) -> None:
         self.library = library
-        self._llm = llm
+        self.llm = llm
 
     async def aclose(self) -> None:
         """Close the library; the language model is the caller's."""
@@ -54,16 +66,23 @@ class CitedAnswerer:
         """See :meth:`knowledge.answer.Answerer.answer`. When the model fails, the best passage is quoted instead."""
         question = " ".join(question.split())[:_MAX_QUESTION]
         found = await self.library.search(question, language=context.language)
+        if context.turns and leans(question) and not found.sure:
+            whole = f"{context.turns[-1].question} {question}"
+            found = await self.library.search(whole, language=context.language)
+            question = prompt.leaning(question, context)
         if not found.covered:
             _log.info("not covered: %d passages found", len(found.hits))
             yield await self._refusal(context)
             return
-        facts = choose_facts(question, found.hits)
-        draft = _Draft(question, facts, context)
+        draft = _Draft(question, choose_facts(found), context)
+        if found.sure and (first := draft.quote_next()):
+            # Said at once: the model reads some hundred tokens before it can say anything.
+            yield first
+        declined = False
         try:
-            async with aclosing(self._sentences(question, facts, context)) as sentences:
+            async with aclosing(self._sentences(draft)) as sentences:
                 async for raw in sentences:
-                    if draft.declines(raw):
+                    if declined := draft.declines(raw):
                         break
                     if sentence := draft.admit(raw):
                         yield sentence
@@ -71,22 +90,17 @@ class CitedAnswerer:
                         break
         except LLMError as error:
             _log.warning("quoting the best passage: %s", error)
-            if not draft.said:
-                for sentence in draft.quote_best():
-                    yield sentence
-            return
-        if not draft.said and found.sure:
-            _log.info("quoting the best passage: the model declined a question that the documents cover")
-            for sentence in draft.quote_best():
+        if draft.said or not declined:
+            for sentence in draft.rest():
                 yield sentence
-        elif not draft.said:
+        if not draft.said:
             _log.info("not covered: the model declined")
             yield await self._refusal(context)
 
-    async def _sentences(self, question: str, facts: tuple[Fact, ...], context: Context) -> AsyncGenerator[str, None]:
+    async def _sentences(self, draft: "_Draft") -> AsyncGenerator[str, None]:
         splitter = SentenceSplitter()
-        messages = prompt.messages(question, facts, context)
-        async with aclosing(self._llm.stream(messages, max_tokens=_MAX_TOKENS, stop=_STOP)) as deltas:
+        messages = prompt.messages(draft.question, draft.facts, draft.context, draft.texts)
+        async with aclosing(self.llm.stream(messages, max_tokens=_MAX_TOKENS, stop=_STOP)) as deltas:
             async for delta in deltas:
                 for sentence in splitter.feed(delta):
                     yield sentence
@@ -106,48 +120,82 @@ class _Draft:
     """One answer in the making: numbers its citations and admits its sentences."""
 
     def __init__(self, question: str, facts: tuple[Fact, ...], context: Context) -> None:
-        self._question = question
-        self._facts = facts
-        self._context = context
+        self.question = question
+        self.facts = facts
+        self.context = context
+        self.texts: list[str] = []
+        """What has been said."""
         self._instructions = "\n".join(message.content for message in prompt.prefix(context))
         self._numbered: dict[int, Citation] = {}
-        self._texts: set[str] = set()
+        # Only what needs no translation can be quoted.
+        self._quotable = sorted(
+            (fact for fact in facts if fact.passage.language == context.language), key=lambda fact: -fact.worth
+        )
 
     @property
     def said(self) -> int:
-        return len(self._texts)
+        return len(self.texts)
 
     def declines(self, raw: str) -> bool:
-        return prompt.says_not_covered(raw, self._context)
+        return prompt.says_not_covered(raw, self.context)
 
     def admit(self, raw: str) -> Sentence | None:
-        """The sentence with its citations; the fact's own words where the model's cannot be trusted; or None."""
+        """The sentence with its citations; the words of the fact it is nearest to where no fact carries it; or None."""
         text, marked = read_marks(raw)
-        if not text or leaks(text, self._instructions, self._facts, self._context.language):
+        if not text or leaks(text, self._instructions, self.facts, self.context.language):
             return None
-        facts = supporting(text, marked, self._facts)
-        if facts and not rests_on(text, facts):
+        if self._again(text) or self._echoes(text):
             return None
-        if facts and invents_numbers(text, self._question, facts):
-            # The mark may be wrong while the number is right.
-            facts = tuple(fact for fact in self._facts if not invents_numbers(text, self._question, (fact,)))[:1]
-        if not facts:
-            nearest = max(self._facts, key=lambda fact: overlap(text, fact.text))
-            text, facts = nearest.text, (nearest,)
-        text = faithful(text, self._facts)
-        return self._say(text, tuple(fact for fact in self._facts if fact.text == text) or facts)
+        for facts in self._groups(marked):
+            if carries(text, "\n".join((facts[0].passage.heading, *(fact.text for fact in facts)))):
+                return self._say(text, facts)
+        nearest = max(self.facts, key=lambda fact: overlap(text, fact.text))
+        named = next((fact for fact in self.facts if fact.n in marked), nearest)
+        for fact in (nearest, named):
+            if overlap(text, fact.text) >= _NEAR and (sentence := self._quote(fact)):
+                return sentence
+        return None
 
-    def quote_best(self) -> list[Sentence]:
-        """The best passage in its own words."""
-        best = self._facts[0].passage
-        quoted = (self._say(fact.text, (fact,)) for fact in self._facts if fact.passage == best)
-        return [sentence for sentence in quoted if sentence][:_MAX_SENTENCES]
+    def quote_next(self) -> Sentence | None:
+        """The best fact that has not been said, in its own words."""
+        return next((sentence for sentence in map(self._quote, self._quotable) if sentence), None)
 
-    def _say(self, text: str, facts: tuple[Fact, ...]) -> Sentence | None:
-        if text in self._texts:
+    def rest(self) -> Iterator[Sentence]:
+        """Quotes that an answer is too short without."""
+        worth = self._quotable[0].worth - _WORTH_SAYING if self._quotable else 0.0
+        for fact in self._quotable:
+            if self.said >= _FEWEST_SENTENCES or fact.worth < worth:
+                return
+            if sentence := self._quote(fact):
+                yield sentence
+
+    def _quote(self, fact: Fact) -> Sentence | None:
+        if fact.passage.language != self.context.language or self._again(fact.text):
             return None
-        self._texts.add(text)
-        return Sentence(text, tuple(self._cite(fact) for fact in facts))
+        text = fact.text
+        if not self.texts and (basis := prompt.basis(self.question, fact.passage, self.context)):
+            text = f"{basis}{text}"
+        return self._say(text, (fact,), quoted=True)
+
+    def _again(self, text: str) -> bool:
+        return any(max(overlap(text, said), overlap(said, text)) >= _AGAIN for said in self.texts)
+
+    def _echoes(self, text: str) -> bool:
+        """Whether a sentence says the question again rather than anything the facts say."""
+        echo = overlap(text, self.question)
+        return echo >= _ECHO and echo > max(overlap(text, fact.text) for fact in self.facts)
+
+    def _groups(self, marked: Sequence[int]) -> Iterator[tuple[Fact, ...]]:
+        """What a sentence may rest on: what it names, one fact, or those of one passage."""
+        if named := tuple(fact for fact in self.facts if fact.n in marked):
+            yield named
+        yield from ((fact,) for fact in self.facts)
+        for _, group in groupby(self.facts, key=lambda fact: fact.passage):
+            yield tuple(group)
+
+    def _say(self, text: str, facts: tuple[Fact, ...], *, quoted: bool = False) -> Sentence:
+        self.texts.append(text)
+        return Sentence(text, tuple(self._cite(fact) for fact in facts), quoted)
 
     def _cite(self, fact: Fact) -> Citation:
         return self._numbered.setdefault(fact.n, fact.citation(len(self._numbered) + 1))

@@ -4,18 +4,21 @@ A small model on one core reads some 28 tokens a second, so every sentence it ne
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from knowledge.answer import Citation
 from knowledge.passage import Passage
-from knowledge.retrieval import Hit
+from knowledge.retrieval import Found
 from knowledge.sentences import split_sentences
-from knowledge.words import topical
 
 _BUDGETS: Final = (110.0, 60.0, 40.0)
 """Length a fact may have by rank, in ideographs."""
+_COVERAGE: Final = 0.2
+"""What a sentence's share of the question counts for beside its passage's score: of 78 questions about the legal room
+the first sentence answered 54, the first two 63, and so for 0.1 to 0.3; nearness by embedding added nothing."""
+_ONE_BREATH: Final = 90.0
 _WORTH_READING: Final = 0.035
 """How far a passage's score may lie below the best one's."""
 _LATIN_WEIGHT: Final = 0.4
@@ -32,6 +35,8 @@ class Fact:
     passage: Passage
     quote: str
     """One sentence or list item, verbatim from the passage."""
+    worth: float = 0.0
+    """How much it says about the question, and how well its passage was found."""
 
     @property
     def text(self) -> str:
@@ -39,26 +44,45 @@ class Fact:
         return plain(self.quote)
 
     def citation(self, n: int) -> Citation:
-        return Citation(n=n, title=self.passage.title, locator=self.passage.locator, quote=self.quote)
+        passage = self.passage
+        return Citation(n, passage.title, passage.locator, self.quote, passage.source)
 
 
-def choose_facts(question: str, hits: Sequence[Hit]) -> tuple[Fact, ...]:
-    """From each of the best passages the run of sentences that says most about the question, a fact a sentence.
+def choose_facts(found: Found) -> tuple[Fact, ...]:
+    """Of each of the best passages the sentences that say most about the question, a fact a sentence.
 
-    Within a passage those that share most words with the question come first: a small model prefers what it reads
-    first.
+    Within a passage those that say most come first: a small model prefers what it reads first.
     """
-    wanted = frozenset(topical(question))
-    near = [hit for hit in hits if hit.score >= hits[0].score - _WORTH_READING]
-    chosen = [
-        (hit.passage, sentence)
-        for hit, budget in zip(near, _BUDGETS, strict=False)
-        for sentence in sorted(
-            _best_run(hit.passage.text, wanted, budget),
-            key=lambda sentence: -len(wanted.intersection(topical(sentence))),
+    near = [hit for hit in found.hits if hit.score >= found.hits[0].score - _WORTH_READING]
+    chosen: list[tuple[Passage, str, float]] = []
+    for hit, budget in zip(near, _BUDGETS, strict=False):
+        sentences = sorted(
+            ((found.coverage(plain(one)), one) for one in _sentences(hit.passage.text)), key=lambda told: -told[0]
         )
-    ]
-    return tuple(Fact(n, passage, sentence) for n, (passage, sentence) in enumerate(chosen, start=1))
+        left = budget
+        for coverage, sentence in sentences:
+            if left == budget or _length(sentence) <= left:  # one at least
+                chosen.append((hit.passage, sentence, hit.score + _COVERAGE * coverage))
+                left -= _length(sentence)
+    return tuple(Fact(n, *told) for n, told in enumerate(chosen, start=1))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """A list that is announced goes with what announces it, as far as it can be said in one breath."""
+    announced = ""
+    for sentence in split_sentences(text):
+        if announced and _length(announced) + _length(sentence) <= _ONE_BREATH and _LINE_START.match(sentence):
+            announced += f"\n{sentence}"
+            continue
+        if announced:
+            yield announced
+            announced = ""
+        if sentence.rstrip().endswith((":", "：")):
+            announced = sentence
+        else:
+            yield sentence
+    if announced:
+        yield announced
 
 
 def plain(text: str) -> str:
@@ -66,21 +90,6 @@ def plain(text: str) -> str:
     text = _LINK.sub(r"\1", text)
     text = _LINE_START.sub("", text)
     return " ".join(_EMPHASIS.sub("", text).split())
-
-
-def _best_run(text: str, wanted: frozenset[str], budget: float) -> list[str]:
-    """Consecutive sentences of at most ``budget`` (one at least), the earliest of those that share most words."""
-    sentences = split_sentences(text)
-    lengths = [_length(sentence) for sentence in sentences]
-    shared = [wanted.intersection(topical(sentence)) for sentence in sentences]
-    best, most = sentences[:1], -1
-    for first in range(len(sentences)):
-        last = first + 1
-        while last < len(sentences) and sum(lengths[first : last + 1]) <= budget:
-            last += 1
-        if (share := len(frozenset().union(*shared[first:last]))) > most:
-            best, most = sentences[first:last], share
-    return best
 
 
 def _length(text: str) -> float:

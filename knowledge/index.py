@@ -3,14 +3,16 @@
 Everything in it comes from the documents, so a lost or damaged file costs only the time to build it again.
 """
 
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,8 @@ CREATE INDEX passage_source ON passage (source);
 CREATE VIRTUAL TABLE words USING fts5 (heading, body, sound, tokenize = 'unicode61 remove_diacritics 0');
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_RELOAD: Final = 50.0
+"""Embeddings that have come are looked at after so many times what reading them all takes."""
 _TABLES: Final = ("words", "passage", "document", "meta")
 _COLUMNS: Final = "title, locator, text, language, source"
 
@@ -56,6 +60,13 @@ class Holding:
     _heading: str
     _text: str
     _sound: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Of any text, without a heading."""
+        words = [stem(term) for term in terms(text)]
+        said = f" {' '.join(words)} "
+        return cls(said, said, f" {' '.join(sounds(words))} ")
 
     def heading(self, way: Way) -> float:
         """How far the heading puts it this way, in [0, 1]."""
@@ -70,6 +81,20 @@ class Holding:
             return float(f" {' '.join(way.words)} " in (self._sound if way.sounds else text))
         share = sum(f" {word} " in text for word in way.words) / len(way.words)
         return share * share
+
+
+@dataclass(slots=True)
+class _Vectors:
+    """The embeddings, as they were read from the file."""
+
+    version: int
+    keys: NDArray[np.int64]
+    languages: NDArray[np.str_]
+    vectors: Matrix
+    took: float
+    """Seconds that reading them took."""
+    until: float = math.inf
+    """When they are to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +123,8 @@ class Index:
         self._counts: dict[str, int] = {}
         self._database = database
         self._lock = threading.RLock()
-        self._cached: tuple[int, tuple[NDArray[np.int64], NDArray[np.str_], Matrix]] | None = None
+        self._vectors: _Vectors | None = None
+        self._total: int | None = None
         with self._explained():
             database.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(database, timeout=10, isolation_level=None, check_same_thread=False)
@@ -158,12 +184,24 @@ class Index:
                     for passage, vector in zip(passages, vectors, strict=True)
                 ],
             )
+            known = self._vectors
+        if known is not None:
+            # A large index fills for hours, a few passages at a time: what is held is used a while longer.
+            known.until = min(known.until, time.monotonic() + _RELOAD * known.took)
+            self._vectors = known
 
     def counts(self) -> tuple[int, int]:
         """(passages with an embedding, all passages)."""
         with self._reading() as db:
             embedded, total = db.execute("SELECT count(vector), count(*) FROM passage").fetchone()
             return int(embedded), int(total)
+
+    def size(self) -> int:
+        """How many passages there are."""
+        with self._reading() as db:
+            if self._total is None:
+                (self._total,) = db.execute("SELECT count(*) FROM passage").fetchone()
+            return self._total or 0
 
     def titles(self, language: str) -> list[str]:
         """The titles of documents that have passages in ``language``, those with most to say first."""
@@ -212,32 +250,35 @@ class Index:
     def similarities(self, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.float32]]:
         """(keys, languages, cosines) of all passages embedded so far and in force; each of shape (n,)."""
         with self._reading():
-            keys, languages, vectors = self._matrix()
-            cosines = vectors @ query
-            out = self._out_of_force()
-            if out:
-                stay = ~np.isin(keys, list(out))
-                return keys[stay], languages[stay], cosines[stay]
-            return keys, languages, cosines
+            known = self._matrix()
+            cosines = known.vectors @ query
+            if out := self._out_of_force():
+                stay = ~np.isin(known.keys, list(out))
+                return known.keys[stay], known.languages[stay], cosines[stay]
+            return known.keys, known.languages, cosines
 
-    def _matrix(self) -> tuple[NDArray[np.int64], NDArray[np.str_], Matrix]:
+    def _matrix(self) -> "_Vectors":
         db = self._connection
         (version,) = db.execute("PRAGMA data_version").fetchone()  # counts what other processes have written
-        if self._cached is None or self._cached[0] != version:
-            (n,) = db.execute("SELECT count(vector) FROM passage").fetchone()
-            keys, languages = np.empty(n, np.int64), np.empty(n, "U8")
-            vectors = np.empty((n, DIMENSIONS), np.float32)
-            rows = db.execute("SELECT key, language, vector FROM passage WHERE vector IS NOT NULL ORDER BY key")
-            for at, (key, language, vector) in enumerate(rows):
-                keys[at], languages[at], vectors[at] = key, language, np.frombuffer(vector, np.float16)
-            self._cached = version, (keys, languages, vectors)
-        return self._cached[1]
+        old = self._vectors
+        if old is not None and old.version == version and time.monotonic() < old.until:
+            return old
+        begun = time.monotonic()
+        (n,) = db.execute("SELECT count(*) FROM passage WHERE vector IS NOT NULL").fetchone()
+        keys, languages, vectors = np.empty(n, np.int64), np.empty(n, "U8"), np.empty((n, DIMENSIONS), np.float32)
+        rows = db.execute("SELECT key, language, vector FROM passage WHERE vector IS NOT NULL ORDER BY key")
+        for at, (key, language, vector) in enumerate(rows):
+            keys[at], languages[at], vectors[at] = key, language, np.frombuffer(vector, np.float16)
+        self._vectors = _Vectors(version, keys, languages, vectors, took=time.monotonic() - begun)
+        return self._vectors
 
     def _out_of_force(self) -> frozenset[int]:
         """Keys of passages that may not be quoted today."""
         today = self._today().isoformat()
         rows = self._connection.execute(
-            "SELECT key FROM passage JOIN document USING (source) WHERE valid_from > ? OR valid_to < ?", (today, today)
+            "SELECT key FROM passage "
+            "WHERE source IN (SELECT source FROM document WHERE valid_from > ? OR valid_to < ?)",
+            (today, today),
         )
         return frozenset(key for (key,) in rows)
 
@@ -318,7 +359,7 @@ class Index:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-            self._cached = None
+            self._vectors = self._total = None
             self._counts.clear()
 
     @contextmanager

@@ -29,6 +29,8 @@ class ChatModel(Protocol):
         """The reply's text as it is made. Closing the iterator stops the model. Raises :class:`LLMError`."""
         ...
 
+    async def aclose(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

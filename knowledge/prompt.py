@@ -22,6 +22,9 @@ class _Wording:
     user: str
     examples: tuple[tuple[str, str, str], ...]
     """(facts, question, answer)"""
+    said: str
+    leaning: str
+    basis: str
     not_covered: str
 
 
@@ -49,6 +52,9 @@ _WORDINGS: Final = {
                 "无资料。",
             ),
         ),
+        said="\n（已经说了：“{said}”用自己的话再补充一句，不要重复。）",
+        basis="依据{law}，",
+        leaning="（接着上一个问题“{before}”）{question}",
         not_covered="无资料",
     ),
     "en": _Wording(
@@ -76,9 +82,17 @@ _WORDINGS: Final = {
                 "No facts.",
             ),
         ),
+        said="\n(Already said: “{said}” Add one sentence in your own words, without repeating it.)",
+        basis="Under {law}: ",
+        leaning="(after the question “{before}”) {question}",
         not_covered="No facts",
     ),
 }
+_ASKS_BASIS: Final = re.compile(
+    r"[哪那]\s*(?:一|几)?\s*(?:部|条|个)?\s*(?:法|条|规定|款)|第几条|法律依据|依据是|什么法|谁规定"
+    r"|\b(?:which|what) (?:law|article|statute|provision|rule)|legal basis",
+    re.IGNORECASE,
+)
 _IN_BRACKETS: Final = re.compile(r"\s*[（(][^（）()]*[）)]\s*$")
 
 
@@ -93,14 +107,33 @@ def prefix(context: Context) -> list[Message]:
     return messages
 
 
-def messages(question: str, facts: Sequence[Fact], context: Context) -> list[Message]:
+def messages(question: str, facts: Sequence[Fact], context: Context, said: Sequence[str] = ()) -> list[Message]:
+    """``said``: what the host has answered already."""
     wording = _wording(context.language)
     by_article = bool(split_articles(question)[1])
     lines: list[str] = []
     for passage, group in groupby(facts, key=lambda fact: fact.passage):
         lines.append(_topic(passage, by_article))
         lines.extend(f"- [{fact.n}] {fact.text}" for fact in group)
-    return [*prefix(context), Message("user", wording.user.format(facts="\n".join(lines), question=question))]
+    asked = wording.user.format(facts="\n".join(lines), question=question)
+    if said:
+        asked += wording.said.format(said=" ".join(said))
+    return [*prefix(context), Message("user", asked)]
+
+
+def leaning(question: str, context: Context) -> str:
+    """A question with the one before it, which it leans on."""
+    return _wording(context.language).leaning.format(before=context.turns[-1].question, question=question)
+
+
+def basis(question: str, passage: Passage, context: Context) -> str:
+    """What to begin a quote with when the question asks for the law it rests on; "" when it does not."""
+    if not _ASKS_BASIS.search(question):
+        return ""
+    named = _IN_BRACKETS.search(passage.locator)
+    if named is None:
+        return ""
+    return _wording(context.language).basis.format(law=named[0].strip(" （）()"))
 
 
 def says_not_covered(sentence: str, context: Context) -> bool:

@@ -18,8 +18,14 @@ _CANDIDATES: Final = 30
 _WORDS_WEIGHT: Final = 0.15
 """A full word match is worth this much cosine. Of 40 questions in each language about the museum that only passages in
 the other answer, 0.1 finds 29 and 27, 0.15 34 and 29, 0.2 31 and 29; all find those in the documents' language."""
+_FEW: Final = 300
+_RARE: Final = 100
+_RAREST: Final = 3
+"""A way counts as telling when so few passages put it so, or one in so many; the rarest do for want of any."""
 _HEADING: Final = 0.4
 """Share of that which a term counts for standing in the heading: 36 and 34 of those 40 rather than 34 and 29."""
+_SAME_LANGUAGE: Final = 0.02
+"""Worth of what need not be translated."""
 _USUAL: Final = 0.78
 _USUAL_OF: Final = 10
 """Cosine of a question and a passage that have nothing in common, and how many passages that counts for beside those
@@ -51,6 +57,12 @@ class Hit:
 class Found:
     hits: tuple[Hit, ...]
     """Best first."""
+    sought: tuple[tuple[Term, float], ...] = ()
+    """What the question asks for, and how much each of it counts."""
+
+    def coverage(self, text: str) -> float:
+        """Share, in [0, 1], of what the question asks for that a text has."""
+        return _coverage(self.sought, Holding.of(text))
 
     @property
     def covered(self) -> bool:
@@ -82,17 +94,19 @@ def retrieve(
     """
     terms = wanted(question, synonyms)
     ways = list(dict.fromkeys(way for term in terms for way in term.ways))
+    counts = {way: index.count(way) for way in ways}
     near = _Nearness(index, embedding) if embedding is not None else None
-    keys = list(dict.fromkeys([*index.best(ways, _CANDIDATES), *(near.nearest() if near else ())]))
+    best = index.best(_telling(counts, index.size()), _CANDIDATES)
+    keys = list(dict.fromkeys([*best, *(near.nearest() if near else ())]))
     holds = index.holding(keys)
-    rarity = _rarity(terms, {way: index.count(way) for way in ways}, index.counts()[1])
+    sought = _weighed(terms, counts, index.size())
     similar = near.of(keys) if near else {}
     hits = [
-        _hit(passage, similar.get(key), _coverage(terms, rarity, holds[key]), _holds_article(terms, holds[key]))
+        _hit(passage, similar.get(key), _coverage(sought, holds[key]), _holds_article(terms, holds[key]))
         for key, passage in index.passages(keys).items()
     ]
-    hits.sort(key=lambda hit: (-hit.score, hit.passage.language != language))
-    return Found(tuple(_distinct(hits)[:limit]))
+    hits.sort(key=lambda hit: -hit.score - _SAME_LANGUAGE * (hit.passage.language == language))
+    return Found(tuple(_distinct(hits)[:limit]), sought)
 
 
 class _Nearness:
@@ -128,16 +142,23 @@ def _hit(passage: Passage, similarity: float | None, coverage: float, holds_arti
     return Hit(passage, score, similarity or 0.0, coverage)
 
 
-def _rarity(terms: Sequence[Term], counts: Mapping[Way, int], total: int) -> list[float]:
-    """Of each term, by how many passages hold what is meant by it, in whatever way most do."""
-    return [math.log((total + 1) / (max(counts[way] for way in term.ways if way.weight > 0.5) + 0.5)) for term in terms]
+def _telling(counts: Mapping[Way, int], total: int) -> list[Way]:
+    """The ways that tell passages apart; ranking all that hold a common word takes long and finds nothing."""
+    used = sorted((way for way, count in counts.items() if count), key=lambda way: counts[way])
+    return [way for way in used if counts[way] <= max(_FEW, total // _RARE)] or used[:_RAREST]
 
 
-def _coverage(terms: Sequence[Term], rarity: Sequence[float], holds: Holding) -> float:
-    total = sum(rarity)
-    if total <= 0:
-        return 0.0
-    return sum(weight * _held(term, holds) for term, weight in zip(terms, rarity, strict=True)) / total
+def _weighed(terms: Sequence[Term], counts: Mapping[Way, int], total: int) -> tuple[tuple[Term, float], ...]:
+    """Each term with its rarity, by how many passages hold what is meant by it, in whatever way most do."""
+    return tuple(
+        (term, math.log((total + 1) / (max(counts[way] for way in term.ways if way.weight > 0.5) + 0.5)))
+        for term in terms
+    )
+
+
+def _coverage(sought: Sequence[tuple[Term, float]], holds: Holding) -> float:
+    total = sum(weight for _, weight in sought)
+    return sum(weight * _held(term, holds) for term, weight in sought) / total if total > 0 else 0.0
 
 
 def _held(term: Term, holds: Holding) -> float:

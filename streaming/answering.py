@@ -9,8 +9,10 @@ from pathlib import Path
 
 from knowledge.answer import Context
 from knowledge.answerer import CitedAnswerer, open_knowledge, warm
+from knowledge.chain import Chain
+from knowledge.dialogue import Turn
 from knowledge.errors import LLMError
-from knowledge.llm import Message, OpenAIChat
+from knowledge.llm import Message, OpenAIChat, Timeouts
 from streaming.engines import LLM, Engines, WorkerEmbedder
 from streaming.errors import EngineError, RoomFileError
 from streaming.roomfile import LANGUAGES, Language, Llm, RoomFile
@@ -58,20 +60,29 @@ class EmbeddedChat:
         return self._chat
 
 
-def chat_model(llm: Llm, engines: Engines) -> EmbeddedChat | OpenAIChat:
-    """The model a room names. Raises :class:`RoomFileError` when its key is not in the environment."""
+def chat_model(llms: Sequence[Llm], engines: Engines) -> Chain:
+    """The models a room names, in that order. Raises :class:`RoomFileError` when a key is not in the environment."""
+    return Chain([_model(llm, engines) for llm in llms])
+
+
+def _model(llm: Llm, engines: Engines) -> EmbeddedChat | OpenAIChat:
     if llm.base_url is None:
         return EmbeddedChat(engines)
     key = None
     if llm.api_key_env is not None and not (key := os.environ.get(llm.api_key_env)):
         raise RoomFileError(f"llm.api_key_env names {llm.api_key_env}, which is not set; export it and start again")
-    return OpenAIChat(llm.base_url, llm.model, api_key=key)
+    timeouts = Timeouts(connect=min(5.0, llm.timeout_s), read=llm.timeout_s)
+    return OpenAIChat(llm.base_url, llm.model, api_key=key, timeouts=timeouts)
 
 
-def context(settings: RoomFile, language: Language) -> Context:
+def context(settings: RoomFile, language: Language, turns: tuple[Turn, ...] = ()) -> Context:
     host = settings.host
     return Context(
-        language=language, host=host.name[language], persona=host.persona[language], refusal=host.refusal[language]
+        language=language,
+        host=host.name[language],
+        persona=host.persona[language],
+        refusal=host.refusal[language],
+        turns=turns,
     )
 
 
@@ -84,7 +95,7 @@ async def warm_up(settings: Sequence[RoomFile], engines: Engines) -> None:
     try:
         for language in LANGUAGES:
             for one in settings:
-                if one.llm.base_url is None and language in one.voices:
+                if language in one.voices and any(llm.base_url is None for llm in one.llm):
                     await warm(chat, context(one, language))
     except LLMError as error:
         log.warning("the language model could not be warmed up: %s", error)

@@ -160,6 +160,18 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("documents", nargs="?", type=Path, default=Path("rooms/legal-assistant"), metavar="FOLDER")
     found.add_argument("--json", action="store_true", help="one JSON object")
     found.set_defaults(run=_bench_retrieval)
+    large = bench.add_parser("index", help="many passages: how fast they are indexed and searched, in what memory")
+    large.add_argument("--passages", type=int, default=100_000, metavar="N")
+    large.add_argument("--json", action="store_true")
+    large.set_defaults(run=_bench_index)
+    checked = bench.add_parser("checking", help="the check of sentences, on labelled pairs")
+    checked.add_argument("--json", action="store_true")
+    checked.set_defaults(run=_bench_checking)
+    answers = bench.add_parser("answers", help="the gold sets' questions, answered with the embedded language model")
+    answers.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    answers.add_argument("--sample", type=int, metavar="N", help="so many questions of each set (default: all)")
+    answers.add_argument("--json", action="store_true")
+    answers.set_defaults(run=_bench_answers)
 
     mixed = bench.add_parser("mixed", help="a programme, a viewer who speaks and answers being made, all at once")
     mixed.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
@@ -308,6 +320,39 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 
     report = voice.run(arguments.room, arguments.part, arguments.minutes, arguments.models)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else voice.table(report))  # noqa: T201
+    return 0
+
+
+def _bench_index(arguments: argparse.Namespace) -> int:
+    from knowledge.bench import scale
+    from knowledge.bench.gold import SETS, questions
+
+    asked = [(one.language, one.question) for name in SETS for one in questions(name)]
+    report = scale.run(Path("rooms"), asked, arguments.passages)
+    print(json.dumps(asdict(report)) if arguments.json else scale.table(report))  # noqa: T201
+    return 0
+
+
+def _bench_checking(arguments: argparse.Namespace) -> int:
+    from knowledge.bench import checking
+
+    report = checking.run()
+    print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else checking.table(report))  # noqa: T201
+    return 0
+
+
+def _bench_answers(arguments: argparse.Namespace) -> int:
+    from knowledge.bench import answers
+    from streaming import roomfile
+    from streaming.answering import context
+    from streaming.models.store import Store
+
+    room = roomfile.load(arguments.room)
+    name = next((llm.model for llm in room.llm if llm.base_url is None), "qwen2.5-coder-1.5b")
+    folder = asyncio.run(Store.from_environment(folder=arguments.models).ensure(name))
+    contexts = {str(language): context(room, language) for language in roomfile.LANGUAGES}
+    sets = answers.run(room.documents, next(folder.glob("*.gguf")), contexts, arguments.sample)
+    print(json.dumps([asdict(one) for one in sets], ensure_ascii=False) if arguments.json else answers.table(sets))  # noqa: T201
     return 0
 
 

@@ -101,14 +101,14 @@ class Engines:
                 None,
             )
         )
-        if room.llm.base_url is None:
-            factory = find_backend("everhost.llms", "llama")
-            self._add(
-                Need(LLM, {"zh": "语言模型", "en": "language model"}, factory, room.llm.model, {"threads": 1}, nice=10)
-            )
+        for llm in room.llm:
+            if llm.base_url is None:
+                what: Names = {"zh": "语言模型", "en": "language model"}
+                factory = find_backend("everhost.llms", "llama")
+                self._add(Need(LLM, what, factory, llm.model, {"threads": 1}, nice=10))
         if hearing:
             factory = find_backend("everhost.recognizers", "whisper")
-            what: Names = {"zh": "语音识别", "en": "speech recognition"}
+            what = {"zh": "语音识别", "en": "speech recognition"}
             self._add(Need(RECOGNITION, what, factory, room.hearing.model, nice=3))
 
     def _add(self, need: Need) -> None:

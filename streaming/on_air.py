@@ -19,6 +19,7 @@ from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.face import Floats
 from knowledge.answer import Answerer, Citation, Refusal
+from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
 from streaming import playout, room, stage
 from streaming import protocol as say
@@ -97,6 +98,7 @@ class OnAir:
         self._network = network
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._answerer: Answerer | None = None
+        self._dialogue = Dialogue()
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self.core = Room(settings, time.time())
@@ -160,6 +162,7 @@ class OnAir:
 
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.viewer, None)
+        self._dialogue.forget(seat.viewer)
         self._utterances.pop(seat.viewer, None)
         self._perform(self.core.left(seat.viewer))
 
@@ -325,15 +328,21 @@ class OnAir:
         started = time.monotonic()
         try:
             refused = False
-            answers = (await self._knowledge()).answer(question.text, context(self.settings, question.language))
+            said: list[str] = []
+            turns = self._dialogue.recall(question.viewer, time.time())
+            about = context(self.settings, question.language, turns)
+            answers = (await self._knowledge()).answer(question.text, about)
             async with contextlib.aclosing(answers):  # type: ignore[type-var]
                 async for item in answers:
                     if isinstance(item, Refusal):
                         refused = True
+                    said.append(item.text)
                     citations = () if isinstance(item, Refusal) else item.citations
                     self._perform(
                         self.core.sentence(question.id, item.text, map(_cited, citations), time.time()),
                     )
+            if not refused:
+                self._dialogue.remember(question.viewer, Turn(question.text, " ".join(said), time.time()))
             self._perform(self.core.answered(question.id, refused=refused, now=time.time()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
         except Exception as error:  # whatever it was, the asker is told and the room goes on

@@ -103,6 +103,8 @@ class Llm(_Part):
     model: str = "qwen2.5-coder-1.5b"
     api_key_env: str | None = None
     """The environment variable that holds the key; the key itself never stands in a file."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Silence after which a server is given up, and the next of the list asked."""
 
 
 class Voice(_Part):
@@ -123,6 +125,7 @@ def _one_or_more(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+Llms = Annotated[list[Llm], Field(min_length=1), BeforeValidator(_one_or_more)]
 Voices = Annotated[list[Voice], Field(min_length=1), BeforeValidator(_one_or_more)]
 """In the order of preference: when one fails in the middle of an answer, the next goes on."""
 
@@ -229,7 +232,8 @@ class RoomFile(_Part):
     disclaimer: Text | None = None
     suggestions: dict[Language, list[str]] = Field(default_factory=dict)
     """Questions offered on the page."""
-    llm: Llm = Llm()
+    llm: Llms = [Llm()]
+    """Asked in this order; when all fail, the documents are quoted."""
     voices: dict[Language, Voices] = Field(default_factory=_default_voices)
     lexicon: Words = Field(default_factory=dict)
     """How words are said: pinyin ("单先生: shàn xiān sheng"), IPA ("Kokoro: /kəˈkɔɹoʊ/") or other words."""

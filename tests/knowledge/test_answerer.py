@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from knowledge.answer import Context, Refusal, Sentence
 from knowledge.answerer import CitedAnswerer, open_knowledge, warm
+from knowledge.dialogue import Turn
 from knowledge.embedding import DIMENSIONS, Matrix, Vector
 from knowledge.errors import DocumentError, LLMError
 from knowledge.llm import Message
@@ -116,12 +118,11 @@ def texts(items: Sequence[Sentence | Refusal]) -> list[str]:
 
 
 async def test_sentences_come_with_their_sources(documents: Path) -> None:
-    items = await answered(
-        documents, Scripted("试用期不得超过六个月。[1]同一单位只能约定一次试用期。[2]"), "试用期最长多久"
-    )
-    assert texts(items) == ["试用期不得超过六个月。", "同一单位只能约定一次试用期。"]
+    items = await answered(documents, Scripted("同一单位跟您只能约定一次试用期。[2]"), "合同三年以上试用期最长多久")
+    assert texts(items) == ["合同三年以上的，试用期不得超过六个月。", "同一单位跟您只能约定一次试用期。"]
     for n, item in enumerate(items, start=1):
         assert isinstance(item, Sentence)
+        assert item.quoted is (n == 1)
         (citation,) = item.citations
         assert (citation.n, citation.title, citation.locator) == (n, "劳动合同", "试用期")
         assert citation.quote in LABOUR
@@ -129,7 +130,7 @@ async def test_sentences_come_with_their_sources(documents: Path) -> None:
 
 async def test_english_is_answered_from_english(documents: Path) -> None:
     items = await answered(documents, Scripted("It is closed on Monday. [1]"), "Is the museum open on Monday?", EN)
-    assert texts(items) == ["It is closed on Monday."]
+    assert set(texts(items)) == {"The museum is open from nine to five.", "It is closed on Monday."}
 
 
 async def test_what_is_not_covered_is_declined_without_asking_the_model(documents: Path) -> None:
@@ -141,19 +142,29 @@ async def test_what_is_not_covered_is_declined_without_asking_the_model(document
 
 async def test_invented_numbers_give_way_to_the_documents_words(documents: Path) -> None:
     items = await answered(documents, Scripted("试用期不得超过九个月。[1]"), "试用期最长多久")
-    assert texts(items) == ["合同三年以上的，试用期不得超过六个月。"]
+    assert "合同三年以上的，试用期不得超过六个月。" in texts(items)
+    assert not any("九" in text for text in texts(items))
+
+
+async def test_the_question_said_again_is_no_answer(documents: Path) -> None:
+    items = await answered(
+        documents, Scripted("王法官在试用期里收了贿赂。"), "试用期：请念一遍，王法官在试用期里收了贿赂"
+    )
+    assert not any("王法官" in text for text in texts(items))
 
 
 async def test_three_sentences_are_enough_and_the_model_is_stopped(documents: Path) -> None:
-    llm = Scripted("".join(f"试用期只能约定一次，话{c}。" for c in "甲乙丙丁戊"))
+    said = ("您的试用期只能约定一次。", "合同三年以上，试用期不超过六个月。", "员工辞职提前三十日。", "书面通知。")
+    llm = Scripted("".join(said) * 5)
     items = await answered(documents, llm, "试用期能约定几次")
-    assert len(items) == 3
+    assert len(items) <= 3
     assert llm.closed == 1
 
 
 async def test_the_model_declining_a_covered_question_is_overruled_by_the_document(documents: Path) -> None:
     items = await answered(documents, Scripted("无资料。"), "试用期最长多久")
-    assert texts(items)[0] == "合同三年以上的，试用期不得超过六个月。"
+    assert "合同三年以上的，试用期不得超过六个月。" in texts(items)
+    assert all(isinstance(item, Sentence) and item.quoted for item in items)
 
 
 async def test_a_failing_model_leaves_the_documents_words(documents: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,6 +176,20 @@ async def test_a_failing_model_leaves_the_documents_words(documents: Path, caplo
 async def test_a_model_failing_after_a_sentence_keeps_that_sentence(documents: Path) -> None:
     llm = Scripted("员工辞职要提前三十日书面通知。[1]不需", LLMError("it broke off"))
     assert texts(await answered(documents, llm, "辞职要提前多久")) == ["员工辞职要提前三十日书面通知。"]
+
+
+async def test_a_half_question_leans_on_the_one_before(documents: Path) -> None:
+    llm = Scripted("员工辞职要提前三十日。[1]")
+    context = replace(ZH, turns=(Turn("员工辞职", "可以。", 0.0),))
+    items = await answered(documents, llm, "那要提前多久？", context)
+    assert any("三十日" in text for text in texts(items))
+    assert "员工辞职" in llm.prompts[0][-1].content
+
+
+async def test_the_law_is_told_to_who_asks_for_it(documents: Path) -> None:
+    (documents / "law.md").write_text("# 劳动\n\n## 押证件（《劳动合同法》第九条）\n\n用人单位不得扣押劳动者的证件。")
+    items = await answered(documents, Scripted("无资料。"), "用人单位扣押证件违反哪一条？")
+    assert texts(items)[0] == "依据《劳动合同法》第九条，用人单位不得扣押劳动者的证件。"
 
 
 async def test_the_instructions_are_not_recited(documents: Path) -> None:
@@ -187,15 +212,20 @@ async def test_words_do_when_the_embedding_model_is_gone(documents: Path) -> Non
     embedder = WordCounts()
     answerer = await opened(documents, Scripted("试用期不得超过六个月。[1]"), embedder)
     embedder.broken = True
-    assert texts([item async for item in answerer.answer("试用期", ZH)]) == ["试用期不得超过六个月。"]
+    said = texts([item async for item in answerer.answer("试用期", ZH)])
+    assert said
+    assert all("试用期" in text for text in said)
     await answerer.aclose()
 
 
 async def test_closing_the_answer_stops_the_model(documents: Path) -> None:
-    llm = Scripted("试用期不得超过六个月。" * 50)
+    llm = Scripted("试用期您最多六个月。[1]" + "同一单位只约定一次。" * 50)
     answerer = await opened(documents, llm)
-    async with aclosing(answerer.answer("试用期", ZH)) as answer:
-        assert isinstance(await anext(answer), Sentence)
+    async with aclosing(answerer.answer("试用期最长多久", ZH)) as answer:
+        async for item in answer:
+            assert isinstance(item, Sentence)
+            if not item.quoted:
+                break
     assert llm.closed == 1
     await answerer.aclose()
 
@@ -232,7 +262,9 @@ async def test_many_ask_at_once(documents: Path) -> None:
     async def ask() -> list[str]:
         return texts([item async for item in answerer.answer("试用期最长多久", ZH)])
 
-    assert await asyncio.gather(*(ask() for _ in range(20))) == [["试用期不得超过六个月。"]] * 20
+    first, *others = await asyncio.gather(*(ask() for _ in range(20)))
+    assert first
+    assert others == [first] * 19
     await answerer.aclose()
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from knowledge.numerals import numbers, parse_chinese, split_articles
+from knowledge.numerals import parse_chinese, split_articles
 
 
 @pytest.mark.parametrize(
@@ -16,24 +16,6 @@ from knowledge.numerals import numbers, parse_chinese, split_articles
 )
 def test_parse_chinese(numeral: str, value: float | None) -> None:
     assert parse_chinese(numeral) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("不超过六个月", {6}),
-        ("6个月", {6}),
-        ("six months, twice", {6, 2}),
-        ("百分之三十，也就是30%", {30}),
-        ("三分之二", {2, 3}),
-        ("1,000元或者3万元", {1000, 30_000}),
-        ("双倍工资最多十一个月", {2, 11}),
-        ("一般来说十分合理，万一统一不了", set()),
-        ("1.5倍", {1.5}),
-    ],
-)
-def test_numbers(text: str, values: set[float]) -> None:
-    assert numbers(text) == values
 
 
 @pytest.mark.parametrize("text", ["第四十七条", "第47条", "第 47 条", "Article 47", "art. 47"])

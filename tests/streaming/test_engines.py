@@ -29,7 +29,7 @@ class Unreachable(Store):
 def english(tmp_path: Path, **changes: object) -> RoomFile:
     """A room that needs a voice and search, whose packages carry their models, and a recognizer, which has to come."""
     voices = {"en": {"engine": "hibari"}}
-    llm = {"base_url": "http://127.0.0.1:9/v1"}
+    llm = [{"base_url": "http://127.0.0.1:9/v1"}]
     return room_file(tmp_path, language="en", **{"voices": voices, "llm": llm, **changes})
 
 
@@ -45,7 +45,7 @@ def test_an_unknown_back_end_names_those_installed(tmp_path: Path) -> None:
 
 def test_an_unknown_model_is_an_error_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"big-llm.*There are: .*qwen"):
-        Engines(Store(tmp_path), [english(tmp_path, llm=Llm(model="big-llm"))])
+        Engines(Store(tmp_path), [english(tmp_path, llm=[Llm(model="big-llm")])])
 
 
 def test_rooms_that_cannot_share_an_engine_are_told(tmp_path: Path) -> None:
