@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from knowledge import prompt
 from knowledge.answer import Citation, Context, Refusal, Sentence
@@ -16,8 +16,10 @@ from knowledge.embedding import Embedder
 from knowledge.errors import LLMError
 from knowledge.facts import Fact, choose_facts
 from knowledge.grounding import leaks, overlap, read_marks
+from knowledge.guard import allowed
 from knowledge.library import Library
 from knowledge.llm import ChatModel
+from knowledge.retrieval import Found
 from knowledge.sentences import SentenceSplitter
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ _AGAIN: Final = 0.75
 """Overlap with what has been said from which a sentence says it again."""
 _ECHO: Final = 0.6
 """Overlap with the question from which a sentence only says it again."""
+_SPEAKS_OF_IT: Final = 0.25
+"""Share of the question that a quote must have where it is not sure that the documents answer it."""
 _FEWEST_SENTENCES: Final = 2
 _WORTH_SAYING: Final = 0.08
 """How much less worth than the best a fact may be, to be quoted beside it."""
@@ -65,6 +69,10 @@ class CitedAnswerer:
     async def answer(self, question: str, context: Context) -> AsyncIterator[Sentence | Refusal]:
         """See :meth:`knowledge.answer.Answerer.answer`. When the model fails, the best passage is quoted instead."""
         question = " ".join(question.split())[:_MAX_QUESTION]
+        if not allowed(question):
+            _log.info("not allowed")
+            yield await self._refusal(context, "not_allowed")
+            return
         found = await self.library.search(question, language=context.language)
         if context.turns and leans(question) and not found.sure:
             whole = f"{context.turns[-1].question} {question}"
@@ -74,7 +82,7 @@ class CitedAnswerer:
             _log.info("not covered: %d passages found", len(found.hits))
             yield await self._refusal(context)
             return
-        draft = _Draft(question, choose_facts(found), context)
+        draft = _Draft(question, found, context)
         if found.sure and (first := draft.quote_next()):
             # Said at once: the model reads some hundred tokens before it can say anything.
             yield first
@@ -107,21 +115,24 @@ class CitedAnswerer:
         for sentence in splitter.finish():
             yield sentence
 
-    async def _refusal(self, context: Context) -> Refusal:
+    async def _refusal(
+        self, context: Context, reason: Literal["not_covered", "not_allowed"] = "not_covered"
+    ) -> Refusal:
         titles = (await self.library.titles(context.language))[:_OFFERED_TITLES]
         text = context.refusal.strip()
         if titles:
             separator = _SEPARATOR.get(context.language, ", ")
             text = f"{text}{_OFFER.get(context.language, _OFFER['en']).format(titles=separator.join(titles))}"
-        return Refusal(text, "not_covered")
+        return Refusal(text, reason)
 
 
 class _Draft:
     """One answer in the making: numbers its citations and admits its sentences."""
 
-    def __init__(self, question: str, facts: tuple[Fact, ...], context: Context) -> None:
+    def __init__(self, question: str, found: Found, context: Context) -> None:
         self.question = question
-        self.facts = facts
+        self.facts = facts = choose_facts(found)
+        self._found = found
         self.context = context
         self.texts: list[str] = []
         """What has been said."""
@@ -171,6 +182,8 @@ class _Draft:
 
     def _quote(self, fact: Fact) -> Sentence | None:
         if fact.passage.language != self.context.language or self._again(fact.text):
+            return None
+        if not (self.texts or self._found.sure) and self._found.coverage(fact.text) < _SPEAKS_OF_IT:
             return None
         text = fact.text
         if not self.texts and (basis := prompt.basis(self.question, fact.passage, self.context)):

@@ -1,0 +1,43 @@
+"""The guard: questions that are not to be answered whatever the documents say.
+
+Orders to the language model, requests for its instructions, another role to play, words to be put into the host's
+mouth, and what other viewers asked. What gets past it meets a model that is told the question is only a question, and a
+check that lets nothing through that the facts do not carry.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+_PATTERNS: Final = (
+    # Orders to forget, and news that the rules have changed.
+    r"(?:忽略|无视|忘(?:记|掉)|不要理会|跳过)[^。？]{0,12}(?:指令|规则|要求|设定|限制|提示|上面|以上|之前|前面)",
+    r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:instructions?|rules?|prompts?|above|previous|restrictions?)\b",
+    r"(?:系统|管理员|开发者|后台)(?:通知|消息|提示|指令)\s*[:：]|\b(?:system|admin|developer)\s*(?:message|notice|note|prompt)?\s*:",
+    r"(?:开发者|调试|越狱|无限制|上帝)模式|\b(?:developer|debug|jailbreak|dan|god|unrestricted)\s+mode\b|\bjailbreak\b",
+    # The instructions, and what stands behind the host.
+    r"(?:系统)?提示词|系统(?:提示|设定)|(?:输出|说出|公布|透露|打印|复述|翻译|展示|抖出来?).{0,12}(?:设定|指令|规则|要求|提示|原文|prompt)",
+    r"(?:设定|指令|提示|prompt).{0,12}(?:输出|说出|公布|透露|打印|复述|翻译|展示|抖出)",
+    r"\b(?:(?:system|initial|hidden) prompt|hidden instructions|your (?:prompt|instructions|rules|guidelines))\b",
+    r"(?:你|主播)(?:背后)?(?:是|用的?)(?:哪家|哪个|什么)(?:公司)?的?(?:大)?模型",
+    r"\b(?:which|what) (?:language )?model are you\b",
+    # Another role.
+    r"(?:扮演|假装|假设|装作|变成|现在起?你?(?:就)?是|你现在(?:不再|不)是|从现在(?:开始|起)你)(?!.{0,6}(?:房东|租客|员工|公司|买家|卖家))",
+    r"\b(?:pretend|role-?play|act as|you are now|from now on you|imagine you are)\b",
+    # Words for the host's mouth.
+    r"(?:念|读|跟我(?:念|读|说)|重复|复述|大声说|宣布|喊).{0,6}(?:一遍|下面|以下|这句|这段|出来|[:：“\"「])",
+    r"(?:^|[.!,;]\s*)(?:please )?(?:read|say|repeat|announce|shout)\b.{0,24}"
+    r"(?:out loud|aloud|after me|word for word|the following|[:'\"“‘])",
+    # Other people.
+    r"(?:上|前)(?:一|1)?(?:个|位|名)?(?:观众|用户|网友|提问|那个人|那位)|(?:别的|其他|别人|其它).{0,4}(?:观众|用户|网友|提问|问了)",
+    r"(?:观众|用户).{0,6}(?:手机号|身份证|地址|电话|隐私|个人信息)",
+    r"\b(?:previous|last|other|another) (?:viewer|user|visitor|caller)s?\b|\bviewers? before me\b|\bsomeone else(?:'s)? asked\b",
+)
+_HOSTILE: Final = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
+# Letters between which others were put, or that only look like these, are brought together first.
+_BETWEEN: Final = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad]|(?<=[\u3400-\u9fff])[\s.·*_\-]+(?=[\u3400-\u9fff])")
+
+
+def allowed(question: str) -> bool:
+    """Whether a question may be answered."""
+    return not _HOSTILE.search(_BETWEEN.sub("", unicodedata.normalize("NFKC", question)))
