@@ -68,21 +68,24 @@ def choose_facts(found: Found) -> tuple[Fact, ...]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """A list that is announced goes with what announces it, as far as it can be said in one breath."""
-    announced = ""
+    """Verbatim. A list that is announced goes with what announces it, as far as it can be said in one breath."""
+    start = end = at = 0
     for sentence in split_sentences(text):
-        if announced and _length(announced) + _length(sentence) <= _ONE_BREATH and _LINE_START.match(sentence):
-            announced += f"\n{sentence}"
+        at = text.index(sentence, at)
+        follows = at + len(sentence)
+        if end and _LINE_START.match(sentence) and _length(text[start:follows]) <= _ONE_BREATH:
+            end = at = follows
             continue
-        if announced:
-            yield announced
-            announced = ""
-        if sentence.rstrip().endswith((":", "：")):
-            announced = sentence
+        if end:
+            yield text[start:end]
+            end = 0
+        if sentence.endswith((":", "：")):
+            start, end = at, follows
         else:
             yield sentence
-    if announced:
-        yield announced
+        at = follows
+    if end:
+        yield text[start:end]
 
 
 def plain(text: str) -> str:

@@ -31,7 +31,8 @@ _PATTERNS: Final = (
     # Other people.
     r"(?:上|前)(?:一|1)?(?:个|位|名)?(?:观众|用户|网友|提问|那个人|那位)|(?:别的|其他|别人|其它).{0,4}(?:观众|用户|网友|提问|问了)",
     r"(?:观众|用户).{0,6}(?:手机号|身份证|地址|电话|隐私|个人信息)",
-    r"\b(?:previous|last|other|another) (?:viewer|user|visitor|caller)s?\b|\bviewers? before me\b|\bsomeone else(?:'s)? asked\b",
+    r"\b(?:previous|last|other|another) (?:viewer|user|visitor|caller)s?\b|\bviewers? before me\b",
+    r"\bsomeone else(?:'s)? asked\b",
 )
 _HOSTILE: Final = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 # Letters between which others were put, or that only look like these, are brought together first.

@@ -89,7 +89,7 @@ class _Vectors:
 
     version: int
     keys: NDArray[np.int64]
-    languages: NDArray[np.str_]
+    languages: NDArray[np.int8]
     vectors: Matrix
     took: float
     """Seconds that reading them took."""
@@ -247,8 +247,8 @@ class Index:
                 (self._counts[query],) = rows.fetchone()
             return self._counts[query]
 
-    def similarities(self, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.float32]]:
-        """(keys, languages, cosines) of all passages embedded so far and in force; each of shape (n,)."""
+    def similarities(self, query: Vector) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.float32]]:
+        """(keys, numbers of their languages, cosines), each (n,), by key: of all passages embedded and in force."""
         with self._reading():
             known = self._matrix()
             cosines = known.vectors @ query
@@ -265,10 +265,12 @@ class Index:
             return old
         begun = time.monotonic()
         (n,) = db.execute("SELECT count(*) FROM passage WHERE vector IS NOT NULL").fetchone()
-        keys, languages, vectors = np.empty(n, np.int64), np.empty(n, "U8"), np.empty((n, DIMENSIONS), np.float32)
+        keys, languages, vectors = np.empty(n, np.int64), np.empty(n, np.int8), np.empty((n, DIMENSIONS), np.float32)
+        numbers: dict[str, int] = {}
         rows = db.execute("SELECT key, language, vector FROM passage WHERE vector IS NOT NULL ORDER BY key")
         for at, (key, language, vector) in enumerate(rows):
-            keys[at], languages[at], vectors[at] = key, language, np.frombuffer(vector, np.float16)
+            keys[at], vectors[at] = key, np.frombuffer(vector, np.float16)
+            languages[at] = numbers.setdefault(language, len(numbers))
         self._vectors = _Vectors(version, keys, languages, vectors, took=time.monotonic() - begun)
         return self._vectors
 

@@ -58,6 +58,7 @@ def test_a_list_is_told_with_what_announces_it() -> None:
     text = "有下列情形之一的，押金不退：\n\n- 提前退租；\n- 损坏房屋。\n\n其他押金应当退还。"
     (first, *_) = choose_facts(found(Passage("租房", "押金", text, "zh", "a.md"), "押金什么情形不退"))
     assert first.text == "有下列情形之一的，押金不退： 提前退租； 损坏房屋。"
+    assert first.quote in text
 
 
 @pytest.mark.parametrize(
