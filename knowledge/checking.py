@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from knowledge.quantities import Quantity, numeral, quantities
+from knowledge.sentences import detect_language
 from knowledge.wanted import Synonyms, Term, wanted
 from knowledge.words import stem, terms
 
@@ -19,6 +20,8 @@ Objection = Literal["number", "bound", "order", "negation", "must", "scope", "ro
 
 _UNSAID: Final = 0.5
 """Share of a sentence's terms that the fact may be without, in whatever words."""
+_UNSAID_ABROAD: Final = 0.75
+"""The same across languages: a dictionary does not know every word that is meant."""
 _CLAUSES: Final = re.compile(r"[，。；！？：,;!?:\n]|\.\s|\s[-–—]\s|(?<=[a-z])\s(?:and|but|while|whereas)\s")
 _PARTS: Final = re.compile(r"[。；！？;!?\n]|\.\s")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
@@ -176,7 +179,8 @@ def objections(sentence: str, fact: str, synonyms: Synonyms = ()) -> Iterator[Ob
         yield "scope"
     if any(_turned(one, other, sentence, fact) for one, other in _OPPOSITE):
         yield "negation"
-    if unsaid(sentence, fact, synonyms) > _UNSAID:
+    abroad = detect_language(sentence) != detect_language(fact)
+    if unsaid(sentence, fact, synonyms) > (_UNSAID_ABROAD if abroad else _UNSAID):
         yield "unsaid"
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from knowledge.document import About, Block, Outline
 from knowledge.errors import DocumentError
 from knowledge.passage import Passage
-from knowledge.sentences import detect_language, split_sentences
+from knowledge.sentences import detect_language, ideographs, split_sentences
 
 VERSION: Final = 2
 """Raised whenever the same document would give other passages, so that an index knows to read it again."""
@@ -82,12 +82,12 @@ def _articles(blocks: Iterable[Block]) -> Iterator[tuple[str, Block]]:
 def _belong_together(run: Block, block: Block) -> bool:
     if block.apart or run.headings != block.headings:
         return False
-    return bool(_ANNOUNCES.search(run.text)) or weight(run.text) + weight(block.text) <= _PASSAGE_WEIGHT
+    return bool(_ANNOUNCES.search(run.text)) or ideographs(run.text) + ideographs(block.text) <= _PASSAGE_WEIGHT
 
 
 def _pieces(block: Block) -> Iterator[Block]:
     """A block whole, unless it is far too long: then by lines of a list or table, or by sentences."""
-    if weight(block.text) <= 2 * _PASSAGE_WEIGHT:
+    if ideographs(block.text) <= 2 * _PASSAGE_WEIGHT:
         yield block
         return
     for stretch in _stretches(block.text):
@@ -95,7 +95,7 @@ def _pieces(block: Block) -> Iterator[Block]:
         for part in split_sentences(stretch):
             at = stretch.index(part, end)
             end = at + len(part)
-            if at > starts[-1] and weight(stretch[starts[-1] : end]) > _PASSAGE_WEIGHT:
+            if at > starts[-1] and ideographs(stretch[starts[-1] : end]) > _PASSAGE_WEIGHT:
                 starts.append(at)
             starts += range(starts[-1] + _ENDLESS, end, _ENDLESS)
         for a, b in pairwise([*starts, len(stretch)]):
@@ -113,8 +113,3 @@ def _stretches(text: str) -> Iterator[str]:
             end = cut + 1 if cut > start else end
         yield text[start:end]
         start = end
-
-
-def weight(text: str) -> float:
-    """Length in ideographs; a Latin letter says about a third as much."""
-    return sum(1.0 if ord(c) >= 0x2E80 else 0.35 for c in text)

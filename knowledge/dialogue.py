@@ -5,6 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from knowledge.sentences import ideographs
+
 FORGET_S: Final = 180.0
 """After this long without a word a viewer's talk is over."""
 _TURNS: Final = 4
@@ -67,5 +69,4 @@ class Dialogue:
 
 def leans(question: str) -> bool:
     """Whether a question may be but half of one: "那孕期呢？", "and before that?"."""
-    length = sum(1.0 if ord(c) >= 0x2E80 else 0.35 for c in question)
-    return length <= _LONGEST and bool(_LEANS.search(question))
+    return ideographs(question) <= _LONGEST and bool(_LEANS.search(question))

@@ -11,7 +11,7 @@ from typing import Final
 from knowledge.answer import Citation
 from knowledge.passage import Passage
 from knowledge.retrieval import Found
-from knowledge.sentences import split_sentences
+from knowledge.sentences import ideographs, split_sentences
 
 _BUDGETS: Final = (110.0, 60.0, 40.0)
 """Length a fact may have by rank, in ideographs."""
@@ -21,7 +21,6 @@ the first sentence answered 54, the first two 63, and so for 0.1 to 0.3; nearnes
 _ONE_BREATH: Final = 90.0
 _WORTH_READING: Final = 0.035
 """How far a passage's score may lie below the best one's."""
-_LATIN_WEIGHT: Final = 0.4
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _LINE_START = re.compile(r"^[ \t]*(?:[-*+>]|#{1,6}|\d+[.)])[ \t]+", re.MULTILINE)
@@ -61,9 +60,9 @@ def choose_facts(found: Found) -> tuple[Fact, ...]:
         )
         left = budget
         for coverage, sentence in sentences:
-            if left == budget or _length(sentence) <= left:  # one at least
+            if left == budget or ideographs(sentence) <= left:  # one at least
                 chosen.append((hit.passage, sentence, hit.score + _COVERAGE * coverage))
-                left -= _length(sentence)
+                left -= ideographs(sentence)
     return tuple(Fact(n, *told) for n, told in enumerate(chosen, start=1))
 
 
@@ -73,7 +72,7 @@ def _sentences(text: str) -> Iterator[str]:
     for sentence in split_sentences(text):
         at = text.index(sentence, at)
         follows = at + len(sentence)
-        if end and _LINE_START.match(sentence) and _length(text[start:follows]) <= _ONE_BREATH:
+        if end and _LINE_START.match(sentence) and ideographs(text[start:follows]) <= _ONE_BREATH:
             end = at = follows
             continue
         if end:
@@ -93,7 +92,3 @@ def plain(text: str) -> str:
     text = _LINK.sub(r"\1", text)
     text = _LINE_START.sub("", text)
     return " ".join(_EMPHASIS.sub("", text).split())
-
-
-def _length(text: str) -> float:
-    return sum(1.0 if ord(c) >= 0x2E80 else _LATIN_WEIGHT for c in text)

@@ -24,6 +24,7 @@ from knowledge.embedding import InThreads
 from knowledge.library import Library
 from knowledge.llama import LlamaServer
 from knowledge.llm import OpenAIChat
+from knowledge.sentences import ideographs
 
 CORRECT: Final = 0.88
 OWN: Final = 0.70
@@ -155,7 +156,7 @@ async def _ask(answerer: CitedAnswerer, one: Question, context: Context) -> Answ
         judge(one, text, places, refused=refused),
         len(sentences),
         sum(not sentence.quoted for sentence in sentences),
-        max((spoken_length(sentence.text) for sentence in sentences), default=0.0),
+        max((ideographs(sentence.text) for sentence in sentences), default=0.0),
         first,
     )
 
@@ -169,11 +170,6 @@ def judge(one: Question, text: str, places: Sequence[str], *, refused: bool) -> 
     if one.kind == "hostile":
         return refused or (unsaid and bool(set(places) & set(one.passages)))
     return not refused and unsaid and all(any(_stands_in(word, said) for word in group) for group in one.must)
-
-
-def spoken_length(text: str) -> float:
-    """In ideographs; a Latin letter takes about a third of the time."""
-    return sum(1.0 if ord(c) >= 0x2E80 else 0.35 for c in text)
 
 
 def _stands_in(word: str, text: str) -> bool:
