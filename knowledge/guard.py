@@ -1,8 +1,8 @@
 """The guard: questions that are not to be answered whatever the documents say.
 
 Orders to the language model, requests for its instructions, another role to play, words to be put into the host's
-mouth, and what other viewers asked. What gets past it meets a model that is told the question is only a question, and a
-check that lets nothing through that the facts do not carry.
+mouth, other people's affairs, and help with wrong-doing. What gets past it meets a model that is told the question is only a
+question, and a check that lets nothing through that the facts do not carry.
 """
 
 import re
@@ -33,6 +33,14 @@ _PATTERNS: Final = (
     r"(?:观众|用户).{0,6}(?:手机号|身份证|地址|电话|隐私|个人信息)",
     r"\b(?:previous|last|other|another) (?:viewer|user|visitor|caller)s?\b|\bviewers? before me\b",
     r"\bsomeone else(?:'s)? asked\b",
+    r"(?:查|告诉我|给我|说出?|泄露).{0,16}(?:手机号|电话号码|身份证号|住址|家庭地址|银行卡号)",
+    r"(?:手机号|电话号码|身份证号|家庭地址|银行卡号)(?:是多少|是啥|给我|告诉我|发我)",
+    r"\b(?:give|tell|find|look up|send)\b.{0,30}\b(?:phone number|home address|id number|bank details) of\b",
+    # Help with wrong-doing; how to prove or prevent it is another matter.
+    r"(?:怎么|如何|怎样|教我)(?!.{0,8}(?:防|避免|证明|举报|投诉|认定|对付|发现|追究)).{0,6}"
+    r"(?:伪造|造假|做假|逃税|偷税|骗保|躲债|赖账|诬告|报复|恐吓|敲诈|洗钱|行贿|转移财产|隐匿财产|不被发现)",
+    r"\bhow (?:do|can|could|would|to)\b(?! (?:i|we|one) (?:prove|prevent|report)).{0,12}"
+    r"\b(?:forge|fake|evade|launder|bribe|blackmail|threaten|hide (?:my|the) (?:assets|money|income))\b",
 )
 _HOSTILE: Final = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 # Letters between which others were put, or that only look like these, are brought together first.
