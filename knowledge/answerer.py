@@ -20,7 +20,7 @@ from knowledge.guard import allowed
 from knowledge.library import Library
 from knowledge.llm import ChatModel
 from knowledge.retrieval import Found
-from knowledge.sentences import SentenceSplitter
+from knowledge.sentences import SentenceSplitter, ideographs
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ _ECHO: Final = 0.6
 """Overlap with the question from which a sentence only says it again."""
 _SPEAKS_OF_IT: Final = 0.25
 """Share of the question that a quote must have where it is not sure that the documents answer it."""
-_FEWEST_SENTENCES: Final = 2
+_SHORT: Final = 60.0
+_LONG: Final = 120.0
+"""Ideographs: below the first an answer is filled up, as long as it stays below the second; half a minute of speech."""
 _WORTH_SAYING: Final = 0.08
 """How much less worth than the best a fact may be, to be quoted beside it."""
 _NEAR: Final = 0.3
@@ -98,7 +100,7 @@ class CitedAnswerer:
                         break
         except LLMError as error:
             _log.warning("quoting the best passage: %s", error)
-        if draft.said or not declined:
+        if draft.said or found.likely or not declined:
             for sentence in draft.rest():
                 yield sentence
         if not draft.said:
@@ -175,15 +177,16 @@ class _Draft:
         """Quotes that an answer is too short without."""
         worth = self._quotable[0].worth - _WORTH_SAYING if self._quotable else 0.0
         for fact in self._quotable:
-            if self.said >= _FEWEST_SENTENCES or fact.worth < worth:
+            said = sum(map(ideographs, self.texts))
+            if self.said >= _MAX_SENTENCES or said >= _SHORT or fact.worth < worth:
                 return
-            if sentence := self._quote(fact):
+            if said + ideographs(fact.text) <= _LONG and (sentence := self._quote(fact)):
                 yield sentence
 
     def _quote(self, fact: Fact) -> Sentence | None:
         if fact.passage.language != self.context.language or self._again(fact.text):
             return None
-        if not (self.texts or self._found.sure) and self._found.coverage(fact.text) < _SPEAKS_OF_IT:
+        if not (self.texts or self._found.likely) and self._found.coverage(fact.text) < _SPEAKS_OF_IT:
             return None
         text = fact.text
         if not self.texts and (basis := prompt.basis(self.question, fact.passage, self.context)):

@@ -20,7 +20,7 @@ Objection = Literal["number", "bound", "order", "negation", "must", "scope", "ro
 
 _UNSAID: Final = 0.5
 """Share of a sentence's terms that the fact may be without, in whatever words."""
-_UNSAID_ABROAD: Final = 0.75
+_UNSAID_ABROAD: Final = 0.85
 """The same across languages: a dictionary does not know every word that is meant."""
 _CLAUSES: Final = re.compile(r"[，。；！？：,;!?:\n]|\.\s|\s[-–—]\s|(?<=[a-z])\s(?:and|but|while|whereas)\s")
 _PARTS: Final = re.compile(r"[。；！？;!?\n]|\.\s")

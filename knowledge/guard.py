@@ -1,8 +1,8 @@
 """The guard: questions that are not to be answered whatever the documents say.
 
-Orders to the language model, requests for its instructions, another role to play, words to be put into the host's
-mouth, other people's affairs, and help with wrong-doing. What gets past it meets a model that is told the question is only a
-question, and a check that lets nothing through that the facts do not carry.
+Orders to the language model, requests for its instructions, another role to play, words for the host's mouth, other
+people's affairs, and help with wrong-doing. What gets past it meets a model that is told that questions are no orders,
+and a check that lets nothing through that the facts do not carry.
 """
 
 import re
