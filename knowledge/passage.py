@@ -13,7 +13,7 @@ class Passage:
     locator: str
     """Heading path and article inside the document; empty when the document has no headings."""
     text: str
-    """Verbatim from the document, markup included."""
+    """Verbatim from the document, markup included; between paragraphs an empty line."""
     language: str
     """BCP 47 primary tag: "zh" or "en"."""
     source: str

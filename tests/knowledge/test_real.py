@@ -73,6 +73,11 @@ async def answerer(library: Library, model: Path) -> AsyncIterator[CitedAnswerer
     server.close()
 
 
+def lines(text: str) -> str:
+    """Without empty ones: passages put one between paragraphs, whatever the document does."""
+    return re.sub(r"\n+", "\n", text)
+
+
 async def test_the_right_passage_is_among_the_first_three(library: Library) -> None:
     asked = [question for question in QUESTIONS if not question.refuse]
     missed = []
@@ -99,12 +104,12 @@ async def test_answers_come_from_the_documents(answerer: CitedAnswerer, asked: A
     assert 1 <= len(sentences) <= 3
     assert all(re.search(pattern, text, re.IGNORECASE) for pattern in asked.say), text
     assert not re.search(r"\[\d", text)
-    documents = [file.read_text("utf-8") for file in DOCUMENTS.rglob("*.md")]
+    documents = [lines(file.read_text("utf-8")) for file in DOCUMENTS.rglob("*.md")]
     for sentence in sentences:
         assert isinstance(sentence, Sentence)
         assert sentence.citations
         for citation in sentence.citations:
-            assert any(citation.quote in document for document in documents)
+            assert any(lines(citation.quote) in document for document in documents)
 
 
 @pytest.mark.parametrize("asked", [asked for asked in QUICK if asked.refuse], ids=str)
