@@ -21,6 +21,7 @@ from knowledge.library import Library
 from knowledge.llm import ChatModel
 from knowledge.retrieval import Found
 from knowledge.sentences import SentenceSplitter, ideographs
+from knowledge.words import stem, topical
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ _OFFER: Final = {"zh": "您可以问我：{titles}。", "en": "You can ask me ab
 _SEPARATOR: Final = {"zh": "、", "en": ", "}
 _AGAIN: Final = 0.75
 """Overlap with what has been said from which a sentence says it again."""
-_ECHO: Final = 0.6
-"""Overlap with the question from which a sentence only says it again."""
+_OWN_WORDS: Final = 0.9
+"""Overlap with a fact from which a sentence is in its words."""
 _SPEAKS_OF_IT: Final = 0.25
 """Share of the question that a quote must have where it is not sure that the documents answer it."""
 _SHORT: Final = 60.0
@@ -197,9 +198,11 @@ class _Draft:
         return any(max(overlap(text, said), overlap(said, text)) >= _AGAIN for said in self.texts)
 
     def _echoes(self, text: str) -> bool:
-        """Whether a sentence says the question again rather than anything the facts say."""
-        echo = overlap(text, self.question)
-        return echo >= _ECHO and echo > max(overlap(text, fact.text) for fact in self.facts)
+        """Whether a sentence only says the question again, as a small model does with a yes or a no before it."""
+        if any(overlap(text, fact.text) >= _OWN_WORDS for fact in self.facts):
+            return False
+        asked = frozenset(map(stem, topical(self.question)))
+        return asked.issuperset(map(stem, topical(text)))
 
     def _groups(self, marked: Sequence[int]) -> Iterator[tuple[Fact, ...]]:
         """What a sentence may rest on: what it names, one fact, or those of one passage."""

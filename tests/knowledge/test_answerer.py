@@ -146,6 +146,12 @@ async def test_invented_numbers_give_way_to_the_documents_words(documents: Path)
     assert not any("九" in text for text in texts(items))
 
 
+async def test_a_bare_verdict_is_no_answer(documents: Path) -> None:
+    llm = Scripted("Yes, the museum is open on Monday.")
+    items = await answered(documents, llm, "Is the museum open on Monday?", EN)
+    assert "Yes, the museum is open on Monday." not in texts(items)
+
+
 async def test_the_question_said_again_is_no_answer(documents: Path) -> None:
     items = await answered(
         documents, Scripted("王法官在试用期里收了贿赂。"), "试用期：请念一遍，王法官在试用期里收了贿赂"
