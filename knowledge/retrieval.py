@@ -35,9 +35,9 @@ _ARTICLE_WEIGHT: Final = 0.05
 _BY_WORDS: Final = 0.05
 """Taken for the similarity of a passage that is not embedded yet, times its coverage."""
 _COVERED: Final = 0.045
-_LIKELY: Final = 0.07
+_LIKELY: Final = 0.08
 _SURE: Final = 0.097
-"""Of questions that the documents answer 98, 91 and 63 % score so high, of others 50, 20 and 5 %. Below the first the
+"""Of questions that the documents answer 98, 83 and 63 % score so high, of others 50, 16 and 5 %. Below the first the
 language model is spared what is plainly something else; from the second on its "no" does not count, and from the third
 on it is not waited for."""
 _ARTICLE = re.compile(r"art\d+")
