@@ -13,7 +13,7 @@ from typing import Final
 
 from pypinyin import lazy_pinyin
 
-_HAN: Final = re.compile(r"[\u3400-\u9fff]")
+HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _ASIDE: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]|\b(?:cl:|abbr\. for|variant of|see also|lit\.|fig\.).*")
 _WORD: Final = re.compile(r"[a-z][a-z'-]*[a-z]|[a-z]")
 _SMALL: Final = frozenset(
@@ -61,7 +61,7 @@ def load() -> None:
 def translations(term: str) -> dict[str, float]:
     """Phrases for ``term``, a word or phrase in lower case, and how far each is meant by it, in (0, 1], best first."""
     found: dict[str, float] = {}
-    for phrase, weight in _chinese(term) if _HAN.search(term) else _english(term):
+    for phrase, weight in _chinese(term) if HAN.search(term) else _english(term):
         found[phrase] = max(weight, found.get(phrase, 0.0))
     return dict(sorted(found.items(), key=lambda item: -item[1])[:_MOST])
 

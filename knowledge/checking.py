@@ -11,9 +11,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal
 
+from knowledge.bilingual import HAN
 from knowledge.quantities import Quantity, numeral, quantities
 from knowledge.sentences import detect_language
-from knowledge.wanted import Synonyms, Term, wanted
+from knowledge.wanted import Term, wanted
 from knowledge.words import stem, terms
 
 Objection = Literal["number", "bound", "order", "negation", "must", "scope", "role", "unsaid"]
@@ -24,7 +25,6 @@ _UNSAID_ABROAD: Final = 0.85
 """The same across languages: a dictionary does not know every word that is meant."""
 _CLAUSES: Final = re.compile(r"[，。；！？：,;!?:\n]|\.\s|\s[-–—]\s|(?<=[a-z])\s(?:and|but|while|whereas)\s")
 _PARTS: Final = re.compile(r"[。；！？;!?\n]|\.\s")
-_HAN: Final = re.compile(r"[\u3400-\u9fff]")
 
 _NEGATED: Final = re.compile(
     "不(?!动产|同|仅|管|论|过|可抗力|断|止|少于|低于|超过|多于|高于|满|足|到|如|久|错|客气|好意思|得(?:超过|少于|低于|高于|多于))"
@@ -36,53 +36,12 @@ _NEGATED: Final = re.compile(
 )
 _REACH: Final = 12
 """Characters after a negation within which what it denies stands."""
-_AUXILIARY: Final = frozenset(
-    [
-        *("be", "been", "being", "is", "are", "was", "were", "have", "has", "had", "to", "do", "does", "did", "can"),
-        *("could", "may", "must", "should", "will", "would", "the", "any", "a", "an"),
-        *(
-            "能",
-            "可",
-            "可以",
-            "得",
-            "会",
-            "要",
-            "应",
-            "应当",
-            "应该",
-            "必",
-            "需",
-            "需要",
-            "再",
-            "是",
-            "有",
-            "的",
-            "了",
-            "在",
-        ),
-        *(
-            "被",
-            "把",
-            "让",
-            "给",
-            "还",
-            "就",
-            "都",
-            "也",
-            "用",
-            "予",
-            "准",
-            "许",
-            "到",
-            "上",
-            "下",
-            "来",
-            "去",
-            "过",
-            "着",
-        ),
-    ]
+_WEAK: Final = (
+    "be been being is are was were have has had to do does did can could may must should will would the any a an "
+    "能 可 可以 得 会 要 应 应当 应该 必 需 需要 再 是 有 的 了 在 "
+    "被 把 让 给 还 就 都 也 用 予 准 许 到 上 下 来 去 过 着"
 )
+_AUXILIARY: Final = frozenset(_WEAK.split())
 _MUST: Final = re.compile(
     r"必须|必需|务必|一定要|强制|非.{1,8}不可|\b(?:must|required|mandatory|obliged|have to|has to|compulsory)\b",
     re.IGNORECASE,
@@ -90,9 +49,6 @@ _MUST: Final = re.compile(
 _SHOULD: Final = re.compile(
     r"应当|应该|应(?=[^用对届急聘])|须|需要?|要(?!求|是|么|不)|得(?!到|以|出|知|过|了)|\b(?:shall|should|need\w*)\b",
     re.IGNORECASE,
-)
-_MAY: Final = re.compile(
-    r"可以|可(?=[要请申选])|能够?|有权|允许|\b(?:may|can|could|allowed|entitled|free to|right to)\b", re.IGNORECASE
 )
 _ALL: Final = re.compile(
     r"所有|任何(?!一)|一律|全部|全都|一概|总是|永远|必定|随时|无条件|每个人|谁都|都(?:可以|能|要|得|会|是|有|不|必须)|"
@@ -153,12 +109,12 @@ class _Clause:
     terms: frozenset[str]
 
 
-def carries(sentence: str, fact: str, synonyms: Synonyms = ()) -> bool:
+def carries(sentence: str, fact: str) -> bool:
     """Whether ``fact`` (more than one, joined, if the sentence rests on more) says what ``sentence`` does."""
-    return next(objections(sentence, fact, synonyms), None) is None
+    return next(objections(sentence, fact), None) is None
 
 
-def objections(sentence: str, fact: str, synonyms: Synonyms = ()) -> Iterator[Objection]:
+def objections(sentence: str, fact: str) -> Iterator[Objection]:
     """What is wrong with the sentence; nothing when the fact carries it."""
     yield from _by_quantities(quantities(sentence), quantities(fact))
     if not _paired(sentence, fact):
@@ -180,13 +136,13 @@ def objections(sentence: str, fact: str, synonyms: Synonyms = ()) -> Iterator[Ob
     if any(_turned(one, other, sentence, fact) for one, other in _OPPOSITE):
         yield "negation"
     abroad = detect_language(sentence) != detect_language(fact)
-    if unsaid(sentence, fact, synonyms) > (_UNSAID_ABROAD if abroad else _UNSAID):
+    if unsaid(sentence, fact) > (_UNSAID_ABROAD if abroad else _UNSAID):
         yield "unsaid"
 
 
-def unsaid(sentence: str, fact: str, synonyms: Synonyms = ()) -> float:
+def unsaid(sentence: str, fact: str) -> float:
     """Share, in [0, 1], of what a sentence speaks of that the fact says in no way."""
-    asked = [term for term in wanted(sentence, synonyms) if not numeral(term.text)]
+    asked = [term for term in wanted(sentence) if not numeral(term.text)]
     if not asked:
         return 0.0
     text = fact.lower()
@@ -199,7 +155,7 @@ def _said(term: Term, text: str, held: str) -> float:
     for way in term.ways:
         if way.sounds:
             continue
-        if _HAN.search(way.words[0]):
+        if HAN.search(way.words[0]):
             share = sum(_alike(word, text) for word in way.words) / len(way.words)
         elif way.strict:
             share = float(f" {' '.join(way.words)} " in held)
@@ -254,7 +210,7 @@ def _beside(clause: str, fact: str) -> str:
     ways = [frozenset(word for way in term.ways for word in way.words) for term in wanted(clause)]
 
     def alike(one: _Clause) -> float:
-        return sum(bool(way & one.terms) for way in ways) + 0.2 * sum(a in one.text for a in set(_HAN.findall(clause)))
+        return sum(bool(way & one.terms) for way in ways) + 0.2 * sum(a in one.text for a in set(HAN.findall(clause)))
 
     return max(_clauses(fact), key=alike, default=_Clause("", frozenset())).text
 
@@ -276,7 +232,7 @@ def _denied(following: str) -> Iterator[str]:
     """Words that a negation may be of, the nearest first."""
     clause = _CLAUSES.split(following)[0]
     for term in terms(clause):
-        if (len(term) > 1 or _HAN.fullmatch(term)) and term not in _AUXILIARY:
+        if (len(term) > 1 or HAN.fullmatch(term)) and term not in _AUXILIARY:
             yield term
 
 

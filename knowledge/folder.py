@@ -89,11 +89,8 @@ def check(source: str, content: bytes) -> int:
 
     Raises :class:`DocumentError` for one that cannot be read.
     """
-    kind = suffix(source)
-    if kind in ADVICE:
-        raise DocumentError(f"is of a kind that cannot be read here: {ADVICE[kind]}")
-    if len(content) > (most := _most(kind)):
-        raise DocumentError(f"is larger than {most // 1_000_000} MB: split it into several documents")
+    _check_kind(source)
+    _check_size(len(content), _most(source))
     with Apart() as apart:
         return len(_document(source, "", apart.outline(source, content), None).passages)
 
@@ -128,20 +125,27 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _read(file: Path, root: Path) -> bytes:
-    kind = suffix(file.name)
-    if kind in ADVICE:
-        raise DocumentError(f"is of a kind that cannot be read here: {ADVICE[kind]}")
+    _check_kind(file.name)
     if not file.resolve(strict=True).is_relative_to(root):
         raise DocumentError("is a link to outside the documents folder: copy the file instead")
     if not file.is_file():
         raise DocumentError("is not an ordinary file")
-    most = _most(kind)
+    most = _most(file.name)
     with file.open("rb") as stream:
         content = stream.read(most + 1)
-    if len(content) > most:
-        raise DocumentError(f"is larger than {most // 1_000_000} MB: split it into several documents")
+    _check_size(len(content), most)
     return content
 
 
-def _most(kind: str) -> int:
-    return MAX_TEXT_BYTES if kind in SIMPLE else MAX_BYTES
+def _check_kind(name: str) -> None:
+    if (kind := suffix(name)) in ADVICE:
+        raise DocumentError(f"is of a kind that cannot be read here: {ADVICE[kind]}")
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise DocumentError(f"is larger than {most // 1_000_000} MB: split it into several documents")
+
+
+def _most(name: str) -> int:
+    return MAX_TEXT_BYTES if suffix(name) in SIMPLE else MAX_BYTES

@@ -4,8 +4,8 @@ import re
 
 import cn2an
 
-_NUMERAL = "零〇一二两三四五六七八九十百千万亿"
-_ARTICLE = re.compile(rf"第\s*([{_NUMERAL}]+|\d+)\s*条|\b(?:articles?|arts?\.?)\s*(\d+)", re.IGNORECASE)
+NUMERAL = "零〇一二两三四五六七八九十百千万亿"
+_ARTICLE = re.compile(rf"第\s*([{NUMERAL}]+|\d+)\s*条|\b(?:articles?|arts?\.?)\s*(\d+)", re.IGNORECASE)
 
 
 def parse_chinese(numeral: str) -> float | None:

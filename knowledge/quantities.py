@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal
 
-from knowledge.numerals import parse_chinese
+from knowledge.numerals import NUMERAL, parse_chinese
 
 Bound = Literal["most", "least", ""]
 Side = Literal["before", "after", ""]
 
-_HAN_DIGITS: Final = "零〇一二两三四五六七八九十百千万亿"
 _UNITS: Final = {
     "workday": "个?工作日|working days?|business days?|work ?days?",
     "day": "天|日|days?",
@@ -39,36 +38,18 @@ _OF_UNIT: Final = re.compile(
     r"\s*(?:个|多|余|来)?\s*(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _UNITS.items()) + ")",
     re.IGNORECASE,
 )
-_WORDS: Final = {
-    word: n
-    for n, word in enumerate(
-        (
-            *(
-                "zero",
-                "one",
-                "two",
-                "three",
-                "four",
-                "five",
-                "six",
-                "seven",
-                "eight",
-                "nine",
-                "ten",
-                "eleven",
-                "twelve",
-            ),
-            *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-        )
-    )
-} | {
-    word: 10 * n
-    for n, word in enumerate(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2)
+_UNITS_AND_TEENS: Final = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS: Final = {word: n for n, word in enumerate(_UNITS_AND_TEENS.split())} | {
+    word: 10 * n for n, word in enumerate(_TENS.split(), 2)
 }
 _ENGLISH: Final = "|".join(sorted(_WORDS, key=len, reverse=True))
 _NUMBER: Final = re.compile(
     rf"(?P<arabic>\d+(?:[,，]\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<scale>\s*[万亿百千]|\s*(?:thousand|million|hundred)\b)?"
-    rf"|(?P<han>[{_HAN_DIGITS}]+)"
+    rf"|(?P<han>[{NUMERAL}]+)"
     rf"|\b(?P<english>(?:{_ENGLISH})(?:[- ](?:{_ENGLISH}))?)\b(?P<more>\s+(?:hundred|thousand|million)\b)?"
     r"|\b(?P<a>an?|half an?|half)(?=\s+(?:day|week|month|year|hour)\b)",
     re.IGNORECASE,
@@ -83,14 +64,14 @@ _SCALES: Final = {
     "亿": 10**8,
 }
 _SPECIAL: Final = (
-    (re.compile(rf"百分之([{_HAN_DIGITS}]+|\d+(?:\.\d+)?)"), "percent", 1),
+    (re.compile(rf"百分之([{NUMERAL}]+|\d+(?:\.\d+)?)"), "percent", 1),
     (re.compile(r"([一二两三四五六七八九])成(?!年|立|功|本|员|分|交|为|都)"), "percent", 10),
     (re.compile(r"([一二两三四五六七八九\d])折"), "percent", 10),
     (re.compile(r"[¥￥$]\s*(\d+(?:,\d{3})*(?:\.\d+)?)"), "yuan", 1),
     (re.compile(r"第\s*([零〇一二三四五六七八九十百千]+|\d+)\s*条"), "article", 1),
     (re.compile(r"\b(?:article|art\.?)\s*(\d+)", re.IGNORECASE), "article", 1),
     (re.compile(r"(\d{1,2})[:：](\d{2})"), "clock", 1),
-    (re.compile(rf"([{_HAN_DIGITS}]+|\d+)点(一刻|三刻|半)"), "clock", 1),
+    (re.compile(rf"([{NUMERAL}]+|\d+)点(一刻|三刻|半)"), "clock", 1),
     (re.compile(rf"\b(half|quarter) past ({_ENGLISH}|\d+)\b", re.IGNORECASE), "clock", 1),
 )
 _PAST: Final = {"一刻": 15, "半": 30, "三刻": 45, "quarter": 15, "half": 30}
@@ -152,7 +133,7 @@ class Quantity:
 
 def numeral(word: str) -> bool:
     """Whether a term of a text is a number, in whatever words."""
-    return word.isdigit() or word in _WORDS or all(character in _HAN_DIGITS for character in word)
+    return word.isdigit() or word in _WORDS or all(character in NUMERAL for character in word)
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -214,10 +195,10 @@ def _number(match: re.Match[str]) -> Fraction | None:
     return Fraction(re.sub("[,，]", "", match["arabic"])) * _SCALES.get((match["scale"] or "").strip().lower(), 1)
 
 
-def _value(numeral: str) -> Fraction | None:
-    if numeral[0].isascii() and numeral[0].isdigit():
-        return Fraction(numeral.replace(",", ""))
-    value = parse_chinese(numeral)
+def _value(said: str) -> Fraction | None:
+    if said[0].isascii() and said[0].isdigit():
+        return Fraction(said.replace(",", ""))
+    value = parse_chinese(said)
     return None if value is None else Fraction(value)
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
-from knowledge.bilingual import romanized, translations
+from knowledge.bilingual import HAN, romanized, translations
 from knowledge.words import stem, terms, topical
 
-_HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _ADJACENT: Final = 4
 """Characters of two neighbouring words that may be one name which the segmenter does not know."""
 _SOUND: Final = 0.9
@@ -61,6 +60,10 @@ def wanted(question: str, synonyms: Synonyms = ()) -> tuple[Term, ...]:
     return tuple(Term(term, tuple(way for way in dict.fromkeys(found) if way.words)) for term, found in ways.items())
 
 
+def _meant(phrase: str, weight: float) -> Way:
+    return Way(tuple(map(stem, terms(phrase))), weight)
+
+
 def _phrase(text: str, weight: float) -> Way:
     return Way(tuple(map(stem, topical(text) or terms(text))), weight)
 
@@ -68,8 +71,8 @@ def _phrase(text: str, weight: float) -> Way:
 def _ways(term: str) -> Iterator[Way]:
     meant = translations(term)
     for phrase, weight in meant.items():
-        yield Way(tuple(map(stem, terms(phrase))), weight)
-    if _HAN.search(term):
+        yield _meant(phrase, weight)
+    if HAN.search(term):
         if len(term) > 1:
             yield from _sounding(term)
     elif not meant and len(term) > 3:
@@ -78,12 +81,12 @@ def _ways(term: str) -> Iterator[Way]:
 
 def _pair(one: str, other: str, question: str) -> Iterator[Way]:
     """Of two neighbours: a name that was cut in two, or a phrase."""
-    if _HAN.search(one) and _HAN.search(other):
+    if HAN.search(one) and HAN.search(other):
         if len(one + other) <= _ADJACENT and one + other in question:
             yield from _sounding(one + other)
     elif one.isascii() and other.isascii():
         for phrase, weight in translations(f"{one} {other}").items():
-            yield Way(tuple(map(stem, terms(phrase))), weight)
+            yield _meant(phrase, weight)
         yield Way((one + other,), _SOUND, strict=True, sounds=True)
 
 
@@ -96,7 +99,7 @@ def _sounding(chinese: str) -> Iterator[Way]:
 
 def sounds(words: Iterable[str]) -> Iterator[str]:
     """What the Chinese words of a text, and neighbours that may be one name, sound like."""
-    chinese = [word for word in words if _HAN.search(word)]
+    chinese = [word for word in words if HAN.search(word)]
     for word in chinese:
         if len(word) > 1:
             yield "".join(romanized(word))
@@ -115,6 +118,6 @@ def _synonyms(question: str, synonyms: Synonyms) -> Iterator[tuple[str, list[str
 
 
 def _stands_in(member: str, question: str) -> bool:
-    if _HAN.search(member):
+    if HAN.search(member):
         return member in question
     return bool(re.search(rf"(?<![a-z0-9]){re.escape(member)}(?![a-z0-9])", question))

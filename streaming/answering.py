@@ -5,13 +5,16 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from knowledge.answer import Context
 from knowledge.answerer import CitedAnswerer, open_knowledge, warm
 from knowledge.chain import Chain
 from knowledge.dialogue import Turn
 from knowledge.errors import LLMError
+from knowledge.library import Library
 from knowledge.llm import Message, OpenAIChat, Timeouts
 from streaming.engines import LLM, Engines, WorkerEmbedder
 from streaming.errors import EngineError, RoomFileError
@@ -107,6 +110,14 @@ async def warm_up(settings: Sequence[RoomFile], engines: Engines) -> None:
 def index_of(settings: RoomFile, folder: Path) -> Path:
     """The file of a room's index in the data ``folder``."""
     return folder / f"{settings.id}.index.sqlite"
+
+
+async def report(library: Library) -> dict[str, Any]:
+    """A room's documents and what was skipped of them, for JSON."""
+    return {
+        "documents": [asdict(one) for one in await library.listed()],
+        "skipped": [{"source": one.source, "reason": one.reason} for one in library.skipped],
+    }
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +16,8 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from knowledge.errors import DocumentError
 from knowledge.folder import MAX_BYTES, check
 from knowledge.library import Library
+from streaming.answering import report
+from streaming.body import read_body
 from streaming.operator import Operators
 
 
@@ -26,18 +27,15 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
     @app.get("/rooms/{room}/documents")
     async def show(room: str, request: Request) -> dict[str, Any]:
         operators.check(request)
-        known = library(room)
-        return {
-            "documents": [asdict(one) for one in await known.listed()],
-            "skipped": [{"source": one.source, "reason": one.reason} for one in known.skipped],
-        }
+        return await report(library(room))
 
     @app.put("/rooms/{room}/documents/{source:path}", status_code=201)
     async def put(room: str, source: str, request: Request) -> dict[str, Any]:
         operators.check(request)
         known = library(room)
         file = _place(known.documents, source)
-        content = await _body(request)
+        too_much = f"a document may have {MAX_BYTES // 1_000_000} MB; split it"
+        content = await read_body(request, MAX_BYTES, too_much)
         try:
             passages = await asyncio.to_thread(check, source, content)
         except DocumentError as error:
@@ -68,15 +66,6 @@ def _place(folder: Path, source: str) -> Path:
     if not file.parent.resolve().is_relative_to(folder.resolve()):
         raise HTTPException(400, f"{source} would lie outside the room's documents")
     return file
-
-
-async def _body(request: Request) -> bytes:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BYTES:
-            raise HTTPException(413, f"a document may have {MAX_BYTES // 1_000_000} MB; split it")
-    return bytes(content)
 
 
 def _write(file: Path, content: bytes) -> None:

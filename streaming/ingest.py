@@ -3,18 +3,16 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from knowledge.embedding import InThreads
 from knowledge.library import Library
 from streaming import roomfile
-from streaming.answering import index_of
+from streaming.answering import index_of, report
+from streaming.bars import following
 
 _POLL_S = 0.5
 
@@ -23,13 +21,12 @@ async def ingest(room: Path, data: Path, *, as_json: bool) -> int:
     """Broken off, it goes on where it was. The exit status is 1 when a file was skipped."""
     settings = roomfile.load(room)
     with tqdm(desc="documents", unit="file", disable=None) as bar:
-        library = await Library.open(settings.documents, index_of(settings, data), InThreads(), told=_telling(bar))
+        library = await Library.open(settings.documents, index_of(settings, data), InThreads(), told=following(bar))
     async with aclosing(library):
         await _embed(library)
-        listed = await library.listed()
+        listed, told = await library.listed(), await report(library)
     if as_json:
-        skipped = [{"source": one.source, "reason": one.reason} for one in library.skipped]
-        print(json.dumps({"documents": [asdict(one) for one in listed], "skipped": skipped}, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(told, ensure_ascii=False))  # noqa: T201
     else:
         for one in listed:
             days = " ".join(f"{word} {day}" for word, day in (("from", one.valid_from), ("to", one.valid_to)) if day)
@@ -40,21 +37,13 @@ async def ingest(room: Path, data: Path, *, as_json: bool) -> int:
     return 1 if library.skipped else 0
 
 
-def _telling(bar: "tqdm[Any]") -> Callable[[int, int], None]:
-    def told(done: int, of: int) -> None:
-        bar.total = of
-        bar.update(done - bar.n)
-
-    return told
-
-
 async def _embed(library: Library) -> None:
     filled = asyncio.create_task(library.filled())
     with tqdm(desc="embeddings", unit="passage", disable=None) as bar:
+        show = following(bar)
         while True:
             progress = await library.progress()
-            bar.total = progress.passages
-            bar.update(progress.embedded - bar.n)
+            show(progress.embedded, progress.passages)
             if filled.done():
                 break
             await asyncio.wait([filled], timeout=_POLL_S)

@@ -18,6 +18,7 @@ from avatar.voice import VoiceEngine, marks, read_aloud
 from knowledge.answer import Refusal
 from streaming import clip, roomfile
 from streaming.answering import context, room_answerer
+from streaming.bars import following
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError
 from streaming.models.store import Store
@@ -133,12 +134,8 @@ def _load_voice(language: str, voice: str | None, store: Store) -> VoiceEngine:
     from avatar.voice.kokoro import Kokoro
 
     with tqdm(unit="B", unit_scale=True, desc="voice", disable=None) as bar:
-
-        def progress(_: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        folder = asyncio.run(store.ensure("kokoro", progress=progress))
+        show = following(bar)
+        folder = asyncio.run(store.ensure("kokoro", progress=lambda _, done, total: show(done, total)))
     return Kokoro.of(folder, voice or "zf_xiaobei")
 
 

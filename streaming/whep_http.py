@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, cast, get_args
 from aiortc import RTCIceServer
 from fastapi import FastAPI, HTTPException, Request, Response
 
+from streaming.body import read_body
 from streaming.errors import OfferError
 from streaming.offer import Rendition
 from streaming.whep import Whep
@@ -115,15 +116,7 @@ async def offer_in(request: Request) -> str:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
         raise HTTPException(415, f"send the SDP offer as Content-Type: {SDP}", {"Accept-Post": SDP})
     try:
-        return (await _body(request)).decode()
+        body = await read_body(request, MAX_OFFER, f"an SDP offer may have {MAX_OFFER} bytes at most")
+        return body.decode()
     except UnicodeDecodeError:
         raise OfferError("the SDP offer is not text") from None
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_OFFER:
-            raise HTTPException(413, f"an SDP offer may have {MAX_OFFER} bytes at most")
-    return bytes(body)

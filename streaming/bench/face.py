@@ -15,6 +15,7 @@ from avatar.bench.talk import TEXTS, Talk, talk
 from avatar.listening.corpus import UNHEARD
 from avatar.speech import SpeechChunk
 from avatar.voice import read_aloud
+from streaming.bars import following
 from streaming.models.store import Store
 from streaming.playout import at_48k
 
@@ -43,16 +44,16 @@ def _aperture(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]
 def _likeness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     folder = (arguments.truth or TRUTH) / Path(arguments.host).stem
     if arguments.take:
-        with _bar("path tracing") as progress:
-            likeness.truths(_darkroom(arguments), arguments.host, folder, progress.told)
+        with tqdm(desc="path tracing", unit="picture") as bar:
+            likeness.truths(_darkroom(arguments), arguments.host, folder, following(bar))
     return likeness.run(arguments.host, folder, _pictures(arguments)), likeness.table
 
 
 def _steadiness(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     folder = (arguments.truth or TRUTH) / Path(arguments.host).stem
     if arguments.take:
-        with _bar("path tracing") as progress:
-            steadiness.truths(_darkroom(arguments), arguments.host, folder, progress.told)
+        with tqdm(desc="path tracing", unit="picture") as bar:
+            steadiness.truths(_darkroom(arguments), arguments.host, folder, following(bar))
     return steadiness.run(arguments.host, folder, _pictures(arguments)), steadiness.table
 
 
@@ -82,21 +83,6 @@ _BENCHES: Final = {
     "aperture": _aperture,
     "lips": _lips,
 }
-
-
-class _bar:
-    def __init__(self, what: str) -> None:
-        self._bar = tqdm(desc=what, unit="picture")
-
-    def told(self, done: int, total: int) -> None:
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def __enter__(self) -> "_bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 def _pictures(arguments: argparse.Namespace) -> Path | None:
