@@ -28,7 +28,9 @@ export class Microphone {
     // Browsers offer it to secure pages only; elsewhere the whole interface is absent.
     if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneError("insecure");
     try {
-      const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+      // Suppression of noise is for human ears. With the echo canceller it cut holes into words until "the divorce
+      // cooling off period" was heard as "it going to last for you"; recognizers learn from noisy recordings anyway.
+      const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: true };
       return new Microphone(await navigator.mediaDevices.getUserMedia({ audio }));
     } catch (error) {
       const reasons = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing" };

@@ -3,8 +3,6 @@
 import { find, setIcon } from "./dom.js";
 import { language, t } from "./i18n.js";
 
-const DUCKED = 0.15;
-
 export class PictureView {
   #session;
   #video;
@@ -55,9 +53,9 @@ export class PictureView {
     }
   }
 
-  /** Lower the host's voice while the viewer talks. */
-  duck(down) {
-    this.#video.volume = down ? DUCKED : 1;
+  /** Silence the host while the viewer talks: what is not played needs no echo canceller, which eats words. */
+  hush(on) {
+    this.#video.volume = on ? 0 : 1;
   }
 
   #sound(on) {

@@ -36,7 +36,7 @@ export function visit() {
 /** Push-to-talk, from the button to what was understood. */
 function hearing(session, talk, picture, hint) {
   talk.addEventListener("state", ({ detail }) => {
-    picture.duck(detail.state === "listening");
+    picture.hush(detail.state === "listening");
     const tone = detail.state === "failed" ? "bad" : detail.state === "listening" ? "active" : "plain";
     hint.say(talkHint(detail, t), { tone, stay: VOICE_HAS_THE_WORD.has(detail.state) });
   });
