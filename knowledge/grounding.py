@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from knowledge.facts import Fact, plain
+from knowledge.facts import Fact
+from knowledge.statements import plain
 
 _MARK = re.compile(r"\s*(?:\[|【)\s*(\d+(?:\s*[,，、]\s*\d+)*)\s*(?:\]|】)")
 _LIST_START = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")

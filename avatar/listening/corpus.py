@@ -29,12 +29,13 @@ from avatar.voice.delivery import Delivery
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 
+_BRITISH: Final = ("bf_alice", "bf_emma", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis")
 TAUGHT: Final[dict[str, tuple[str, ...]]] = {
     "zh": ("zf_xiaobei", "zf_xiaoxiao", "zm_yunxi", "zm_yunxia", "zm_yunyang"),
     "en": (
         *("af_heart", "af_alloy", "af_aoede", "af_bella", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river"),
         *("af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_liam", "am_michael", "am_onyx", "am_puck"),
-        *("bf_alice", "bf_emma", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis"),
+        *_BRITISH,
     ),
 }
 """Kokoro's voices that the network learns from, the few Mandarin ones mixed as well."""
@@ -87,7 +88,10 @@ def line(number: int, documents: Sequence[Path]) -> Line:
         voice = HIBARI if language == "en" else f"{first}:{chance.choice((0.3, 0.5, 0.7))}+{second}:0.5"
     written = _sentences(language, tuple(documents))
     text = chance.choice(written) if written and chance.random() < 0.5 else _salad(language, chance)
-    return Line(number, language, voice, text, round(chance.uniform(0.8, 1.25), 2))
+    rate = round(chance.uniform(0.8, 1.25), 2)
+    if language == "en" and voice != HIBARI and chance.random() < 0.45:
+        voice = chance.choice(_BRITISH)  # as many of whose sentences are needed: hibari is American already
+    return Line(number, language, voice, text, rate)
 
 
 def save(chunk: SpeechChunk, path: Path) -> None:

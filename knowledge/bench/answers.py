@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from knowledge.answer import Context, Refusal, Sentence
 from knowledge.answerer import CitedAnswerer, warm
-from knowledge.bench.gold import SETS, Question, questions
+from knowledge.bench.gold import Question, questions
 from knowledge.embedding import InThreads
 from knowledge.library import Library
 from knowledge.llama import LlamaServer
@@ -78,10 +78,15 @@ class Set:
 
 
 def run(
-    documents: Path, model: Path, contexts: Mapping[str, Context], sample: int | None = None, threads: int = 1
+    documents: Path,
+    names: Sequence[str],
+    model: Path,
+    contexts: Mapping[str, Context],
+    sample: int | None = None,
+    threads: int = 1,
 ) -> list[Set]:
-    """``model``: a GGUF file. ``sample``: so many questions of each set, the same ones each time."""
-    return asyncio.run(_run(documents, model, contexts, sample, threads))
+    """``names``: of the sets asked. ``model``: a GGUF file. ``sample``: so many questions of each, always the same."""
+    return asyncio.run(_run(documents, names, model, contexts, sample, threads))
 
 
 def table(sets: Sequence[Set]) -> str:
@@ -109,7 +114,12 @@ def table(sets: Sequence[Set]) -> str:
 
 
 async def _run(
-    documents: Path, model: Path, contexts: Mapping[str, Context], sample: int | None, threads: int
+    documents: Path,
+    names: Sequence[str],
+    model: Path,
+    contexts: Mapping[str, Context],
+    sample: int | None,
+    threads: int,
 ) -> list[Set]:
     server = await asyncio.to_thread(LlamaServer, model, threads=threads)
     with tempfile.TemporaryDirectory() as folder, server:
@@ -118,7 +128,7 @@ async def _run(
             answerer = CitedAnswerer(library, llm)
             try:
                 await library.filled()
-                return [await _set(answerer, name, contexts, sample) for name in SETS]
+                return [await _set(answerer, name, contexts, sample) for name in names]
             finally:
                 await answerer.aclose()
 

@@ -1,16 +1,21 @@
 """The gold sets: questions with what a right answer must say, and pairs for the check of sentences.
 
-The files in ``data`` say themselves how they are to be read. None of them may be used for tuning a prompt or a rule.
+The files in ``data`` say themselves how they are to be read. Prompts and rules are tuned with those named ``tuning`` only.
 """
 
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
 
+from knowledge.errors import DocumentError
+
 Kind = Literal["answerable", "unanswerable", "hostile"]
-SETS: Final = ("legal-zh", "legal-en")
+GOLD: Final = {"legal-assistant": ("legal-zh", "legal-en"), "museum-guide": ("museum-en", "museum-zh")}
+"""Sets by the folder of documents that they ask about."""
+TUNING: Final = {"legal-assistant": ("tuning-legal-zh", "tuning-legal-en")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,18 @@ class Pair:
     why: str
 
 
+def about(documents: Path, *, tuning: bool = False) -> tuple[str, ...]:
+    """The sets that ask about a folder of documents. Raises :class:`DocumentError` when there are none."""
+    sets = TUNING if tuning else GOLD
+    try:
+        return sets[documents.name]
+    except KeyError:
+        known = ", ".join(f"rooms/{name}" for name in sets)
+        raise DocumentError(f"no questions ask about {documents}; there are some about {known}") from None
+
+
 def questions(name: str) -> list[Question]:
-    """Of the set ``name``, one of :data:`SETS`."""
+    """Of the set ``name``, one of :data:`GOLD` or :data:`TUNING`."""
     return [
         Question(
             one["id"],

@@ -13,7 +13,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-from knowledge.bench.gold import SETS, questions
+from knowledge.bench.gold import questions
 from knowledge.embedding import InThreads
 from knowledge.library import Library
 from knowledge.retrieval import Found
@@ -48,9 +48,9 @@ class Set:
     missed: tuple[Missed, ...]
 
 
-def run(documents: Path) -> list[Set]:
-    """``documents``: the folder that the gold sets ask about."""
-    return asyncio.run(_run(documents))
+def run(documents: Path, names: Sequence[str]) -> list[Set]:
+    """``documents``: the folder that the sets ``names`` ask about."""
+    return asyncio.run(_run(documents, names))
 
 
 def table(sets: Sequence[Set]) -> str:
@@ -68,12 +68,12 @@ def table(sets: Sequence[Set]) -> str:
     return "\n".join(rows)
 
 
-async def _run(documents: Path) -> list[Set]:
+async def _run(documents: Path, names: Sequence[str]) -> list[Set]:
     with tempfile.TemporaryDirectory() as folder:
         library = await Library.open(documents, Path(folder) / "index.sqlite", InThreads())
         try:
             await library.filled()
-            return [await _set(library, name) for name in SETS]
+            return [await _set(library, name) for name in names]
         finally:
             await library.aclose()
 

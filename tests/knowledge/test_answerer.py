@@ -13,7 +13,7 @@ import pytest
 from knowledge.answer import Context, Refusal, Sentence
 from knowledge.answerer import CitedAnswerer, open_knowledge, warm
 from knowledge.dialogue import Turn
-from knowledge.embedding import DIMENSIONS, Matrix, Vector
+from knowledge.embedding import DIMENSIONS, Matrix, Nearness, Vector
 from knowledge.errors import DocumentError, LLMError
 from knowledge.llm import Message
 from knowledge.words import topical
@@ -58,6 +58,13 @@ class WordCounts:
     async def passages(self, texts: Sequence[str]) -> Matrix:
         self.embedded += texts
         return np.stack([self._vector(text) for text in texts])
+
+    async def nearness(self, question: str, texts: Sequence[str]) -> Nearness:
+        if self.broken:
+            raise RuntimeError("the worker died")
+        asked = set(topical(question))
+        shared = [len(asked & set(topical(text))) / (len(asked) or 1) for text in texts]
+        return np.array(shared, np.float32)
 
     def _vector(self, text: str) -> Vector:
         said = np.full(DIMENSIONS, 1e-6, np.float32)

