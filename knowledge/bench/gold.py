@@ -1,6 +1,6 @@
 """The gold sets: questions with what a right answer must say, and pairs for the check of sentences.
 
-The files in ``data`` say themselves how they are to be read. Prompts and rules are tuned with those named ``tuning`` only.
+The files in ``data`` say themselves how they are to be read. Prompts and rules are tuned with those named ``tuning``.
 """
 
 from dataclasses import dataclass
