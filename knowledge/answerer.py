@@ -15,6 +15,7 @@ from knowledge.dialogue import leans
 from knowledge.embedding import Embedder
 from knowledge.errors import LLMError
 from knowledge.facts import Fact, choose_facts
+from knowledge.glossing import glossed, unglossed
 from knowledge.grounding import leaks, overlap, read_marks
 from knowledge.guard import allowed
 from knowledge.library import Library
@@ -86,13 +87,23 @@ class CitedAnswerer:
             yield await self._refusal(context)
             return
         draft = _Draft(question, found, context)
-        if found.sure and (first := draft.quote_next()):
+        sentences = self._translated(draft) if draft.foreign else self._composed(draft)
+        async with aclosing(sentences):
+            async for sentence in sentences:
+                yield sentence
+        if not draft.said:
+            _log.info("not covered: the model declined")
+            yield await self._refusal(context)
+
+    async def _composed(self, draft: "_Draft") -> AsyncGenerator[Sentence, None]:
+        """Quotes and the model's own sentences, from documents in the viewer's language above all."""
+        if draft.found.sure and (first := draft.quote_next()):
             # Said at once: the model reads some hundred tokens before it can say anything.
             yield first
         declined = False
         try:
-            async with aclosing(self._sentences(draft)) as sentences:
-                async for raw in sentences:
+            async with aclosing(self._sentences(draft)) as raws:
+                async for raw in raws:
                     if declined := draft.declines(raw):
                         break
                     if sentence := draft.admit(raw):
@@ -101,12 +112,27 @@ class CitedAnswerer:
                         break
         except LLMError as error:
             _log.warning("quoting the best passage: %s", error)
-        if draft.said or found.likely or not declined:
+        if draft.said or draft.found.likely or not declined:
             for sentence in draft.rest():
                 yield sentence
-        if not draft.said:
-            _log.info("not covered: the model declined")
-            yield await self._refusal(context)
+
+    async def _translated(self, draft: "_Draft") -> AsyncGenerator[Sentence, None]:
+        """The best passage's statements in the viewer's language.
+
+        A small model that is asked to answer in one language from facts in another makes things up, which rules hardly
+        see across languages; a statement by itself it translates well.
+        """
+        try:
+            for fact in draft.next_facts():
+                if sentence := draft.translated(await self._translation(draft, fact), fact):
+                    yield sentence
+        except LLMError as error:
+            _log.warning("nothing to say in %s: %s", draft.context.language, error)
+
+    async def _translation(self, draft: "_Draft", fact: Fact) -> str:
+        messages = prompt.translation(glossed(fact.text, draft.found.sought), draft.context)
+        async with aclosing(self.llm.stream(messages, max_tokens=_MAX_TOKENS, stop=("\n",))) as deltas:
+            return unglossed("".join([delta async for delta in deltas]), draft.found.sought)
 
     async def _sentences(self, draft: "_Draft") -> AsyncGenerator[str, None]:
         splitter = SentenceSplitter()
@@ -135,20 +161,24 @@ class _Draft:
     def __init__(self, question: str, found: Found, context: Context) -> None:
         self.question = question
         self.facts = facts = choose_facts(found)
-        self._found = found
+        self.found = found
         self.context = context
         self.texts: list[str] = []
         """What has been said."""
         self._instructions = "\n".join(message.content for message in prompt.prefix(context))
         self._numbered: dict[int, Citation] = {}
-        # Only what needs no translation can be quoted.
-        self._quotable = sorted(
-            (fact for fact in facts if fact.passage.language == context.language), key=lambda fact: -fact.worth
-        )
+        self.by_worth = sorted(facts, key=lambda fact: -fact.worth)
+        self.foreign = facts[0].passage.language != context.language
+        """Whether the facts are in another language than the viewer's."""
 
     @property
     def said(self) -> int:
         return len(self.texts)
+
+    @property
+    def enough(self) -> bool:
+        """Whether this is an answer's length."""
+        return self.said >= _MAX_SENTENCES or sum(map(ideographs, self.texts)) >= _SHORT
 
     def declines(self, raw: str) -> bool:
         return prompt.says_not_covered(raw, self.context)
@@ -172,22 +202,34 @@ class _Draft:
 
     def quote_next(self) -> Sentence | None:
         """The best fact that has not been said, in its own words."""
-        return next((sentence for sentence in map(self._quote, self._quotable) if sentence), None)
+        return next((sentence for sentence in map(self._quote, self.by_worth) if sentence), None)
+
+    def next_facts(self) -> Iterator[Fact]:
+        """What an answer is too short without, as long as it is."""
+        worth = self.by_worth[0].worth - _WORTH_SAYING
+        for fact in self.by_worth:
+            if self.enough or fact.worth < worth:
+                return
+            yield fact
 
     def rest(self) -> Iterator[Sentence]:
         """Quotes that an answer is too short without."""
-        worth = self._quotable[0].worth - _WORTH_SAYING if self._quotable else 0.0
-        for fact in self._quotable:
+        for fact in self.next_facts():
             said = sum(map(ideographs, self.texts))
-            if self.said >= _MAX_SENTENCES or said >= _SHORT or fact.worth < worth:
-                return
             if said + ideographs(fact.text) <= _LONG and (sentence := self._quote(fact)):
                 yield sentence
 
-    def _quote(self, fact: Fact) -> Sentence | None:
-        if fact.passage.language != self.context.language or self._again(fact.text):
+    def translated(self, raw: str, fact: Fact) -> Sentence | None:
+        """A fact in the viewer's language, if that is what it says."""
+        text, _ = read_marks(raw)
+        if not text or self._again(text) or not carries(text, f"{fact.passage.heading}\n{fact.text}"):
             return None
-        if not (self.texts or self._found.likely) and self._found.coverage(fact.text) < _SPEAKS_OF_IT:
+        return self._say(text, (fact,))
+
+    def _quote(self, fact: Fact) -> Sentence | None:
+        if self._again(fact.text):
+            return None
+        if not (self.texts or self.found.likely) and self.found.coverage(fact.text) < _SPEAKS_OF_IT:
             return None
         text = fact.text
         if not self.texts and (basis := prompt.basis(self.question, fact.passage, self.context)):
@@ -198,7 +240,12 @@ class _Draft:
         return any(max(overlap(text, said), overlap(said, text)) >= _AGAIN for said in self.texts)
 
     def _echoes(self, text: str) -> bool:
-        """Whether a sentence only says the question again, as a small model does with a yes or a no before it."""
+        """Whether a sentence only says the question again, as a small model does with a yes or a no before it, or a
+        heading.
+        """
+        said = _letters(text)
+        if any(said in _letters(fact.passage.locator) for fact in self.facts):
+            return True
         if any(overlap(text, fact.text) >= _OWN_WORDS for fact in self.facts):
             return False
         asked = frozenset(map(stem, topical(self.question)))
@@ -218,6 +265,10 @@ class _Draft:
 
     def _cite(self, fact: Fact) -> Citation:
         return self._numbered.setdefault(fact.n, fact.citation(len(self._numbered) + 1))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 async def open_knowledge(documents: Path, database: Path, embedder: Embedder, llm: ChatModel) -> CitedAnswerer:

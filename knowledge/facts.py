@@ -44,11 +44,17 @@ class Fact:
 
 
 def choose_facts(found: Found) -> tuple[Fact, ...]:
-    """Of each of the best passages the statements that say most about the question, a fact each.
+    """Of each of the best passages the statements that say most about the question, a fact each; all in the language
+    of the very best: a small model mixes up what it reads in two.
 
     Within a passage those that say most come first: a small model prefers what it reads first.
     """
-    near = [hit for hit in found.hits if hit.score >= found.hits[0].score - _WORTH_READING]
+    best = found.hits[0]
+    near = [
+        hit
+        for hit in found.hits
+        if hit.passage.language == best.passage.language and hit.score >= best.score - _WORTH_READING
+    ]
     chosen: list[tuple[Passage, str, float]] = []
     for hit, budget in zip(near, _BUDGETS, strict=False):
         told = sorted(hit.statements, key=_worth, reverse=True)

@@ -3,17 +3,20 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
 import httpx
 
 from knowledge.errors import LLMError
 
 _log = logging.getLogger(__name__)
+
+_LOOPBACK: Final = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::|/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class OpenAIChat:
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+            # llama.cpp's server may close a connection in the moment in which it is used again; here a new one is free.
+            limits=httpx.Limits(max_keepalive_connections=0 if _LOOPBACK.match(base_url) else None),
         )
 
     async def aclose(self) -> None:

@@ -26,6 +26,9 @@ class _Wording:
     leaning: str
     basis: str
     not_covered: str
+    translator: str
+    translations: tuple[tuple[str, str], ...]
+    """(a statement of a document in the other language, the same in this one)"""
 
 
 _WORDINGS: Final = {
@@ -56,6 +59,11 @@ _WORDINGS: Final = {
         basis="依据{law}，",
         leaning="（接着上一个问题“{before}”）{question}",
         not_covered="无资料",
+        translator="你把资料从英文译成通顺的中文口语。只译写出来的内容，不增不减，只用一句话，数字和人名地名都要保留。",
+        translations=(
+            ("The museum is closed on Mondays, except on public holidays.", "博物馆周一闭馆，法定节假日除外。"),
+            ("Bronze is copper with tin, and often some lead.", "青铜是铜加锡，往往还有一些铅。"),
+        ),
     ),
     "en": _Wording(
         rules=(
@@ -86,6 +94,18 @@ _WORDINGS: Final = {
         basis="Under {law}: ",
         leaning="(after the question “{before}”) {question}",
         not_covered="No facts",
+        translator=(
+            "You translate statements from Chinese into plain spoken English. Say exactly what is written, nothing "
+            "more, in one sentence. Keep every number and name."
+        ),
+        translations=(
+            (
+                "用人单位自用工之日起超过一个月不满一年未订立书面劳动合同的，应当每月支付二倍的工资。",
+                "An employer who signs no written contract for more than one month but less than one year from the "
+                "first day of work must pay double wages for each month.",
+            ),
+            ("参观券不得转让，损坏的不予更换。", "A ticket may not be passed on, and a damaged one is not replaced."),
+        ),
     ),
 }
 _ASKS_BASIS: Final = re.compile(
@@ -119,6 +139,15 @@ def messages(question: str, facts: Sequence[Fact], context: Context, said: Seque
     if said:
         asked += wording.said.format(said=" ".join(said))
     return [*prefix(context), Message("user", asked)]
+
+
+def translation(statement: str, context: Context) -> list[Message]:
+    """What has a statement of a document put into the viewer's language."""
+    wording = _wording(context.language)
+    messages = [Message("system", wording.translator)]
+    for written, told in (*wording.translations, (statement, "")):
+        messages += [Message("user", written), Message("assistant", told)]
+    return messages[:-1]
 
 
 def leaning(question: str, context: Context) -> str:

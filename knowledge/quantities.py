@@ -74,6 +74,20 @@ _SPECIAL: Final = (
     (re.compile(rf"([{NUMERAL}]+|\d+)点(一刻|三刻|半)"), "clock", 1),
     (re.compile(rf"\b(half|quarter) past ({_ENGLISH}|\d+)\b", re.IGNORECASE), "clock", 1),
 )
+_YEAR: Final = 13 * 31
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = (
+    r"(?P<month>January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?)"
+)
+_DATES: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?:(?P<year>\d{4})\s*年\s*)?(?P<month>\d{1,2})\s*月\s*(?P<day>\d{1,2})\s*[日号]",
+        rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>\d{{4}})\b)?",
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}})\b)?",
+    )
+)
 _PAST: Final = {"一刻": 15, "半": 30, "三刻": 45, "quarter": 15, "half": 30}
 _FIXED: Final = (
     (re.compile(r"双倍|加倍|翻倍|\b(?:double|doubled|twice|twofold)\b", re.IGNORECASE), Fraction(2), "ratio"),
@@ -127,8 +141,12 @@ class Quantity:
 
     def same(self, other: "Quantity") -> bool:
         """Whether both say as much, in whatever unit."""
+        if not self.unit or not other.unit:
+            return self.value == other.value
         ours, theirs = _simple(self), _simple(other)
-        return ours[0] == theirs[0] and (ours[1] == theirs[1] or not ours[1] or not theirs[1])
+        if ours[1] == theirs[1] == "date" and min(ours[0], theirs[0]) < _YEAR:  # one does not say in which year
+            return ours[0] % _YEAR == theirs[0] % _YEAR
+        return ours == theirs
 
 
 def numeral(word: str) -> bool:
@@ -139,6 +157,9 @@ def numeral(word: str) -> bool:
 def quantities(text: str) -> list[Quantity]:
     """In order, but those with special forms first."""
     found: list[Quantity] = []
+    for pattern in _DATES:
+        found += (_placed(_date(m), "date", text, m.start(), m.end()) for m in pattern.finditer(text))
+        text = pattern.sub(lambda match: "\0" * len(match[0]), text)
     for pattern, unit, factor in _SPECIAL:
         found += (
             _placed(value, unit, text, match.start(), match.end())
@@ -151,6 +172,13 @@ def quantities(text: str) -> list[Quantity]:
         found += (_placed(value, unit, text, m.start(), m.end()) for m in pattern.finditer(text))
         text = pattern.sub(lambda match: "\0" * len(match[0]), text)
     return found + list(_plain(text))
+
+
+def _date(match: re.Match[str]) -> Fraction:
+    """Days, in a calendar whose months have 31."""
+    month = match["month"]
+    number = int(month) if month.isdigit() else 1 + _MONTHS.index(month[:3].lower())
+    return Fraction(int(match["year"] or 0) * _YEAR + number * 31 + int(match["day"]))
 
 
 def _special(match: re.Match[str], factor: int) -> Fraction | None:

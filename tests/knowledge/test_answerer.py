@@ -284,3 +284,23 @@ async def test_many_ask_at_once(documents: Path) -> None:
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="nowhere"):
         await open_knowledge(tmp_path / "nowhere", tmp_path / "index.db", WordCounts(), Scripted())
+
+
+async def test_what_only_another_language_has_is_translated(documents: Path) -> None:
+    llm = Scripted("大厅的储物柜是免费的。")
+    (said,) = await answered(documents, llm, "hall 里的 lockers 是 free 的吗")
+    assert isinstance(said, Sentence)
+    assert (said.text, said.quoted) == ("大厅的储物柜是免费的。", False)
+    assert said.citations[0].quote == "Lockers in the hall are free."
+    asked = llm.prompts[-1][-1].content
+    assert asked == "Lockers in the hall are free."
+
+
+async def test_a_translation_that_says_something_else_is_not_said(documents: Path) -> None:
+    said = await answered(documents, Scripted("大厅的储物柜每天五元。"), "hall 里的 lockers 是 free 的吗")
+    assert [type(item) for item in said] == [Refusal]
+
+
+async def test_a_heading_is_no_answer(documents: Path) -> None:
+    said = await answered(documents, Scripted("辞职。员工辞职要提前三十日书面通知。"), "员工辞职要提前多久通知")
+    assert [item.text for item in said if isinstance(item, Sentence)] == ["员工辞职要提前三十日书面通知。"]

@@ -42,7 +42,10 @@ def test_quantities(text: str, value: Fraction | int, unit: str, bound: str) -> 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("一周", "7天"), ("150%", "1.5倍"), ("一年", "12 months"), ("九点", "21:00"), ("三十日", "30 days")],
+    [
+        *(("一周", "7天"), ("150%", "1.5倍"), ("一年", "12 months"), ("九点", "21:00"), ("三十日", "30 days")),
+        *(("2024年2月1日", "February 1, 2024"), ("9月15日", "15 September 2025"), ("1710年", "1710")),
+    ],
 )
 def test_the_same_in_another_unit(one: str, other: str) -> None:
     assert quantities(one)[0].same(quantities(other)[0])
@@ -56,6 +59,7 @@ def test_what_is_no_number(text: str) -> None:
 def test_units_tell_apart() -> None:
     assert not Quantity(Fraction(30), "day").same(Quantity(Fraction(30), "month"))
     assert Quantity(Fraction(30), "day").same(Quantity(Fraction(30), ""))
+    assert not quantities("9月15日")[0].same(quantities("15 October")[0])
 
 
 @pytest.mark.parametrize(
