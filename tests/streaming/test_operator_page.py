@@ -61,6 +61,36 @@ def test_an_operator_speaks_through_the_host(air: Air, console: Page) -> None:
     assert [e for e in console.console_errors() if "401" not in e] == []
 
 
+def test_an_operator_adds_and_removes_documents(air: Air, console: Page, tmp_path: Path) -> None:
+    token = (air.log.parent / "data" / FILE).read_text().strip()
+    console.wait("to be asked for the token", 20, lambda: console.one("#documents .why").text)
+    field = console.one("#token")
+    field.send_keys(token + "\n")
+    console.wait("the documents", 20, lambda: console.all("#documents tbody tr"))
+    there = len(console.all("#documents tbody tr"))
+
+    good, bad = tmp_path / "gym.csv", tmp_path / "scan.pdf"
+    good.write_text("问题,答案\n健身房几点开门,健身房早上六点开门。\n", "utf-8")
+    bad.write_bytes(b"no pdf")
+    console.one("#documents input[type=file]").send_keys(f"{good}\n{bad}")
+    [taken] = console.wait("the good one taken", 20, lambda: console.all("#documents .told [data-state=ok]"))
+    assert taken.text.startswith("gym.csv")
+    [refused] = console.wait("the bad one refused", 20, lambda: console.all("#documents .told [data-state=gone]"))
+    assert "scan.pdf" in refused.text
+    assert "PDF" in refused.text
+    console.wait("it listed", 20, lambda: len(console.all("#documents tbody tr")) == there + 1)
+
+    console.run("document.querySelector('#documents').scrollIntoView()")
+    console.driver.save_screenshot(str(tmp_path / "documents.png"))
+    row = "[...document.querySelectorAll('#documents tr')].find((row) => row.innerText.includes('gym.csv'))"
+    press_remove = f"{row}.querySelector('button').click()"
+    console.run(press_remove)
+    assert len(console.all("#documents tbody tr")) == there + 1, "it asks once more"
+    console.run(press_remove)
+    console.wait("it gone", 20, lambda: len(console.all("#documents tbody tr")) == there)
+    assert [e for e in console.console_errors() if "401" not in e and "422" not in e] == []
+
+
 def press(console: Page) -> None:
     """In one go, for the table is drawn anew when something in it changes."""
     console.run("document.querySelector('#rooms button.speak').click()")

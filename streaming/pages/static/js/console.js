@@ -1,5 +1,6 @@
-/** The operator's page: how things are, and speaking through a host. */
+/** The operator's page: how things are, speaking through a host, and what the rooms know. */
 
+import { DocumentsView } from "./documents-view.js";
 import { element, find } from "./dom.js";
 import { condition, language, pick, t, translate } from "./i18n.js";
 import { WhipError, WhipSession } from "./whip.js";
@@ -37,6 +38,7 @@ function draw() {
   const same = rows.length === body.children.length && rows.every((one, i) => one.isEqualNode(body.children[i]));
   if (!same) body.replaceChildren(...rows);
   find("#none").hidden = rooms.length > 0;
+  documents.offer(rooms.map(({ id, title }) => ({ id, name: pick(title) })));
 }
 
 function row({ id, title, host, state }, now) {
@@ -61,8 +63,7 @@ function speakButton(room) {
 }
 
 async function speak(room) {
-  const token = find("#token").value.trim();
-  sessionStorage.setItem(TOKEN, token);
+  const token = keptToken();
   if (!token) return say("console.need_token");
   let track;
   try {
@@ -82,6 +83,13 @@ async function speak(room) {
     hangUp();
     say(`console.whip.${error instanceof WhipError ? error.reason : "refused"}`);
   }
+}
+
+/** As it stands in its field; kept until the tab is closed. */
+function keptToken() {
+  const token = find("#token").value.trim();
+  sessionStorage.setItem(TOKEN, token);
+  return token;
 }
 
 function hangUp() {
@@ -106,6 +114,8 @@ function outlet({ name, state, error }) {
 
 translate();
 find("#token").value = sessionStorage.getItem(TOKEN) ?? "";
+const documents = new DocumentsView(find("#documents"), keptToken);
+find("#token").addEventListener("change", () => void documents.refresh());
 window.addEventListener("pagehide", () => speaking?.session.end());
 find("#language").addEventListener("click", () => language.toggle());
 language.addEventListener("change", draw);
