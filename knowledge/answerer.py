@@ -46,6 +46,9 @@ _WORTH_SAYING: Final = 0.08
 """How much less worth than the best a fact may be, to be quoted beside it."""
 _NEAR: Final = 0.3
 """Overlap with a fact from which a sentence that it does not carry was meant to say what it says."""
+_TRANSLATING: Final = 0.015
+"""What a translation must gain in score over a quotation: of 304 questions about the legal room the best passage is
+right for 256, as without, and in the viewer's language for 227 rather than 212; 0.03 costs thirteen right ones."""
 _OFFERED_TITLES: Final = 3
 
 
@@ -86,18 +89,32 @@ class CitedAnswerer:
             _log.info("not covered: %d passages found", len(found.hits))
             yield await self._refusal(context)
             return
-        draft = _Draft(question, found, context)
-        sentences = self._translated(draft) if draft.foreign else self._composed(draft)
-        async with aclosing(sentences):
+        said = False
+        async with aclosing(self._answer(question, found, context)) as sentences:
             async for sentence in sentences:
+                said = True
                 yield sentence
-        if not draft.said:
+        if not said:
             _log.info("not covered: the model declined")
             yield await self._refusal(context)
 
+    async def _answer(self, question: str, found: Found, context: Context) -> AsyncGenerator[Sentence, None]:
+        """From what is in one language: a small model mixes up what it reads in two."""
+        here, abroad = found.split(context.language)
+        said = False
+        if abroad.hits and abroad.score > here.score + _TRANSLATING:
+            async with aclosing(self._translated(_Draft(question, abroad, context))) as sentences:
+                async for sentence in sentences:
+                    said = True
+                    yield sentence
+        if here.covered and not said:
+            async with aclosing(self._composed(_Draft(question, here, context))) as sentences:
+                async for sentence in sentences:
+                    yield sentence
+
     async def _composed(self, draft: "_Draft") -> AsyncGenerator[Sentence, None]:
-        """Quotes and the model's own sentences, from documents in the viewer's language above all."""
-        if draft.found.sure and (first := draft.quote_next()):
+        """Quotes and the model's own sentences, from documents in the viewer's language."""
+        if draft.found.likely and (first := draft.quote_next()):
             # Said at once: the model reads some hundred tokens before it can say anything.
             yield first
         declined = False
@@ -168,8 +185,6 @@ class _Draft:
         self._instructions = "\n".join(message.content for message in prompt.prefix(context))
         self._numbered: dict[int, Citation] = {}
         self.by_worth = sorted(facts, key=lambda fact: -fact.worth)
-        self.foreign = facts[0].passage.language != context.language
-        """Whether the facts are in another language than the viewer's."""
 
     @property
     def said(self) -> int:

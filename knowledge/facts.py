@@ -44,17 +44,11 @@ class Fact:
 
 
 def choose_facts(found: Found) -> tuple[Fact, ...]:
-    """Of each of the best passages the statements that say most about the question, a fact each; all in the language
-    of the very best: a small model mixes up what it reads in two.
+    """Of each of the best passages the statements that say most about the question, a fact each.
 
     Within a passage those that say most come first: a small model prefers what it reads first.
     """
-    best = found.hits[0]
-    near = [
-        hit
-        for hit in found.hits
-        if hit.passage.language == best.passage.language and hit.score >= best.score - _WORTH_READING
-    ]
+    near = [hit for hit in found.hits if hit.score >= found.hits[0].score - _WORTH_READING]
     chosen: list[tuple[Passage, str, float]] = []
     for hit, budget in zip(near, _BUDGETS, strict=False):
         told = sorted(hit.statements, key=_worth, reverse=True)

@@ -39,6 +39,8 @@ _PATTERNS: Final = (
     # Help with wrong-doing; how to prove or prevent it is another matter.
     r"(?:怎么|如何|怎样|教我)(?!.{0,8}(?:防|避免|证明|举报|投诉|认定|对付|发现|追究)).{0,6}"
     r"(?:伪造|造假|做假|逃税|偷税|骗保|躲债|赖账|诬告|报复|恐吓|敲诈|洗钱|行贿|转移财产|隐匿财产|不被发现)",
+    r"(?:帮|替|给)我.{0,8}(?:伪造|造假|做假|[Pp](?:一?[张个份]|图|成)|编(?:一?[个份]|造)(?:证|记录|理由))",
+    r"\b(?:help me|can you|could you|please)\b.{0,12}\b(?:forge|fake|photoshop|launder|blackmail|threaten)\b",
     r"\bhow (?:do|can|could|would|to)\b(?! (?:i|we|one) (?:prove|prevent|report)).{0,12}"
     r"\b(?:forge|fake|evade|launder|bribe|blackmail|threaten|hide (?:my|the) (?:assets|money|income))\b",
 )

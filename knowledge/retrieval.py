@@ -39,7 +39,7 @@ _LIKELY: Final = 0.065
 _SURE: Final = 0.087
 """Of the questions that the documents answer 97, 81 and 62 % score so high, of near ones that they do not 60, 30 and
 20 %. Below the first the language model is spared what is plainly something else; from the second on its "no" does not
-count, and from the third on it is not waited for."""
+count and is not waited for, from the third on a half question is taken for a whole one."""
 _ARTICLE = re.compile(r"art\d+")
 
 
@@ -81,23 +81,29 @@ class Found:
         return _coverage(self.sought, Holding.of(text))
 
     @property
+    def score(self) -> float:
+        """Of the best."""
+        return max((hit.score for hit in self.hits), default=0.0)
+
+    def split(self, language: str) -> tuple["Found", "Found"]:
+        """What of it is in a language, and what is not."""
+        here = tuple(hit for hit in self.hits if hit.passage.language == language)
+        return Found(here, self.sought), Found(tuple(hit for hit in self.hits if hit not in here), self.sought)
+
+    @property
     def covered(self) -> bool:
         """Whether the documents may speak of what was asked; below this they do not."""
-        return self._best >= _COVERED
+        return self.score >= _COVERED
 
     @property
     def sure(self) -> bool:
         """Whether they certainly do, whatever a language model says."""
-        return self._best >= _SURE
+        return self.score >= _SURE
 
     @property
     def likely(self) -> bool:
         """Whether they do rather than not: what a small language model makes of it counts for less."""
-        return self._best >= _LIKELY
-
-    @property
-    def _best(self) -> float:
-        return max((hit.score for hit in self.hits), default=0.0)
+        return self.score >= _LIKELY
 
 
 def retrieve(
