@@ -117,7 +117,7 @@ export class DocumentsView {
     return element(
       "tr",
       {},
-      element("td", {}, element("span", { text: title || source }), element("small", { class: "muted", text: source })),
+      element("td", { text: title || source }, title ? element("small", { class: "muted", text: source }) : null),
       element("td", { text: ready }),
       element("td", { class: "muted", text: valid }),
       element("td", {}, this.#removeButton(source)),
