@@ -156,6 +156,12 @@ def _parser() -> argparse.ArgumentParser:
     voices.add_argument("--json", action="store_true", help="one JSON object")
     voices.set_defaults(run=_bench_voice)
 
+    hearing = bench.add_parser("hearing", help="how well spoken questions are understood, and how fast")
+    hearing.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    hearing.add_argument("--questions", type=int, default=50, metavar="N", help="of each language; default: 50")
+    hearing.add_argument("--json", action="store_true", help="one JSON object")
+    hearing.set_defaults(run=_bench_hearing)
+
     found = bench.add_parser("retrieval", help="whether the right passage is found, on the gold sets")
     found.add_argument("documents", nargs="?", type=Path, default=Path("rooms/legal-assistant"), metavar="FOLDER")
     found.add_argument("--tuning", action="store_true", help="the questions that rules were tuned on")
@@ -322,6 +328,14 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 
     report = voice.run(arguments.room, arguments.part, arguments.minutes, arguments.models)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else voice.table(report))  # noqa: T201
+    return 0
+
+
+def _bench_hearing(arguments: argparse.Namespace) -> int:
+    from streaming.bench import hearing
+
+    report = hearing.run(arguments.room, arguments.questions, arguments.models)
+    print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else hearing.table(report))  # noqa: T201
     return 0
 
 

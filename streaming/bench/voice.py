@@ -6,19 +6,16 @@ Each clause goes the way it goes on air: through the room's speaker and the engi
 import asyncio
 import contextlib
 import itertools
-import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-import zhconv
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
@@ -27,12 +24,10 @@ from avatar.bench.seams import NONE, Seams, seams
 from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
-from avatar.voice.chinese_reading import read
-from avatar.voice.english import EnglishG2P
-from avatar.voice.english_reading import spell_out
 from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
+from streaming.bench.misheard import distance, sounds, units
 from streaming.bench.together import microphone, until
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
@@ -53,15 +48,6 @@ _QUIET: Final = SpeechChunk(np.zeros(9600, np.float32), 24_000, "")
 """Around what a recognizer hears, as in a room: 0.4 s."""
 AHEAD_S: Final = 15.0
 """Speech made ahead of the air at most."""
-
-
-# What a recognizer writes otherwise and says the same.
-_SAME: Final = [
-    (re.compile(r"\b(\d{1,2})\.(\d\d)(?= ?(?:[ap]\.?m|in the))"), r"\1:\2"),
-    (re.compile(r"(?<=\d) ?([ap])\.?m\b\.?"), r" \1 m"),
-    (re.compile(r"\$(\d+)\b(?![.,]\d)"), r"\1 dollars"),
-    (re.compile(r"\bover time\b", re.IGNORECASE), "overtime"),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +185,7 @@ async def _first(speaker: Speaker, language: Language) -> First:
 
 
 async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, language: Language) -> Words:
-    wrong = wrong_with_terms = total = wrong_sounds = sounds = 0
+    wrong = wrong_with_terms = total = wrong_sounds = total_sounds = 0
     seen: list[tuple[float, str, str]] = []
     evenness = NONE
     predict, opinions = predictor(), []
@@ -210,55 +196,21 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         heard = (await engines.recognize(sound, language, {})).text
         if predict is not None:
             opinions.append(await asyncio.to_thread(predict, sound))
-        expected, got = _units(text, language), _units(heard, language)
-        errors = _distance(expected, got)
+        expected, got = units(text, language), units(heard, language)
+        errors = distance(expected, got)
         wrong += errors
         with_terms = (await engines.recognize(sound, language, settings.hearing.vocabulary)).text
-        wrong_with_terms += _distance(expected, _units(with_terms, language))
+        wrong_with_terms += distance(expected, units(with_terms, language))
         total += len(expected)
-        wanted, came = _sounds(expected, language), _sounds(got, language)
-        wrong_sounds += _distance(wanted, came)
-        sounds += len(wanted)
+        wanted, came = sounds(expected, language), sounds(got, language)
+        wrong_sounds += distance(wanted, came)
+        total_sounds += len(wanted)
         seen.append((errors / max(1, len(expected)), text, heard))
     worst = [(text, heard) for share, text, heard in sorted(seen, reverse=True)[:6] if share]
     opinion = median(opinions) if opinions else None
-    return Words(len(seen), wrong / total, wrong_with_terms / total, wrong_sounds / sounds, worst, evenness, opinion)
-
-
-def _units(text: str, language: Language) -> list[str]:
-    """What is said, in words or characters: however it was written, in digits or in letters."""
-    if language == "zh":
-        said = "".join(r.spoken for r in read(zhconv.convert(text, "zh-hans")))
-        return [c.lower() for c in said if c.isalnum()]
-    from hibari.g2p.normalize import normalize
-
-    for pattern, same in _SAME:
-        text = pattern.sub(same, text)
-    said = normalize(spell_out(text)).lower().replace("-", " ").replace("’", "'")
-    return ["".join(c for c in word if c.isalnum()) for word in said.split() if any(c.isalnum() for c in word)]
-
-
-def _sounds(units: Sequence[str], language: Language) -> list[str]:
-    if language == "zh":
-        from pypinyin import lazy_pinyin
-
-        return [str(syllable) for syllable in lazy_pinyin("".join(units))]
-    return [c for c in _g2p().phonemes(" ".join(units)) if c not in " ˈˌ"]
-
-
-@cache
-def _g2p() -> EnglishG2P:
-    return EnglishG2P()
-
-
-def _distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Levenshtein's."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1]
+    return Words(
+        len(seen), wrong / total, wrong_with_terms / total, wrong_sounds / total_sounds, worst, evenness, opinion
+    )
 
 
 async def _air(

@@ -1,0 +1,60 @@
+"""What lies between a speaker and the recognizer: a hall full of people, a network that loses packets."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av import AudioFrame
+from av.audio.codeccontext import AudioCodecContext
+
+from avatar.clock import SAMPLE_RATE
+
+Pcm = npt.NDArray[np.float32]
+
+_TALKERS: Final = 6
+_FRAME: Final = SAMPLE_RATE // 50
+_BIT_RATE: Final = 32_000
+"""What Chromium sends of a microphone."""
+
+
+def murmur(clips: Sequence[Pcm], seconds: float, rng: np.random.Generator) -> Pcm:
+    """(n,) float32: six people at once, none near enough to be understood, over the rumble of a large room."""
+    n = int(seconds * SAMPLE_RATE)
+    rumble = np.cumsum(rng.normal(0, 1, n + SAMPLE_RATE))
+    rumble = rumble[SAMPLE_RATE:] - rumble[:-SAMPLE_RATE]  # brown noise without what is slower than a second
+    talking = np.zeros(n)
+    for _ in range(_TALKERS):
+        order = rng.permutation(len(clips))
+        talking += np.roll(np.resize(np.concatenate([clips[k] for k in order]), n), rng.integers(n))
+    noise: Pcm = (talking / talking.std() + 0.5 * rumble / rumble.std()).astype(np.float32)
+    return noise
+
+
+def in_a_hall(pcm: Pcm, noise: Pcm, decibels: float, rng: np.random.Generator) -> Pcm:
+    """Speech (n,) with ``noise`` so many decibels below it, measured where somebody speaks."""
+    start = int(rng.integers(len(noise) - len(pcm)))
+    around = noise[start : start + len(pcm)]
+    blocks = pcm[: len(pcm) // 480 * 480].reshape(-1, 480)
+    power = (blocks**2).mean(1)
+    speech = power[power > power.max() / 1000].mean()
+    level = np.sqrt(speech / (around**2).mean() / 10 ** (decibels / 10))
+    mixed: Pcm = np.clip(pcm + level * around, -1, 1).astype(np.float32)
+    return mixed
+
+
+def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[AudioFrame]:
+    """48 kHz mono speech of which a share of the 20 ms packets is lost on the way, as a receiver decodes the others."""
+    encoder, decoder = AudioCodecContext.create("libopus", "w"), AudioCodecContext.create("libopus", "r")
+    encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = SAMPLE_RATE, "mono", "s16", _BIT_RATE
+    encoder.time_base = Fraction(1, SAMPLE_RATE)
+    encoder.options = {"application": "voip"}
+    whole = np.pad(pcm, (0, -len(pcm) % _FRAME))
+    for k, piece in enumerate(whole.reshape(-1, _FRAME)):
+        frame = AudioFrame.from_ndarray((piece[None] * 32767).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, k * _FRAME, Fraction(1, SAMPLE_RATE)
+        for packet in encoder.encode(frame):
+            if rng.random() >= loss:
+                yield from decoder.decode(av.Packet(bytes(packet)))

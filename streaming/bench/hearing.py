@@ -1,0 +1,157 @@
+"""``everhost bench hearing``: how well spoken questions are understood, in silence and in a noisy hall, and how fast.
+
+The questions are those that the gold sets ask this room, spoken by voices of both engines. They go the way of a
+microphone's sound: Opus, decoded, resampled, collected, and written down with the room's terms as hints.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+
+from avatar.bench.machine import machine
+from avatar.clock import SAMPLE_RATE
+from avatar.voice import VoiceEngine, read_aloud
+from avatar.voice.hibari import Hibari
+from avatar.voice.kokoro import Kokoro
+from knowledge.bench.gold import about, questions
+from streaming import roomfile
+from streaming.bench.hall import Pcm, in_a_hall, murmur, over_opus
+from streaming.bench.misheard import distance, sounds, units
+from streaming.hearing.microphone import Utterance
+from streaming.hearing.recognizer import Whisper
+from streaming.models.store import Store
+from streaming.playout import at_48k
+from streaming.roomfile import LANGUAGES, Language
+
+VOICES: Final[dict[Language, tuple[str, ...]]] = {
+    "en": ("hibari", "af_heart", "am_michael", "bf_emma", "bm_george"),
+    "zh": ("zf_xiaobei", "zm_yunxi", "zf_xiaoxiao", "zm_yunyang", "zf_xiaoyi"),
+}
+WRONG: Final[dict[Language, float]] = {"en": 0.04, "zh": 0.07}
+"""Goal in silence; twice that at 10 dB."""
+_STYLES: Final = ("plain", "paraphrase", "spoken", "short")
+_LOSS: Final = 0.03
+_QUIET_S: Final = 0.4
+_SEED: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One language under one condition."""
+
+    language: Language
+    condition: str
+    questions: int
+    wrong: float
+    """Share of words (English) or characters (Chinese) that were written down otherwise."""
+    wrong_sounds: float
+    """Of phonemes or syllables: homophones count as right."""
+    recognition_s: tuple[float, float]
+    """Median and 95th percentile, from all sound there to the text."""
+    worst: list[tuple[str, str]]
+    """(said, written) of those least understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    machine: str
+    model: str
+    heard: list[Heard]
+
+
+def run(room: Path, number: int, models: Path | None) -> Report:
+    """``number``: questions of each language, the same ones each time."""
+    settings = roomfile.load(room)
+    store = Store.from_environment(folder=models)
+    model, kokoro = (asyncio.run(store.ensure(name)) for name in (settings.hearing.model, "kokoro"))
+    recognizer = Whisper(model)
+    heard = []
+    for language in LANGUAGES:
+        said = _spoken(asked(settings.documents, language)[:number], language, kokoro)
+        rng = np.random.default_rng(_SEED)
+        noise = murmur([pcm for _, pcm in said], 60, rng)
+        for condition in ("clean", "10 dB", "5 dB", "3 % lost"):
+            vocabulary = settings.hearing.vocabulary
+            heard.append(_under(condition, language, said, noise, recognizer, vocabulary))
+    return Report(machine(), settings.hearing.model, heard)
+
+
+def table(report: Report) -> str:
+    rows = [
+        f"{report.model}, {report.machine}",
+        f"{'':4}{'condition':12}{'questions':>10}{'misheard':>10}{'goal':>7}{'sounds':>8}{'text after':>14}{'p95':>9}",
+    ]
+    for one in report.heard:
+        goal = WRONG[one.language] * {"clean": 1, "10 dB": 2}.get(one.condition, np.nan)
+        told = f"{goal:.0%}" if np.isfinite(goal) else ""
+        rows.append(
+            f"{one.language:4}{one.condition:12}{one.questions:10d}{one.wrong:10.1%}{told:>7}{one.wrong_sounds:8.1%}"
+            f"{one.recognition_s[0]:12.2f} s{one.recognition_s[1]:7.2f} s"
+        )
+    for one in report.heard:
+        rows += [f"  {one.language} {one.condition}: {said}\n      {written}" for said, written in one.worst]
+    return "\n".join(rows)
+
+
+def asked(documents: Path, language: Language) -> list[str]:
+    """What the gold sets ask about a folder of documents and people may say: nothing that is wrong in writing only."""
+    said = [
+        one.question
+        for name in about(documents)
+        for one in questions(name)
+        if one.language == language and one.style in _STYLES
+    ]
+    return [said[k] for k in np.random.default_rng(_SEED).permutation(len(said))]
+
+
+def _spoken(texts: Sequence[str], language: Language, kokoro: Path) -> list[tuple[str, Pcm]]:
+    base = Kokoro.of(kokoro, next(voice for voice in VOICES[language] if voice != "hibari"))
+    voices = cycle(VOICES[language])
+    quiet = np.zeros(int(_QUIET_S * SAMPLE_RATE), np.float32)
+    spoken = []
+    for text in tqdm(texts, desc=f"saying, {language}", unit="question", disable=None):
+        voice = next(voices)
+        engine: VoiceEngine = Hibari() if voice == "hibari" else base.speaking_as(voice)
+        chunks = [at_48k(chunk).pcm for chunk in read_aloud(engine, text, language)]
+        spoken.append((text, np.concatenate([quiet, *chunks, quiet])))
+    return spoken
+
+
+def _under(
+    condition: str,
+    language: Language,
+    said: Sequence[tuple[str, Pcm]],
+    noise: Pcm,
+    recognizer: Whisper,
+    vocabulary: dict[Language, str],
+) -> Heard:
+    rng = np.random.default_rng(_SEED)
+    wrong = total = wrong_sounds = total_sounds = 0
+    took, seen = [], []
+    for text, pcm in tqdm(said, desc=f"hearing, {language}, {condition}", unit="question", disable=None):
+        sound = in_a_hall(pcm, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else pcm
+        utterance = Utterance()
+        for frame in over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng):
+            utterance.add(frame)
+        begun = time.perf_counter()
+        written = recognizer.transcribe(utterance.pcm(), None, vocabulary).text
+        took.append(time.perf_counter() - begun)
+        expected, got = units(text, language), units(written, language)
+        errors = distance(expected, got)
+        wrong, total = wrong + errors, total + len(expected)
+        wanted = sounds(expected, language)
+        wrong_sounds += distance(wanted, sounds(got, language))
+        total_sounds += len(wanted)
+        seen.append((errors / max(1, len(expected)), text, written))
+    worst = [(text, written) for share, text, written in sorted(seen, reverse=True)[:4] if share]
+    p50, p95 = np.quantile(took, (0.5, 0.95))
+    return Heard(
+        language, condition, len(said), wrong / total, wrong_sounds / total_sounds, (float(p50), float(p95)), worst
+    )
