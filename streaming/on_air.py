@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from av.audio.frame import AudioFrame
-
 from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.face import Floats
@@ -28,7 +26,7 @@ from streaming.encoders import X264
 from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
-from streaming.hearing.microphone import Utterance
+from streaming.hearing.microphone import OpusPacket, Utterance
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -251,13 +249,14 @@ class OnAir:
 
     # The microphone
 
-    def _hear_microphone(self, viewer: str, frame: AudioFrame) -> None:
+    def _hear_microphone(self, viewer: str, packet: OpusPacket) -> None:
         if (begun := self._utterances.get(viewer)) is not None:
-            begun[1].add(frame)
+            begun[1].add(packet)
 
     async def _recognize(self, seat: Seat, talk: say.TalkStart, utterance: Utterance) -> None:
         try:
-            heard = await self._engines.recognize(utterance.pcm(), talk.language, self._vocabulary)
+            pcm = await asyncio.to_thread(utterance.pcm)
+            heard = await self._engines.recognize(pcm, talk.language, self._vocabulary)
         except EngineError as error:
             seat.put(say.encode(say.Error("hearing_unavailable", str(error), talk.id), "viewer"))
             return

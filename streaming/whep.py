@@ -4,29 +4,27 @@ Pinned down in tests/streaming/test_whep.py, since it rests on aiortc's inside: 
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import aiortc.codecs
 from aiortc import (
-    MediaStreamTrack,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpCodecCapability,
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError
-from av.audio.frame import AudioFrame
 
 from streaming.encoders import H264_PROFILE_LEVEL_ID
 from streaming.errors import OfferError
 from streaming.fanout import Fanout, Subscription
+from streaming.hearing.microphone import OpusPacket, listen
 from streaming.network import LOCAL, Network, announced
 from streaming.offer import Choice, Rendition, choose
 from streaming.packets import Encoding
@@ -50,6 +48,7 @@ _prepare_aiortc()
 _CODECS: Final = aiortc.codecs.get_capabilities("video").codecs
 _H264: Final = [codec for codec in _CODECS if codec.parameters.get("profile-level-id") == H264_PROFILE_LEVEL_ID]
 _VP8: Final = [codec for codec in _CODECS if codec.mimeType == "video/VP8"]
+_OPUS: Final = [c for c in aiortc.codecs.get_capabilities("audio").codecs if c.mimeType == "audio/opus"]
 _RTX: Final = [RTCRtpCodecCapability(mimeType="video/rtx", clockRate=90000)]
 
 
@@ -71,14 +70,14 @@ class Viewer:
 class Whep:
     """All peer connections of one room.
 
-    ``heard`` is called with (viewer, frame) for each piece of microphone sound; ``joined`` once per connection with
+    ``heard`` is called with (viewer, packet) for each packet of a microphone; ``joined`` once per connection with
     (viewer, RTP timestamp, tick) of its first picture. ``origin``: the RTP timestamp of sample 0, by the clock's rate.
     """
 
     def __init__(
         self,
         fanout: Fanout,
-        heard: Callable[[str, AudioFrame], None],
+        heard: Callable[[str, OpusPacket], None],
         joined: Callable[[str, int, int], None],
         network: Network = LOCAL,
         origin: Callable[[int], int] = random_origin,
@@ -119,16 +118,13 @@ class Whep:
         audio = None
         if choice.sound:
             sound = connection.addTransceiver(RoomTrack("audio"), direction="sendrecv")
+            sound.setCodecPreferences(_OPUS)
             audio = self._sender(sound, subscription)
+            listen(sound.receiver, partial(self._heard, viewer))
         tasks: set[asyncio.Task[Any]] = set()
         seat = Viewer(secrets.token_urlsafe(9), viewer, connection, subscription, video, audio, Quality(), tasks)
         if (light := choice.light) is not None:
             video.on_report = lambda: self._look(seat, light)
-
-        @connection.on("track")
-        def on_track(track: MediaStreamTrack) -> None:
-            if track.kind == "audio":
-                keep(tasks, self._listen(track, seat.viewer))
 
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -182,13 +178,6 @@ class Whep:
             return
         self._fanout.add(seat.subscription)
         self._joined(seat.viewer, *await seat.video.clock)
-
-    async def _listen(self, track: MediaStreamTrack, viewer: str) -> None:
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                if isinstance(frame, AudioFrame):
-                    self._heard(viewer, frame)
 
     async def close(self, connection_id: str) -> bool:
         """End one connection; False when there is none of this id."""

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
-import av
 import numpy as np
 import numpy.typing as npt
 from av import AudioFrame
 from av.audio.codeccontext import AudioCodecContext
 
 from avatar.clock import SAMPLE_RATE
+from streaming.hearing.microphone import OpusPacket
 
 Pcm = npt.NDArray[np.float32]
 
@@ -45,9 +45,9 @@ def in_a_hall(pcm: Pcm, noise: Pcm, decibels: float, rng: np.random.Generator) -
     return mixed
 
 
-def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[AudioFrame]:
-    """48 kHz mono speech of which a share of the 20 ms packets is lost on the way, as a receiver decodes the others."""
-    encoder, decoder = AudioCodecContext.create("libopus", "w"), AudioCodecContext.create("libopus", "r")
+def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[OpusPacket]:
+    """48 kHz mono speech in packets of 20 ms, of which a share is lost on the way."""
+    encoder = AudioCodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = SAMPLE_RATE, "mono", "s16", _BIT_RATE
     encoder.time_base = Fraction(1, SAMPLE_RATE)
     encoder.options = {"application": "voip"}
@@ -57,4 +57,4 @@ def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[Audio
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, k * _FRAME, Fraction(1, SAMPLE_RATE)
         for packet in encoder.encode(frame):
             if rng.random() >= loss:
-                yield from decoder.decode(av.Packet(bytes(packet)))
+                yield OpusPacket(k % 65536, k * _FRAME, bytes(packet))

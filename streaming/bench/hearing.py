@@ -138,8 +138,8 @@ def _under(
     for text, pcm in tqdm(said, desc=f"hearing, {language}, {condition}", unit="question", disable=None):
         sound = in_a_hall(pcm, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else pcm
         utterance = Utterance()
-        for frame in over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng):
-            utterance.add(frame)
+        for packet in over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng):
+            utterance.add(packet)
         begun = time.perf_counter()
         written = recognizer.transcribe(utterance.pcm(), None, vocabulary).text
         took.append(time.perf_counter() - begun)

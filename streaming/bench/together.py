@@ -1,7 +1,7 @@
 """What benches that run a whole room share: speech as a microphone brings it, and work that ends together."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,20 @@ from av.audio.frame import AudioFrame
 
 from avatar.clock import SAMPLE_RATE
 from avatar.speech import SpeechChunk
-from streaming.hearing.microphone import Utterance
+from streaming.hearing.microphone import at_16k
 from streaming.playout import at_48k
 
 
 def microphone(chunks: Iterable[SpeechChunk]) -> npt.NDArray[np.float32]:
-    """Speech as it is collected from a viewer's microphone, (n,) float32 at 16 kHz."""
-    heard = Utterance()
-    for chunk in map(at_48k, chunks):
-        frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        heard.add(frame)
-    return heard.pcm()
+    """Speech as a recognizer gets it, (n,) float32 at 16 kHz."""
+
+    def frames() -> Iterator[AudioFrame]:
+        for chunk in map(at_48k, chunks):
+            frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
+            frame.sample_rate = SAMPLE_RATE
+            yield frame
+
+    return at_16k(frames())
 
 
 async def until(*work: Callable[[], Any]) -> None:

@@ -1,61 +1,115 @@
-"""What a viewer's microphone sends while they hold the button, collected for the recognizer."""
+"""A viewer's microphone: its packets as they come, kept while the viewer talks, decoded when they have finished.
 
-from typing import Final
+Nobody talks most of the time: what nobody listens to is not decoded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
+from aiortc import RTCRtpReceiver
 from av import AudioFrame
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
 RATE: Final = 16_000
 LIMIT_S: Final = 60
+CLOCK: Final = 48_000
+"""Of Opus' RTP timestamps (RFC 7587, section 4.1)."""
+_MOST: Final = LIMIT_S * 100
+"""Packets in a minute; Chromium sends fifty a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpusPacket:
+    """An RTP packet of Opus."""
+
+    sequence: int
+    timestamp: int
+    payload: bytes
+
+
+class Ear:
+    """Takes a receiver's packets in the place of aiortc's jitter buffer.
+
+    That one would hand them to a decoder, 80 ms late, and 320 ms late for good once a packet was lost, so that the last
+    syllable of a question came too late to be kept.
+    """
+
+    def __init__(self, heard: Callable[[OpusPacket], None]) -> None:
+        self._heard = heard
+
+    def add(self, packet: Any) -> tuple[bool, None]:
+        """(whether a key frame is needed, a whole frame): never."""
+        self._heard(OpusPacket(packet.sequence_number, packet.timestamp, packet._data))
+        return False, None
+
+
+def listen(receiver: RTCRtpReceiver, heard: Callable[[OpusPacket], None]) -> None:
+    """Have ``heard`` called with each packet that comes, instead of decoding it."""
+    cast(Any, receiver)._RTCRtpReceiver__jitter_buffer = Ear(heard)
 
 
 class Utterance:
-    """One push-to-talk: frames of any rate and layout in, 16 kHz mono out.
+    """One push-to-talk: packets in, in any order, 16 kHz mono out.
 
     Keeps the first minute; what comes later is dropped, for nobody's question is longer and a stuck button must not
     fill the memory.
     """
 
     def __init__(self) -> None:
-        self._resampler = _resampler()
-        self._pieces: list[npt.NDArray[np.int16]] = []
-        self._length = 0
+        self._packets: dict[int, bytes] = {}
+        """Payloads by their time, in samples since the first packet's."""
+        self._first: int | None = None
 
-    @property
-    def full(self) -> bool:
-        return self._length >= LIMIT_S * RATE
-
-    def add(self, frame: AudioFrame) -> None:
-        if self.full:
-            return
-        try:
-            resampled = self._resampler.resample(frame)
-        except (ValueError, av.FFmpegError):  # the sender changed its format
-            self._flush()
-            self._resampler = _resampler()
-            resampled = self._resampler.resample(frame)
-        self._keep(resampled)
+    def add(self, packet: OpusPacket) -> None:
+        if self._first is None:
+            self._first = packet.timestamp
+        at = _wrapped(packet.timestamp - self._first)
+        if packet.payload and abs(at) < LIMIT_S * CLOCK and len(self._packets) < _MOST:
+            self._packets[at] = packet.payload
 
     def pcm(self) -> npt.NDArray[np.float32]:
-        """(n,) float32 mono in [-1, 1] at 16 kHz, n ≤ 60 s."""
-        self._flush()
-        self._resampler = _resampler()
-        if not self._pieces:
-            return np.zeros(0, np.float32)
-        return np.concatenate(self._pieces)[: LIMIT_S * RATE].astype(np.float32) / np.float32(32768)
+        """(n,) float32 mono in [-1, 1] at 16 kHz, n ≤ 60 s; silence where packets were lost. Blocks for up to 0.1 s."""
+        return at_16k(_decoded(sorted(self._packets.items())))[: LIMIT_S * RATE]
 
-    def _flush(self) -> None:
-        self._keep(self._resampler.resample(None))
 
-    def _keep(self, frames: list[AudioFrame]) -> None:
+def at_16k(frames: Iterable[AudioFrame]) -> npt.NDArray[np.float32]:
+    """Frames of one rate and layout as (n,) float32 mono at 16 kHz."""
+    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+    pieces = [piece for frame in frames for piece in resampler.resample(frame)]
+    if pieces:
+        pieces += resampler.resample(None)
+    samples = [piece.to_ndarray().reshape(-1) for piece in pieces]
+    return np.concatenate([np.zeros(0, np.int16), *samples]).astype(np.float32) / np.float32(32768)
+
+
+def _decoded(packets: Iterable[tuple[int, bytes]]) -> Iterator[AudioFrame]:
+    decoder = AudioCodecContext.create("libopus", "r")
+    decoder.sample_rate, decoder.layout = CLOCK, "mono"
+    reached: int | None = None
+    for at, payload in packets:
+        if reached is not None and at > reached:
+            yield _silence(at - reached)
+        try:
+            frames = decoder.decode(av.Packet(payload))
+        except av.FFmpegError:  # torn on the way, or no Opus: as good as lost
+            continue
         for frame in frames:
-            samples = frame.to_ndarray().reshape(-1).astype(np.int16, copy=False)
-            self._pieces.append(samples)
-            self._length += len(samples)
+            yield frame
+            at += frame.samples
+        reached = at
 
 
-def _resampler() -> AudioResampler:
-    return AudioResampler(format="s16", layout="mono", rate=RATE)
+def _silence(samples: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.zeros((1, samples), np.int16), format="s16", layout="mono")
+    frame.sample_rate = CLOCK
+    return frame
+
+
+def _wrapped(difference: int) -> int:
+    """Of two 32-bit timestamps."""
+    return (difference + 0x8000_0000) % 0x1_0000_0000 - 0x8000_0000

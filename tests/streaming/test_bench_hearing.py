@@ -46,10 +46,8 @@ def test_speech_stands_so_far_above_a_hall() -> None:
 def test_what_opus_loses_is_gone() -> None:
     rng = np.random.default_rng(1)
     pcm = (0.3 * np.sin(np.arange(96_000) / 20)).astype(np.float32)
-    whole = sum(frame.samples for frame in over_opus(pcm, 0.0, rng))
-    torn = sum(frame.samples for frame in over_opus(pcm, 0.3, rng))
-    assert whole == pytest.approx(96_000, abs=2000)
-    assert 0.5 * whole < torn < 0.85 * whole
+    assert len(list(over_opus(pcm, 0.0, rng))) == 100
+    assert 50 < len(list(over_opus(pcm, 0.3, rng))) < 85
 
 
 def test_enough_is_asked_by_voice() -> None:

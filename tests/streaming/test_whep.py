@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
+from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from avatar.clock import SECONDS_PER_TICK
@@ -16,6 +17,7 @@ from streaming import encoders, metrics, quality, rtp
 from streaming.bench.network import without_candidates
 from streaming.errors import OfferError
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
+from streaming.hearing.microphone import RATE, OpusPacket, Utterance
 from streaming.packets import Encoding
 from streaming.whep import Whep
 
@@ -116,6 +118,47 @@ async def test_a_player_gets_the_rooms_pictures_unencoded() -> None:
         assert isinstance(seen, VideoFrame)
         there = tick + (timestamps[0] - rtp) // 1875
         assert abs(float(seen.to_ndarray()[:HEIGHT].mean()) - (60 + there % 100)) < 1
+
+
+class Tone(AudioStreamTrack):
+    """A microphone that hears 440 Hz."""
+
+    async def recv(self) -> AudioFrame:
+        frame = await super().recv()
+        at = frame.pts + np.arange(frame.samples)
+        wave = (8000 * np.sin(2 * np.pi * 440 * at / frame.sample_rate)).astype(np.int16)
+        frame.planes[0].update(wave.tobytes())
+        return frame
+
+
+async def test_a_microphones_packets_come_whole_and_nothing_is_decoded() -> None:
+    packets: list[OpusPacket] = []
+    whep = Whep(Source().fanout, lambda viewer, packet: packets.append(packet), lambda *clock: None)
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        connection.addTransceiver("video", direction="recvonly")
+        connection.addTrack(Tone())
+        await connection.setLocalDescription(await connection.createOffer())
+        _, answer = await whep.answer(connection.localDescription.sdp, "v1")
+        await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        async with asyncio.timeout(10):
+            while len(packets) < 60:
+                await asyncio.sleep(0.02)
+        (seat,) = whep.seats
+        (receiver,) = (r for r in seat.connection.getReceivers() if r.track and r.track.kind == "audio")
+        assert receiver._RTCRtpReceiver__decoder_queue.empty()
+        (stream,) = receiver._RTCRtpReceiver__remote_streams.values()
+        assert stream.packets_received >= 60  # the browser is told how they fare
+    finally:
+        await connection.close()
+        await whep.close_all()
+    utterance = Utterance()
+    for packet in packets[:60]:
+        utterance.add(packet)
+    pcm = utterance.pcm()
+    assert len(pcm) == pytest.approx(1.2 * RATE, rel=0.1)
+    second = pcm[1000 : 1000 + RATE]
+    assert np.abs(np.fft.rfft(second)).argmax() == 440
 
 
 async def test_a_lost_picture_asks_the_encoder_for_a_key_frame_once_for_all() -> None:
