@@ -177,7 +177,7 @@ class _Draft:
 
     def __init__(self, question: str, found: Found, context: Context) -> None:
         self.question = question
-        self.facts = facts = choose_facts(found)
+        self.facts = facts = choose_facts(found, question)
         self.found = found
         self.context = context
         self.texts: list[str] = []
@@ -242,7 +242,7 @@ class _Draft:
         return self._say(text, (fact,))
 
     def _quote(self, fact: Fact) -> Sentence | None:
-        if self._again(fact.text):
+        if any(overlap(fact.text, said) >= _AGAIN for said in self.texts):
             return None
         if not (self.texts or self.found.likely) and self.found.coverage(fact.text) < _SPEAKS_OF_IT:
             return None

@@ -48,7 +48,8 @@ def found(passage: Passage, question: str) -> Found:
 
 def test_facts_are_the_sentences_that_speak_of_the_question_verbatim() -> None:
     text = "无关的开场白，讲了很多别的事情。" * 8 + "押金应当在退租时返还。房东不得无故扣减押金。"
-    chosen = choose_facts(found(Passage("租房", "押金", text, "zh", "a.md"), "押金什么时候返还"))
+    question = "押金什么时候返还"
+    chosen = choose_facts(found(Passage("租房", "押金", text, "zh", "a.md"), question), question)
     quotes = [fact.quote for fact in chosen]
     assert quotes[0] == "押金应当在退租时返还。"
     assert all(quote in text for quote in quotes)
@@ -57,9 +58,21 @@ def test_facts_are_the_sentences_that_speak_of_the_question_verbatim() -> None:
     assert chosen[0].worth > chosen[1].worth
 
 
+def test_who_asks_for_a_number_gets_one() -> None:
+    text = "A divorce by lawsuit has no cooling-off period. A divorce by agreement has a cooling-off period of 30 days."
+    passage = Passage("Family", "Divorce cooling-off period", text, "en", "a.md")
+    for question, told in (
+        ("How long is the cooling-off period?", "30 days"),
+        ("lawsuit cooling-off period?", "lawsuit"),
+    ):
+        (first, *_) = choose_facts(found(passage, question), question)
+        assert told in first.text
+
+
 def test_a_list_is_told_with_what_announces_it() -> None:
     text = "有下列情形之一的，押金不退：\n\n- 提前退租；\n- 损坏房屋。\n\n其他押金应当退还。"
-    (first, *_) = choose_facts(found(Passage("租房", "押金", text, "zh", "a.md"), "押金什么情形不退"))
+    question = "押金什么情形不退"
+    (first, *_) = choose_facts(found(Passage("租房", "押金", text, "zh", "a.md"), question), question)
     assert first.text == "有下列情形之一的，押金不退： 提前退租； 损坏房屋。"
     assert first.quote in text
 
