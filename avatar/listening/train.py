@@ -22,7 +22,7 @@ from avatar.lips import MOUTH
 from avatar.listening import LOOK_AHEAD, augment, corpus
 from avatar.listening.features import BEFORE, HEARD, hear
 
-CLIPS: Final = 4800
+CLIPS: Final = 4200
 VARIANTS: Final = 2
 """Times that each clip is heard otherwise."""
 EPOCHS: Final = 14
