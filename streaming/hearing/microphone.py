@@ -20,7 +20,8 @@ LIMIT_S: Final = 60
 CLOCK: Final = 48_000
 """Of Opus' RTP timestamps (RFC 7587, section 4.1)."""
 _MOST: Final = LIMIT_S * 100
-"""Packets in a minute; Chromium sends fifty a second."""
+_MOST_BYTES: Final = LIMIT_S * 32_000
+"""Packets in a minute, and their payload; Chromium sends fifty a second of 80 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,16 @@ class Utterance:
         self._packets: dict[int, bytes] = {}
         """Payloads by their time, in samples since the first packet's."""
         self._first: int | None = None
+        self._bytes = 0
 
     def add(self, packet: OpusPacket) -> None:
         if self._first is None:
             self._first = packet.timestamp
         at = _wrapped(packet.timestamp - self._first)
-        if packet.payload and abs(at) < LIMIT_S * CLOCK and len(self._packets) < _MOST:
+        full = len(self._packets) >= _MOST or self._bytes + len(packet.payload) > _MOST_BYTES
+        if packet.payload and at not in self._packets and abs(at) < LIMIT_S * CLOCK and not full:
             self._packets[at] = packet.payload
+            self._bytes += len(packet.payload)
 
     def pcm(self) -> npt.NDArray[np.float32]:
         """(n,) float32 mono in [-1, 1] at 16 kHz, n ≤ 60 s; silence where packets were lost. Blocks for up to 0.1 s."""

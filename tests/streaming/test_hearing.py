@@ -121,6 +121,13 @@ def test_utterance_is_bounded() -> None:
     assert len(utterance.pcm()) == LIMIT_S * RATE
 
 
+def test_an_utterance_of_huge_packets_is_bounded_too() -> None:
+    utterance = Utterance()
+    for k in range(5000):
+        utterance.add(OpusPacket(k, k * 480, bytes(1400)))
+    assert sum(map(len, utterance._packets.values())) <= LIMIT_S * 32_000
+
+
 def test_empty_utterance() -> None:
     assert len(Utterance().pcm()) == 0
 
