@@ -1,5 +1,6 @@
 """Speech to text: Whisper on CTranslate2, an engine for a worker process."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,9 @@ _ZH_PROMPT: Final = "以下是普通话的句子。"
 _SURE: Final = -1.0
 """Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
 _REPETITIVE: Final = 2.4
-"""zlib compression ratio above which a segment repeats itself; Whisper's own threshold."""
+"""zlib compression ratio above which a segment repeats itself; Whisper's own threshold. Short ones do not get there."""
+_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}")
+"""What noise is heard as: 杀死，杀死，杀死，杀死."""
 
 
 class Whisper:
@@ -79,7 +82,7 @@ class Whisper:
             initial_prompt=_ZH_PROMPT if language == "zh" else None,
             hotwords=vocabulary.get(language) or None,
         )
-        kept = [s for s in segments if s.avg_logprob > _SURE and s.compression_ratio < _REPETITIVE]
+        kept = [s for s in segments if _meant(s.text, s.avg_logprob, s.compression_ratio)]
         text = "".join(segment.text for segment in kept).strip()
         if text.rstrip("。") in _ZH_PROMPT:
             text = ""
@@ -112,6 +115,11 @@ class _OneEncodingModel(WhisperModel):  # type: ignore[misc]
         zh, en = probability["zh"] + probability.get("yue", 0.0), probability["en"]
         language: Language = "zh" if zh > en else "en"
         return language, max(zh, en), [("zh", zh), ("en", en)]
+
+
+def _meant(text: str, sureness: float, repetition: float) -> bool:
+    """Whether somebody said this, rather than the model having heard something in noise."""
+    return sureness > _SURE and repetition < _REPETITIVE and not _REPEATED.search(text)
 
 
 def _clean(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

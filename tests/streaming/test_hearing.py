@@ -14,7 +14,7 @@ from avatar.voice.kokoro import Kokoro
 from streaming.bench.hall import over_opus
 from streaming.errors import ModelError
 from streaming.hearing.microphone import LIMIT_S, RATE, OpusPacket, Utterance
-from streaming.hearing.recognizer import Whisper
+from streaming.hearing.recognizer import Whisper, _meant
 from streaming.hearing.vad import CHUNK, VoiceActivity, speech_only
 from streaming.models import Store
 from streaming.playout import at_48k
@@ -161,6 +161,25 @@ def test_stream_of_any_pieces_gives_the_same_probabilities(english: Pcm) -> None
 def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="doctor --fetch"):
         Whisper(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("试用期最长多久？", True),
+        ("好的好的，那孕期呢？", True),
+        ("No, no, no, how long may it be?", True),
+        ("商标，杀死，杀死，杀死，杀死。", False),
+        ("thank you thank you thank you thank you", False),
+    ],
+)
+def test_what_repeats_itself_was_not_said(text: str, meant: bool) -> None:
+    assert _meant(text, -0.5, 1.4) is meant
+
+
+def test_what_is_a_guess_was_not_said() -> None:
+    assert not _meant("试用期", -1.2, 1.4)
+    assert not _meant("试用期", -0.5, 2.5)
 
 
 @pytest.mark.real
