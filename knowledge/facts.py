@@ -23,8 +23,6 @@ room's questions in Chinese the first statement answers 67 %, the first two 83, 
 without reading the passages) it was 59, 76 and 81 %."""
 _WORTH_READING: Final = 0.035
 """How far a passage's score may lie below the best one's."""
-
-
 _NUMBER: Final = 0.015
 """What it is worth to say a number where one is asked for: as many questions right as without, but of two statements
 that are as near, the one that answers comes first."""
@@ -65,12 +63,12 @@ def choose_facts(found: Found, question: str) -> tuple[Fact, ...]:
     number = bool(_ASKS_NUMBER.search(question))
     chosen: list[tuple[Passage, str, float]] = []
     for hit, budget in zip(near, _BUDGETS, strict=False):
-        told = sorted(hit.statements, key=lambda one: _worth(one, number), reverse=True)
+        told = sorted(((_worth(one, number), one.quote) for one in hit.statements), key=lambda one: -one[0])
         left = budget
-        for one in told:
-            if left == budget or ideographs(one.quote) <= left:  # one at least
-                chosen.append((hit.passage, one.quote, hit.score + _worth(one, number)))
-                left -= ideographs(one.quote)
+        for worth, quote in told:
+            if left == budget or ideographs(quote) <= left:  # one at least
+                chosen.append((hit.passage, quote, hit.score + worth))
+                left -= ideographs(quote)
     return tuple(Fact(n, *told) for n, told in enumerate(chosen, start=1))
 
 

@@ -18,7 +18,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.folder import read_folder, stamps
 from knowledge.index import Index, Listed
 from knowledge.passage import Passage
-from knowledge.reading import READ, lines, read
+from knowledge.reading import READ, in_statements, lines, read
 from knowledge.retrieval import Found, retrieve
 from knowledge.wanted import Synonyms
 
@@ -154,7 +154,9 @@ class Library:
         """
         embedding = await self._embedded(question)
         found = await self._run(
-            lambda: retrieve(self._index, question, embedding, language=language, limit=READ, synonyms=self._synonyms)
+            lambda: in_statements(
+                retrieve(self._index, question, embedding, language=language, limit=READ, synonyms=self._synonyms)
+            )
         )
         nearness = await self._nearness(question, lines(found))
         return await self._run(lambda: read(found, nearness, language=language, limit=limit))

@@ -159,19 +159,24 @@ def quantities(text: str) -> list[Quantity]:
     found: list[Quantity] = []
     for pattern in _DATES:
         found += (_placed(_date(m), "date", text, m.start(), m.end()) for m in pattern.finditer(text))
-        text = pattern.sub(lambda match: "\0" * len(match[0]), text)
+        text = pattern.sub(_blank, text)
     for pattern, unit, factor in _SPECIAL:
         found += (
             _placed(value, unit, text, match.start(), match.end())
             for match in pattern.finditer(text)
             if (value := _special(match, factor)) is not None
         )
-        text = pattern.sub(lambda match: "\0" * len(match[0]), text)
-    text = _NOT_NUMBERS.sub(lambda match: "\0" * len(match[0]), text)
+        text = pattern.sub(_blank, text)
+    text = _NOT_NUMBERS.sub(_blank, text)
     for pattern, value, unit in _FIXED:
         found += (_placed(value, unit, text, m.start(), m.end()) for m in pattern.finditer(text))
-        text = pattern.sub(lambda match: "\0" * len(match[0]), text)
+        text = pattern.sub(_blank, text)
     return found + list(_plain(text))
+
+
+def _blank(match: re.Match[str]) -> str:
+    """In the place of what has been read, so that positions stay."""
+    return "\0" * len(match[0])
 
 
 def _date(match: re.Match[str]) -> Fraction:

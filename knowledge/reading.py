@@ -4,6 +4,7 @@ A passage is found by one direction for all that it says, in which a single stat
 compared with the question by itself, by an encoder made for single sentences.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -21,31 +22,36 @@ _USUAL: Final = 0.4
 """Nearness that says nothing; taken where none is known."""
 
 
+def in_statements(found: Found) -> Found:
+    """What was found, with what each passage says one by one; how near that is to the question is not known yet."""
+    return Found(tuple(_told(hit, found) for hit in found.hits), found.sought)
+
+
 def lines(found: Found) -> list[str]:
     """What is to be compared with the question: every statement of every passage, under its heading."""
     return [
-        f"{hit.passage.locator.rpartition(' › ')[2]}: {plain(quote)}"
+        f"{hit.passage.locator.rpartition(' › ')[2]}: {plain(statement.quote)}"
         for hit in found.hits
-        for quote in statements(hit.passage.text)
+        for statement in hit.statements
     ]
 
 
 def read(found: Found, nearness: Nearness | None, *, language: str, limit: int) -> Found:
-    """What was found, ranked anew and told in statements.
+    """What was found, :func:`in_statements`, ranked anew.
 
     ``nearness``: of each of :func:`lines` to the question, or None where nothing could compare them.
     """
-    hits = []
-    at = 0
-    for hit in found.hits:
-        quotes = list(statements(hit.passage.text))
-        near = nearness[at : at + len(quotes)].tolist() if nearness is not None else [_USUAL] * len(quotes)
-        at += len(quotes)
-        told = (Statement(q, found.coverage(plain(q)), n) for q, n in zip(quotes, near, strict=True))
-        hits.append(_read(hit, tuple(told)))
+    near = iter([] if nearness is None else nearness.tolist())
+    hits = found.hits if nearness is None else [_read(hit, near) for hit in found.hits]
     return Found(tuple(ranked(hits, language)[:limit]), found.sought)
 
 
-def _read(hit: Hit, told: tuple[Statement, ...]) -> Hit:
-    nearest = max((statement.nearness for statement in told), default=_USUAL)
-    return replace(hit, score=hit.score + _NEARNESS_WEIGHT * (nearest - _USUAL), statements=told)
+def _told(hit: Hit, found: Found) -> Hit:
+    said = (Statement(quote, found.coverage(plain(quote)), _USUAL) for quote in statements(hit.passage.text))
+    return replace(hit, statements=tuple(said))
+
+
+def _read(hit: Hit, near: Iterator[float]) -> Hit:
+    said = tuple(replace(statement, nearness=next(near)) for statement in hit.statements)
+    nearest = max((statement.nearness for statement in said), default=_USUAL)
+    return replace(hit, score=hit.score + _NEARNESS_WEIGHT * (nearest - _USUAL), statements=said)

@@ -22,7 +22,7 @@ from knowledge.embedding import DIMENSIONS, Encoders, Vector
 from knowledge.folder import read_folder
 from knowledge.index import Index
 from knowledge.passage import Passage
-from knowledge.reading import READ, lines, read
+from knowledge.reading import READ, in_statements, lines, read
 from knowledge.retrieval import retrieve
 from knowledge.sentences import split_sentences
 
@@ -74,7 +74,7 @@ def run(folder: Path, questions: Sequence[tuple[str, str]], passages: int = PASS
         took = []
         for language, question in tqdm(questions, desc="asking", unit="question", disable=None):
             asked = time.perf_counter()
-            found = retrieve(index, question, model.query(question), language=language, limit=READ)
+            found = in_statements(retrieve(index, question, model.query(question), language=language, limit=READ))
             read(found, model.nearness(question, lines(found)), language=language, limit=4)
             took.append(1e3 * (time.perf_counter() - asked))
         embedded = _embedding_rate(model, index)

@@ -57,4 +57,4 @@ def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[OpusP
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, k * _FRAME, Fraction(1, SAMPLE_RATE)
         for packet in encoder.encode(frame):
             if rng.random() >= loss:
-                yield OpusPacket(k % 65536, k * _FRAME, bytes(packet))
+                yield OpusPacket(k * _FRAME, bytes(packet))

@@ -15,6 +15,8 @@ from av import AudioFrame
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
+from streaming.rtp import ahead
+
 RATE: Final = 16_000
 LIMIT_S: Final = 60
 CLOCK: Final = 48_000
@@ -28,7 +30,6 @@ _MOST_BYTES: Final = LIMIT_S * 32_000
 class OpusPacket:
     """An RTP packet of Opus."""
 
-    sequence: int
     timestamp: int
     payload: bytes
 
@@ -45,7 +46,7 @@ class Ear:
 
     def add(self, packet: Any) -> tuple[bool, None]:
         """(whether a key frame is needed, a whole frame): never."""
-        self._heard(OpusPacket(packet.sequence_number, packet.timestamp, packet._data))
+        self._heard(OpusPacket(packet.timestamp, packet._data))
         return False, None
 
 
@@ -70,7 +71,7 @@ class Utterance:
     def add(self, packet: OpusPacket) -> None:
         if self._first is None:
             self._first = packet.timestamp
-        at = _wrapped(packet.timestamp - self._first)
+        at = ahead(packet.timestamp, of=self._first)
         full = len(self._packets) >= _MOST or self._bytes + len(packet.payload) > _MOST_BYTES
         if packet.payload and at not in self._packets and abs(at) < LIMIT_S * CLOCK and not full:
             self._packets[at] = packet.payload
@@ -112,8 +113,3 @@ def _silence(samples: int) -> AudioFrame:
     frame = AudioFrame.from_ndarray(np.zeros((1, samples), np.int16), format="s16", layout="mono")
     frame.sample_rate = CLOCK
     return frame
-
-
-def _wrapped(difference: int) -> int:
-    """Of two 32-bit timestamps."""
-    return (difference + 0x8000_0000) % 0x1_0000_0000 - 0x8000_0000

@@ -4,7 +4,7 @@ from knowledge.facts import Fact, choose_facts
 from knowledge.grounding import leaks, read_marks
 from knowledge.guard import allowed
 from knowledge.passage import Passage
-from knowledge.reading import read
+from knowledge.reading import in_statements, read
 from knowledge.retrieval import Found, Hit
 from knowledge.statements import plain
 from knowledge.wanted import wanted
@@ -43,7 +43,7 @@ def test_instructions_are_not_recited() -> None:
 
 def found(passage: Passage, question: str) -> Found:
     first = Found((Hit(passage, 0.2, 0.1, 0.5),), tuple((term, 1.0) for term in wanted(question)))
-    return read(first, None, language=passage.language, limit=4)
+    return read(in_statements(first), None, language=passage.language, limit=4)
 
 
 def test_facts_are_the_sentences_that_speak_of_the_question_verbatim() -> None:

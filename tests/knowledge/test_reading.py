@@ -3,7 +3,7 @@
 import numpy as np
 
 from knowledge.passage import Passage
-from knowledge.reading import lines, read
+from knowledge.reading import in_statements, lines, read
 from knowledge.retrieval import Found, Hit
 from knowledge.wanted import wanted
 
@@ -13,7 +13,7 @@ QUESTION = "押金什么时候返还"
 
 
 def found(*hits: Hit) -> Found:
-    return Found(hits, tuple((term, 1.0) for term in wanted(QUESTION)))
+    return in_statements(Found(hits, tuple((term, 1.0) for term in wanted(QUESTION))))
 
 
 def test_statements_are_compared_under_their_heading() -> None:
@@ -46,7 +46,7 @@ def test_nothing_found() -> None:
 
 def test_what_is_in_a_language_and_what_is_not() -> None:
     english = Hit(Passage("Work", "Notice", "Thirty days.", "en", "c.md"), 0.2, 0, 0)
-    here, abroad = found(Hit(WORK, 0.06, 0, 0), english).split("zh")
+    here, abroad = Found((Hit(WORK, 0.06, 0, 0), english)).split("zh")
     assert ([hit.passage for hit in here.hits], abroad.hits) == ([WORK], (english,))
     assert (here.score, abroad.score) == (0.06, 0.2)
     assert abroad.sure
