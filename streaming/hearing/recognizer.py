@@ -23,6 +23,11 @@ _NO_WORDS: Final[Mapping[Language, str]] = MappingProxyType({})
 _BEAM: Final = 5
 _TEMPERATURES: Final = (0.0, 0.4)
 """A second try costs another second; a third has not been seen to help."""
+_LEAST_WINDOW: Final = 1000
+_SLACK: Final = 100
+"""Frames of 10 ms the encoder is given: no fewer than 10 s, and a second after what was said. Whisper learned on windows
+of 30 s, most of which is silence after a question: without it text comes after a third of the time, understood as well
+(docs/hearing.md). Windows as short as the speech itself cost accuracy in noise."""
 _ZH_PROMPT: Final = "以下是普通话的句子。"
 """Makes simplified script and punctuation likely. Kept short: what is said here may be heard in noise."""
 _SURE: Final = -1.0
@@ -95,12 +100,14 @@ class Whisper:
 class _OneEncodingModel(WhisperModel):  # type: ignore[misc]
     """Chooses between Chinese and English only, and encodes the sound once for that and for the transcription.
 
-    Encoding is most of the work: upstream's detection, which throws its encoding away, doubles the time.
+    Encoding is most of the work: upstream's detection, which throws its encoding away, doubles the time, and padding to
+    30 s triples it.
     """
 
     _encoded: tuple[npt.NDArray[np.float32], ctranslate2.StorageView] | None = None
 
     def encode(self, features: npt.NDArray[np.float32]) -> ctranslate2.StorageView:
+        features = _unpadded(features)
         if self._encoded is None or not np.array_equal(self._encoded[0], features):
             self._encoded = features, super().encode(features)
         return self._encoded[1]
@@ -115,6 +122,14 @@ class _OneEncodingModel(WhisperModel):  # type: ignore[misc]
         zh, en = probability["zh"] + probability.get("yue", 0.0), probability["en"]
         language: Language = "zh" if zh > en else "en"
         return language, max(zh, en), [("zh", zh), ("en", en)]
+
+
+def _unpadded(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(80, n) log-mel frames without the zeros that fill up the model's window, but for a few."""
+    heard = np.flatnonzero(features.any(axis=0))
+    spoken = int(heard[-1]) + 1 if len(heard) else 0
+    window = max(_LEAST_WINDOW, spoken + _SLACK)
+    return np.ascontiguousarray(features[:, : window + window % 2])  # two frames make one position
 
 
 def _meant(text: str, sureness: float, repetition: float) -> bool:
