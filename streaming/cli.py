@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     serve.add_argument("--udp-ports", metavar="FIRST-LAST", help="UDP ports that are open to viewers (default: any)")
     serve.add_argument("--announce", metavar="IP", help="the address viewers reach this machine by, in a container")
+    serve.add_argument(
+        "--tls", action="store_true",
+        help="serve HTTPS, which a phone's microphone needs, with a certificate made here and kept in --data",
+    )  # fmt: skip
+    serve.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate, in PEM")
+    serve.add_argument("--tls-key", type=Path, metavar="FILE", help="the private key of --tls-cert, in PEM")
     serve.set_defaults(run=_serve)
 
     render = commands.add_parser("render", help="make a clip of a host saying a text")
@@ -215,13 +221,23 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(arguments: argparse.Namespace) -> int:
     from streaming.network import Network, address, ice_servers, udp_ports
     from streaming.serve import serve
+    from streaming.tls import own
 
     network = Network(
         ice_servers=ice_servers(arguments.ice_servers) if arguments.ice_servers else (),
         ports=udp_ports(arguments.udp_ports) if arguments.udp_ports else None,
         announce=address(arguments.announce) if arguments.announce else None,
     )
-    return serve(arguments.rooms, arguments.host, arguments.port, arguments.data, arguments.models, network)
+    return serve(
+        arguments.rooms,
+        arguments.host,
+        arguments.port,
+        arguments.data,
+        arguments.models,
+        network,
+        tls=arguments.tls,
+        identity=own(arguments.tls_cert, arguments.tls_key),
+    )
 
 
 def _render(arguments: argparse.Namespace) -> int:

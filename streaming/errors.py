@@ -6,6 +6,7 @@ EverhostError
 ├── StageError          the stage failed
 ├── AddressInUseError   the port is taken
 ├── NetworkError        a setting of the network is not understood; says what it should look like
+├── TlsError            a certificate or its key cannot be used; says what is needed
 ├── OfferError          an SDP offer cannot be answered; says what a player has to offer
 ├── FloorTakenError     somebody else speaks through the host
 └── OutletError         a way out (push, recording) is closed; it will be tried again
@@ -41,6 +42,10 @@ class AddressInUseError(EverhostError):
 
 
 class NetworkError(EverhostError):
+    pass
+
+
+class TlsError(EverhostError):
     pass
 
 

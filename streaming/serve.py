@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -20,6 +21,7 @@ from streaming.errors import AddressInUseError, RoomFileError
 from streaming.gateway import House, create_app
 from streaming.models.store import Store
 from streaming.network import Network, PortRangeLoop
+from streaming.tls import Identity, invite, lan_addresses, origin, reachable, self_signed
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +29,32 @@ MAX_WEBSOCKET_MESSAGE = 1 << 22
 """Above what the protocol allows, so that a long message is answered with a reason instead of a closed socket."""
 
 
-def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path | None, network: Network) -> int:
+def serve(
+    rooms: Sequence[Path],
+    host: str,
+    port: int,
+    data: Path,
+    models: Path | None,
+    network: Network,
+    *,
+    tls: bool = False,
+    identity: Identity | None = None,
+) -> int:
+    """Put rooms on air until somebody ends it: over HTTPS as the identity, or with ``tls`` as one that is made here."""
     settings = [roomfile.load(path) for path in rooms]
     if len({one.id for one in settings}) < len(settings):
         raise RoomFileError("two of these rooms have the same id; give one another 'id' in its file")
     listener = _listen(host, port)
+    bound, port = listener.getsockname()[:2]
+    if tls and identity is None:
+        identity = self_signed(data, [*lan_addresses(), *reachable(bound, network.announce)])
     store = Store.from_environment(folder=models)
     house = House.open(settings, store, data, network)
-    config = uvicorn.Config(
-        create_app(house),
-        log_level="warning",
-        ws="websockets-sansio",
-        ws_max_size=MAX_WEBSOCKET_MESSAGE,
-        timeout_graceful_shutdown=3,
-    )
-    server = uvicorn.Server(config)
-    address = listener.getsockname()
-    log.info("http://%s:%d/", "localhost" if address[0] in ("127.0.0.1", "0.0.0.0") else address[0], address[1])  # noqa: S104
+    server = uvicorn.Server(configuration(create_app(house), identity))
+    here = "localhost" if bound in ("127.0.0.1", "0.0.0.0", "::1", "::") else bound  # noqa: S104
+    log.info("%s", origin("https" if identity else "http", here, port))
+    if identity:
+        invite(identity, reachable(bound, network.announce), port)
 
     async def run() -> None:
         bars = asyncio.create_task(show_progress(house.engines))
@@ -58,6 +69,19 @@ def serve(rooms: Sequence[Path], host: str, port: int, data: Path, models: Path 
         with asyncio.Runner(loop_factory=None if ports is None else lambda: PortRangeLoop(ports)) as runner:
             runner.run(run())
     return 0 if server.started else 1
+
+
+def configuration(app: FastAPI, identity: Identity | None) -> uvicorn.Config:
+    """How the gateway is served: over HTTPS where there is an identity."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=identity.certificate if identity else None,
+        ssl_keyfile=identity.key if identity else None,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
