@@ -8,6 +8,8 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from avatar.clock import TICKS_PER_SECOND
+
 Pcm = npt.NDArray[np.float32]
 
 
@@ -68,6 +70,20 @@ class SpeechChunk:
         return len(self.pcm) / self.rate
 
 
+def rest_of(chunk: SpeechChunk, samples: int) -> SpeechChunk:
+    """What is left of a chunk after its first ``samples``; its caption stays whole."""
+    gone = samples / chunk.rate
+    mouth = chunk.mouth if chunk.mouth is None else chunk.mouth[samples * TICKS_PER_SECOND // chunk.rate :]
+    return replace(
+        chunk,
+        pcm=chunk.pcm[samples:],
+        phonemes=_left(chunk.phonemes, gone),
+        words=_left(chunk.words, gone),
+        marks=tuple(replace(mark, at=mark.at - gone) for mark in chunk.marks if mark.at >= gone),
+        mouth=mouth,
+    )
+
+
 def joined(pieces: Iterable[SpeechChunk]) -> Iterator[SpeechChunk]:
     """Clauses whole, of chunks of which some are pieces."""
     clause: list[SpeechChunk] = []
@@ -78,6 +94,10 @@ def joined(pieces: Iterable[SpeechChunk]) -> Iterator[SpeechChunk]:
             clause = []
     if clause:
         yield _whole(clause)
+
+
+def _left(timed: Sequence[Timed], gone: float) -> tuple[Timed, ...]:
+    return tuple(replace(one, start=max(0.0, one.start - gone), end=one.end - gone) for one in timed if one.end > gone)
 
 
 def _whole(pieces: Sequence[SpeechChunk]) -> SpeechChunk:

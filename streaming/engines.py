@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -26,6 +28,9 @@ RECOGNITION: Final = "recognition"
 EMBEDDING: Final = "embedding"
 LLM: Final = "language model"
 KOKORO: Final = "kokoro"
+
+GLIMPSES: Final = 0.3
+"""Of one core: what looks at those who still speak may take, all rooms together."""
 
 # Who is served first by a voice.
 ON_AIR: Final = 0
@@ -83,6 +88,7 @@ class Engines:
         self._store = store
         self._needs: dict[str, Need] = {}
         self._limits: dict[tuple[str, Language], tuple[int, ...]] = {}
+        self._next_glimpse = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._fetching = asyncio.Lock()
         """One model at a time, in order; one that has to be tried again later lets the next pass."""
@@ -107,9 +113,13 @@ class Engines:
                 factory = find_backend("everhost.llms", "llama")
                 self._add(Need(LLM, what, factory, llm.model, {"threads": 1}, nice=10))
         if hearing:
-            factory = find_backend("everhost.recognizers", "whisper")
+            wanted = room.hearing
+            factory = find_backend("everhost.recognizers", wanted.engine)
             what = {"zh": "语音识别", "en": "speech recognition"}
-            self._add(Need(RECOGNITION, what, factory, room.hearing.model, nice=3))
+            options = dict(wanted.options)
+            if wanted.stored is None and wanted.model is not None:
+                options["model"] = wanted.model
+            self._add(Need(RECOGNITION, what, factory, wanted.stored, options, nice=3))
 
     def _add(self, need: Need) -> None:
         if need.model is not None:
@@ -251,6 +261,21 @@ class Engines:
         """(n,) float32 mono at 16 kHz → text; ``vocabulary``: words that are likely here."""
         heard: Transcript = await self.worker(RECOGNITION).call("transcribe", pcm, language, vocabulary)
         return heard
+
+    async def glimpse(
+        self, pcm: npt.NDArray[np.float32], language: Language | None, vocabulary: Mapping[Language, str]
+    ) -> Transcript | None:
+        """The same, quickly, of somebody who still speaks; None while there is no time for it."""
+        worker, begun = self.worker(RECOGNITION), time.monotonic()
+        if begun < self._next_glimpse or worker.waiting:
+            return None
+        self._next_glimpse = math.inf  # until it is known what this one costs
+        try:
+            seen: Transcript = await worker.call("transcribe", pcm, language, vocabulary, priority=1, quick=True)
+        finally:
+            now = time.monotonic()
+            self._next_glimpse = now + (now - begun) * (1 / GLIMPSES - 1)
+        return seen
 
 
 @contextlib.asynccontextmanager

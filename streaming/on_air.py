@@ -22,11 +22,12 @@ from knowledge.errors import KnowledgeError
 from streaming import playout, room, stage
 from streaming import protocol as say
 from streaming.answering import context
+from streaming.ears import Ears, Talker
 from streaming.encoders import X264
 from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
-from streaming.hearing.microphone import OpusPacket, Utterance
+from streaming.hearing import listener
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -103,20 +104,19 @@ class OnAir:
         self.fanout = Fanout(self._want_key, self._lighten)
         self.outlets = _outlets(settings, self.fanout.want_key)
         self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
-        self.whep = Whep(self.fanout, self._hear_microphone, self._join, network)
+        self._ears = Ears(engines, settings.hearing, self._heard)
+        self.whep = Whep(self.fanout, self._ears.hear, self._join, network)
         self.whip = Whip(self._hear_operator, network)
         self._watchers: set[Callable[[str], None]] = set()
         self.report: stage.Report | None = None
         self.gap_s = 0.0
         """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
-        self._utterances: dict[str, tuple[say.TalkStart, Utterance]] = {}
         self._speech: asyncio.Queue[room.Speak | room.FinishSpeaking] = asyncio.Queue()
         self._speaking: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
-        self._vocabulary = settings.hearing.vocabulary
 
     def knows(self, answerer: Answerer | None) -> None:
         """The documents are read and questions can be answered; None: they cannot be read."""
@@ -141,7 +141,7 @@ class OnAir:
         self._perform(self.core.restore(await self._state.unfinished(self.settings.id), time.time()))
 
     async def close(self) -> None:
-        await asyncio.gather(self.whep.close_all(), self.whip.close_all())
+        await asyncio.gather(self.whep.close_all(), self.whip.close_all(), self._ears.close())
         await asyncio.gather(*(outlet.close() for outlet in self.outlets))
         tasks = [task for task in (*self._tasks, self._speaking, self._answering) if task]
         for task in tasks:
@@ -161,8 +161,8 @@ class OnAir:
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.viewer, None)
         self._dialogue.forget(seat.viewer)
-        self._utterances.pop(seat.viewer, None)
-        self._perform(self.core.left(seat.viewer))
+        self._ears.leave(seat.viewer)
+        self._perform(self.core.left(seat.viewer, time.time()))
 
     def receive(self, seat: Seat, text: str) -> None:
         """One message from a viewer."""
@@ -178,12 +178,9 @@ class OnAir:
             case say.Interrupt(id=question):
                 self._perform(self.core.interrupt(seat.viewer, question, now))
             case say.TalkStart():
-                self._utterances[seat.viewer] = (message, Utterance())
-                self._perform(self.core.talking(seat.viewer, True))
+                self._talk(seat.viewer, message)
             case say.TalkEnd():
-                self._perform(self.core.talking(seat.viewer, False))
-                if (begun := self._utterances.pop(seat.viewer, None)) is not None:
-                    self._keep(self._recognize(seat, *begun))
+                self._ears.release(seat.viewer)
 
     def broadcast(self, text: str, but: str | None = None) -> None:
         for seat in self._seats.values():
@@ -202,6 +199,7 @@ class OnAir:
                 "host": settings.host.name,
                 "language": settings.language,
                 "languages": list(settings.voices),
+                "microphones": settings.hearing.microphones,
                 "suggestions": settings.suggestions,
                 "ai_notice": AI_NOTICE,
                 "disclaimer": settings.disclaimer,
@@ -249,23 +247,39 @@ class OnAir:
 
     # The microphone
 
-    def _hear_microphone(self, viewer: str, packet: OpusPacket) -> None:
-        if (begun := self._utterances.get(viewer)) is not None:
-            begun[1].add(packet)
+    def _talk(self, viewer: str, message: say.TalkStart) -> None:
+        if refused := self.core.may_talk(viewer, message):
+            self._perform(refused)
+            return
+        self._ears.open(viewer, message)
+        if not message.hands_free:
+            self._perform(self.core.talking(viewer))
 
-    async def _recognize(self, seat: Seat, talk: say.TalkStart, utterance: Utterance) -> None:
-        try:
-            pcm = await asyncio.to_thread(utterance.pcm)
-            heard = await self._engines.recognize(pcm, talk.language, self._vocabulary)
-        except EngineError as error:
-            seat.put(say.encode(say.Error("hearing_unavailable", str(error), talk.id), "viewer"))
-            return
-        seat.put(say.encode(say.AsrFinal(talk.id, heard.text), "viewer"))
-        if not heard.text:
-            seat.put(say.encode(say.Rejected(talk.id, "nothing_heard", "no speech was understood"), "viewer"))
-            return
-        ask = say.Ask(type="ask", id=talk.id, text=heard.text, name=talk.name, language=talk.language)
-        self._perform(self.core.asked(seat.viewer, ask, time.time()))
+    def _heard(self, talker: Talker, heard: listener.Heard) -> None:
+        """What one microphone heard, for its viewer's eyes and the room's mind."""
+        viewer, core, now = talker.viewer, self.core, time.time()
+        match heard:
+            case listener.Began():
+                self._perform([room.Tell(say.AsrPartial(talker.id, ""), viewer), *core.speaking(viewer)])
+            case listener.Continued():
+                self._perform(core.take_back(viewer, talker.before, now))
+            case listener.Meant():
+                self._perform(core.meant(viewer))
+            case listener.Partial(text):
+                self._perform([room.Tell(say.AsrPartial(talker.id, text), viewer)])
+            case listener.Said(transcript):
+                ask = say.Ask(
+                    type="ask", id=talker.id, text=transcript.text, name=talker.talk.name, language=talker.talk.language
+                )
+                self._perform([room.Tell(say.AsrFinal(ask.id, ask.text), viewer), *core.said(viewer, ask, now)])
+            case listener.Nothing():
+                self._perform([room.Tell(say.AsrFinal(talker.id, ""), viewer), *core.unsaid(viewer, now)])
+                if not talker.talk.hands_free:
+                    refused = say.Rejected(talker.id, "nothing_heard", "no speech was understood")
+                    self._perform([room.Tell(refused, viewer)])
+            case listener.Failed(error):
+                trouble = say.Error("hearing_unavailable", str(error), talker.id)
+                self._perform([room.Tell(trouble, viewer), *core.unsaid(viewer, now)])
 
     # Whoever is the host themselves
 
@@ -309,6 +323,10 @@ class OnAir:
                     self._speech.put_nowait(action)
                 case room.Stop():
                     self._stop()
+                case room.Duck(on):
+                    self.stage.tell(stage.Duck(on))
+                case room.Hold(on):
+                    self.stage.tell(stage.Hold(on))
                 case room.Attend(mode):
                     self.stage.tell(stage.Attend(mode))
 
@@ -421,6 +439,7 @@ class OnAir:
         while True:
             await asyncio.sleep(TICK_S)
             try:
+                self._ears.tick()
                 self._perform(self.core.tick(time.time()))
             except Exception:  # the room's clock must not stop
                 log.exception("the room's tick failed")

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
-from avatar.speech import SpeechChunk
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.speech import SpeechChunk, rest_of
 
 Pcm = npt.NDArray[np.float32]
 
@@ -23,6 +23,8 @@ ONSET: Final = 4
 """Ticks (83 ms) that what is said into silence waits, for the lips to form."""
 FORESEEN: Final = 12 * SAMPLES_PER_TICK
 """Samples before its begin that a chunk is told to the face: more than lips reach ahead, little to be taken back."""
+BACK_S: Final = 0.4
+"""What was held goes on with a word that began so long before, at least."""
 _FADING: Final = np.linspace(1, 0, FADE, dtype=np.float32)
 
 
@@ -83,6 +85,7 @@ class Playout:
         self._speaking: str | None = None
         self._silent = 0
         """Samples for which the utterance on air has been waiting for its next chunk."""
+        self._held = self._taken_up = False
         self.coming: list[tuple[SpeechChunk, int]] = []
         """Chunks of which the last :meth:`take` found out at which absolute sample they begin: for the face."""
 
@@ -113,7 +116,21 @@ class Playout:
             waiting[self._speaking] = None
         self._pieces.clear()
         self._speaking, self._silent = None, 0
+        self._held = False
         return [Ended(name, tick, hushed=True) for name in waiting]
+
+    def hold(self) -> None:
+        """Be silent for now; what was taken already is :meth:`Held.hush`'s."""
+        self._held = True
+        for piece in self._pieces:
+            piece.begin = None
+            if piece.chunk is not None and piece.at:
+                piece.chunk, piece.at = rest_of(piece.chunk, _word_before(piece.chunk, piece.at)), 0
+
+    def go_on(self) -> None:
+        """Take up what was held, a word before it broke off, as people do."""
+        self._taken_up = self._taken_up or self._held
+        self._held = False
 
     def take(self, tick: int, out: Pcm) -> list[Event]:
         """Fill ``out`` (1000,) float32 with the samples of ``tick``; return what began and ended in it."""
@@ -121,10 +138,13 @@ class Playout:
         self.coming.clear()
         events: list[Event] = []
         filled = 0
-        if self._speaking is None and self._begins_next:
+        if self._held:
+            return events
+        if (self._speaking is None or self._taken_up) and self._begins_next:
+            self._taken_up = False
             self._onset_until = tick + self._onset
             self._foresee(self._onset_until * SAMPLES_PER_TICK)
-        if tick < self._onset_until and self._speaking is None and self._pieces:
+        if tick < self._onset_until and self._pieces:
             return events
         while filled < len(out) and self._pieces:
             piece = self._pieces[0]
@@ -179,6 +199,13 @@ class Playout:
             at += len(piece.chunk.pcm) - piece.at
 
 
+def _word_before(chunk: SpeechChunk, at: int) -> int:
+    """The sample, in whole ticks, at which a word begins that was quite said before sample ``at``."""
+    latest = max(0.0, at / chunk.rate - BACK_S)
+    begin = max((word.start for word in chunk.words if word.start <= latest), default=latest)
+    return int(begin * TICKS_PER_SECOND) * SAMPLES_PER_TICK
+
+
 class Held:
     """The sound of the last ticks, until their pictures are ready: what is hushed need not be heard out."""
 
@@ -221,6 +248,25 @@ class Held:
         sound: Pcm = self._sound[self._first]
         self._first, self._count = (self._first + 1) % len(self._sound), self._count - 1
         return sound
+
+
+class Fader:
+    """How loud the host is: turned down while somebody speaks over them, and up again."""
+
+    def __init__(self) -> None:
+        self._gain = self._wanted = np.float32(1)
+
+    def turn(self, gain: float) -> None:
+        """To this share of the amplitude, within the next tick."""
+        self._wanted = np.float32(gain)
+
+    def apply(self, sound: Pcm) -> None:
+        """To one tick's samples, in place."""
+        if self._gain != self._wanted:
+            sound *= np.linspace(self._gain, self._wanted, len(sound), dtype=np.float32)
+            self._gain = self._wanted
+        elif self._gain != 1:
+            sound *= self._gain
 
 
 def at_48k(chunk: SpeechChunk) -> SpeechChunk:

@@ -38,6 +38,8 @@ class Interrupt(_Sent):
 
 class TalkStart(_Sent):
     type: Literal["talk.start"]
+    hands_free: bool = False
+    """Nobody holds a button: pauses tell when a question ends, and the microphone stays open after it."""
     language: Language | None = None
     name: Annotated[str, Field(max_length=40)] = ""
 
@@ -181,6 +183,13 @@ class Notice(Message):
     type = "notice"
     code: str
     text: dict[Language, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AsrPartial(Message):
+    type = "asr.partial"
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

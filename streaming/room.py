@@ -15,6 +15,7 @@ from typing import Final, Literal
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
+from streaming.hearing.ending import keeps_company
 from streaming.roomfile import Language, RoomFile
 
 PAUSE_S: Final = 0.6
@@ -32,6 +33,9 @@ GREET_AGAIN_S: Final = 600.0
 """The host greets again when nobody was greeted for so long."""
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
+
+CONTINUED: Final = "continued"
+"""Why a question is skipped whose asker goes on with it."""
 
 Outcome = Literal["answered", "refused", "skipped", "expired", "failed"]
 
@@ -92,6 +96,20 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Speak softly, or as before."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Fall silent; when off, go on with what was being said."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Attend:
     mode: Attention
 
@@ -104,7 +122,7 @@ class Record:
     outcome: Outcome | None
 
 
-Action = Tell | Answer | Speak | FinishSpeaking | Stop | Attend | Record
+Action = Tell | Answer | Speak | FinishSpeaking | Stop | Duck | Hold | Attend | Record
 
 
 class Room:
@@ -119,7 +137,12 @@ class Room:
         self._resume_at = now
         self._moved_at = now
         """When the answer or remark on air last made progress."""
-        self._talking: set[str] = set()
+        self._talking: dict[str, bool] = {}
+        """Viewers who hold the button or whose voice is heard; whether they mean it."""
+        self._over: str | None = None
+        """Who speaks over the host, and may: the host is softer meanwhile,"""
+        self._holding = False
+        """or silent, since they mean it."""
         self._floor = False
         """An operator speaks through the host; nothing else is said."""
         self._state = Attention.IDLE
@@ -190,7 +213,7 @@ class Room:
             if question and question.viewer == viewer and question_id in (question.client_id, question.id):
                 if question is self._current:
                     self._resume_at = now + PAUSE_AFTER_INTERRUPT_S
-                    return [Stop(), *self._end(question, "skipped", "interrupted")]
+                    return [*self._stop(now), *self._end(question, "skipped", "interrupted")]
                 self._waiting.remove(question)
                 return self._end(question, "skipped", "withdrawn")
         message = "only a question of yours that waits or is being answered can be stopped"
@@ -205,26 +228,116 @@ class Room:
             self._greeted[text] = now
         return actions
 
-    def left(self, viewer: str) -> list[Action]:
-        self._talking.discard(viewer)
+    def left(self, viewer: str, now: float) -> list[Action]:
+        return self.unsaid(viewer, now)
+
+    # What viewers say
+
+    def may_talk(self, viewer: str, ask: say.TalkStart) -> list[Action]:
+        """Nothing where this viewer's microphone may be opened; else what to tell them."""
+        microphones = self._settings.hearing.microphones
+        if microphones == "one" and self._talking.keys() - {viewer}:
+            reason = "somebody else is speaking; wait until they have finished"
+            return [Tell(say.Rejected(ask.id, "microphone_taken", reason), viewer)]
+        if ask.hands_free and microphones != "open":
+            reason = "in this room a button is held while speaking (hearing.microphones is not 'open')"
+            return [Tell(say.Rejected(ask.id, "not_hands_free", reason), viewer)]
+        return []
+
+    def talking(self, viewer: str) -> list[Action]:
+        """A viewer holds the microphone button: the host turns to them."""
+        self._talking[viewer] = False
         return self._show()
 
-    def talking(self, viewer: str, on: bool) -> list[Action]:
-        """A viewer holds the microphone button, or let it go."""
-        (self._talking.add if on else self._talking.discard)(viewer)
-        return self._show()
+    def speaking(self, viewer: str) -> list[Action]:
+        """A viewer's voice is heard."""
+        self._talking[viewer] = False
+        return [*self._give_way(), *self._show()]
+
+    def meant(self, viewer: str) -> list[Action]:
+        """It is speech, no cough and no "mm"."""
+        self._talking[viewer] = True
+        return [*self._give_way(), *self._show()]
+
+    def unsaid(self, viewer: str, now: float) -> list[Action]:
+        """Nothing came of it."""
+        self._talking.pop(viewer, None)
+        return [*self._resume(now), *self._show()] if viewer == self._over else self._show()
+
+    def said(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
+        """What a viewer said: a question, unless it only kept the host company."""
+        if keeps_company(ask.text):
+            return [
+                Tell(say.Rejected(ask.id, "no_question", "that was no question"), viewer),
+                *self.unsaid(viewer, now),
+            ]
+        self._talking.pop(viewer, None)
+        if viewer != self._over:
+            return self.asked(viewer, ask, now)
+        actions = self._stop(now)
+        self._resume_at = now
+        if self._current is not None:
+            actions += self._end(self._current, "skipped", "interrupted")
+        return actions + self.asked(viewer, ask, now)
+
+    def take_back(self, viewer: str, client_id: str, now: float) -> list[Action]:
+        """A viewer goes on with what was taken for a whole question."""
+        self._talking[viewer] = False
+        for question in (self._current, *self._waiting):
+            if question and question.viewer == viewer and question.client_id == client_id:
+                actions: list[Action] = []
+                if question is self._current:
+                    actions = self._stop(now)
+                    self._resume_at = now
+                else:
+                    self._waiting.remove(question)
+                return [*actions, *self._end(question, "skipped", CONTINUED)]
+        return self.speaking(viewer)
+
+    def _may_interrupt(self, viewer: str) -> bool:
+        if self._settings.hearing.microphones == "open":
+            return True
+        return self._current is not None and self._current.viewer == viewer
+
+    def _give_way(self) -> list[Action]:
+        """Whoever speaks over the host, and may, makes the host soft, and silent once they mean it."""
+        if not self._speaking:
+            return []
+        actions: list[Action] = []
+        for viewer, meant in self._talking.items():
+            if self._over is None and self._may_interrupt(viewer):
+                self._over = viewer
+                actions.append(Duck(True))
+            if self._over == viewer and meant and not self._holding:
+                self._holding = True
+                actions.append(Hold(True))
+        return actions
+
+    def _stop(self, now: float) -> list[Action]:
+        """Take what is being said off the air."""
+        self._remark = self._filler = None
+        self._speaking = False
+        return [Stop(), *self._resume(now)]
+
+    def _resume(self, now: float) -> list[Action]:
+        """Nobody speaks over the host any more."""
+        if self._over is None:
+            return []
+        self._over, self._moved_at = None, now
+        actions: list[Action] = [Hold(False)] if self._holding else []
+        self._holding = False
+        return [*actions, Duck(False)]
 
     def take_floor(self, now: float) -> list[Action]:
         """An operator begins to speak through the host. A question not yet answered aloud waits at the head again."""
         self._floor = True
-        question, self._remark, self._filler = self._current, None, None
-        actions: list[Action] = [Stop()]
+        question = self._current
+        actions = self._stop(now)
         if question is not None and not question.sentences:
             self._current = None
             self._waiting.appendleft(question)
         elif question is not None:
             actions += self._end(question, "skipped", "an operator is speaking")
-        self._speaking = False
         return actions + self._show()
 
     def leave_floor(self, now: float) -> list[Action]:
@@ -273,7 +386,7 @@ class Room:
         if utterance != self._filler:
             self._moved_at = now
         self._speaking = True
-        actions = self._show()
+        actions = [*self._give_way(), *self._show()]
         if self._current and self._current.id == utterance:
             actions += self._tell_about(say.SpeechStarted(utterance, utterance), self._current)
         return actions
@@ -285,6 +398,9 @@ class Room:
 
     def speech_ended(self, utterance: str, now: float, *, hushed: bool = False) -> list[Action]:
         self._speaking = False
+        return [*self._resume(now), *self._speech_ended(utterance, now, hushed=hushed)]
+
+    def _speech_ended(self, utterance: str, now: float, *, hushed: bool) -> list[Action]:
         if utterance == self._filler:
             self._filler, self._fill_at = None, now + REASSURE_S
             return self._show()
@@ -304,14 +420,12 @@ class Room:
 
     def speech_lost(self, now: float) -> list[Action]:
         """The stage died with what it was saying: an answer already written is not said again."""
-        self._speaking = False
         question = self._current
-        self._filler = None
         if question is None and self._remark is None:
-            return self._show()
-        self._remark = None
+            self._speaking, self._filler = False, None
+            return [*self._resume(now), *self._show()]
         self._resume_at = now + PAUSE_S
-        actions: list[Action] = [Stop()]
+        actions = self._stop(now)
         if question is not None:
             actions += self._end(question, "skipped", "the picture was interrupted")
         return actions + self._go_on(now)
@@ -324,9 +438,8 @@ class Room:
         while self._waiting and now - self._waiting[0].asked_at > self._settings.limits.expire_s:
             actions += self._end(self._waiting.popleft(), "expired", "it waited too long")
         if (self._current or self._remark) and now - self._moved_at > STALL_S:
-            self._remark = None
             self._resume_at = now + PAUSE_S
-            actions.append(Stop())
+            actions += self._stop(now)
             if self._current:
                 actions += self._end(self._current, "failed", "the answer did not arrive in time")
         return [*actions, *self._go_on(now), *self._fill(now)]
@@ -336,6 +449,8 @@ class Room:
     def _go_on(self, now: float) -> list[Action]:
         if self._current or self._remark or self._floor or not self._waiting or now < self._resume_at:
             return self._show()
+        if self._talking and self._settings.hearing.microphones == "open":
+            return self._show()  # whoever stands before a kiosk is heard out
         self._current = self._waiting.popleft()
         self._moved_at = now
         self._filled, self._fill_at = 0, now + ACKNOWLEDGE_S
@@ -394,7 +509,7 @@ class Room:
     def _show(self) -> list[Action]:
         """Let the face and the pages show what the host is doing, when it changed."""
         state = Attention.IDLE
-        if self._speaking or self._floor:
+        if self._floor or (self._speaking and not self._holding):
             state = Attention.SPEAKING
         elif self._talking:
             state = Attention.LISTENING

@@ -148,10 +148,42 @@ def _texts(words: Any) -> Any:
 Words = Annotated[dict[Line, Line], BeforeValidator(_texts), AfterValidator(_sayable)]
 
 
+Microphones = Literal["push", "one", "open"]
+
+
+class Turns(_Part):
+    """How long a speaker may be silent before their question is taken to be over, in seconds. A hall wants more."""
+
+    complete_s: float = Field(default=0.5, ge=0.3, le=5)
+    """After a whole question,"""
+    open_s: float = Field(default=0.9, ge=0.3, le=5)
+    """after what may be all or not,"""
+    hanging_s: float = Field(default=2.0, ge=0.3, le=10)
+    """and after half a sentence."""
+
+
 class Hearing(_Part):
-    model: str = "whisper-base"
+    engine: str = "whisper"
+    """An installed back-end: whisper, or openai for any server that speaks OpenAI's /v1/audio/transcriptions."""
+    model: str | None = None
+    """One of the engine's: whisper-base, or the folder of one in CTranslate2's format; or a server's."""
+    options: dict[str, str | float | bool] = Field(default_factory=dict)
+    """Further arguments of the engine: device: cuda, base_url: http://…"""
+    partials: bool = True
+    """Show viewers what was understood so far while they speak; a server is asked once more for each."""
+    microphones: Microphones = "push"
+    """"push": viewers hold a button while they speak, any number at once; "one": so, and one at a time; "open": the
+    host listens all the time and may be interrupted, for a kiosk that one visitor stands before."""
+    turns: Turns = Turns()
     terms: dict[Language, list[str]] = Field(default_factory=dict)
     """Names and terms viewers are likely to say, at most about fifty a language: they guide the recognition."""
+
+    @property
+    def stored(self) -> str | None:
+        """The model's name in the store; None when there is nothing to be fetched."""
+        if self.engine != "whisper" or (self.model is not None and Path(self.model).is_dir()):
+            return None
+        return self.model or "whisper-base"
 
     @property
     def vocabulary(self) -> dict[Language, str]:
@@ -289,6 +321,8 @@ def load(path: Path) -> RoomFile:
         raise RoomFileError(f"{path}: documents: there is no folder {documents}")
     found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
     found["push"] = [_runnable(push, path) for push in room.push]
+    if room.hearing.model is not None and (folder := (path.parent / room.hearing.model).resolve()).is_dir():
+        found["hearing"] = room.hearing.model_copy(update={"model": str(folder)})
     found["voices"] = {language: [_located(v, path) for v in voices] for language, voices in room.voices.items()}
     if room.recording is not None:
         folder = (path.parent / room.recording.folder.expanduser()).resolve()

@@ -33,6 +33,9 @@ from streaming.packets import Encoding, Packet
 
 log = logging.getLogger(__name__)
 
+DUCKED = 0.2
+"""Of the host's amplitude is left (-14 dB) while somebody speaks over them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageConfig:
@@ -67,6 +70,20 @@ class Finish:
 @dataclass(frozen=True, slots=True)
 class Hush:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Duck:
+    """Speak softly: somebody speaks over the host."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Be silent, and when it is off go on with what was being said."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,7 @@ class Lighten:
     encodings: frozenset[Encoding]
 
 
-Command = Say | Finish | Hush | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten
+Command = Say | Finish | Hush | Duck | Hold | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten
 
 
 # What the stage tells the gateway, beside packets and the playout's events.
@@ -197,6 +214,7 @@ class Stage:
         self._drawn: queue.SimpleQueue[tuple[int, Picture, set[Encoding]] | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
         self._sound = playout.Held(max(1, config.depth))
+        self._fader = playout.Fader()
         self._keys: set[Encoding] = {"h264"}
         """Which are to make a key frame of the next picture."""
         self._dropped = 0
@@ -267,6 +285,14 @@ class Stage:
                         self._tell(event)
                     self._sound.hush()
                     self._actor.hush(tick * SAMPLES_PER_TICK)
+                case Duck(on):
+                    self._fader.turn(DUCKED if on else 1)
+                case Hold(on=True):
+                    self._playout.hold()
+                    self._sound.hush()
+                    self._actor.hush(tick * SAMPLES_PER_TICK)
+                case Hold():
+                    self._playout.go_on()
                 case Attend(mode):
                     self._actor.attend(mode)
                 case Live(pcm):
@@ -342,6 +368,7 @@ class Stage:
         """Send what is due: sound and picture of ``depth`` ticks ago, and pictures that are late."""
         if self._sound.full:
             sound = self._sound.take()
+            self._fader.apply(sound)
             for encoder in self._audio:
                 for packet in encoder.encode(sound):
                     self._send(packet)

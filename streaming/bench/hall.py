@@ -1,6 +1,6 @@
 """What lies between a speaker and the recognizer: a hall full of people, a network that loses packets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -10,7 +10,7 @@ from av import AudioFrame
 from av.audio.codeccontext import AudioCodecContext
 
 from avatar.clock import SAMPLE_RATE
-from streaming.hearing.microphone import OpusPacket
+from streaming.hearing.microphone import Microphone, OpusPacket
 
 Pcm = npt.NDArray[np.float32]
 
@@ -58,3 +58,9 @@ def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[OpusP
         for packet in encoder.encode(frame):
             if rng.random() >= loss:
                 yield OpusPacket(k * _FRAME, bytes(packet))
+
+
+def heard(packets: Iterable[OpusPacket]) -> Pcm:
+    """(n,) float32 at 16 kHz: what comes out of a microphone."""
+    microphone = Microphone()
+    return np.concatenate([*(microphone.hear(packet) for packet in packets), microphone.rest()])

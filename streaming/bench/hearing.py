@@ -22,9 +22,8 @@ from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 from knowledge.bench.gold import about, questions
 from streaming import roomfile
-from streaming.bench.hall import Pcm, in_a_hall, murmur, over_opus
+from streaming.bench.hall import Pcm, heard, in_a_hall, murmur, over_opus
 from streaming.bench.misheard import distance, sounds, units
-from streaming.hearing.microphone import Utterance
 from streaming.hearing.recognizer import Whisper
 from streaming.models.store import Store
 from streaming.playout import at_48k
@@ -34,6 +33,8 @@ VOICES: Final[dict[Language, tuple[str, ...]]] = {
     "en": ("hibari", "af_heart", "am_michael", "bf_emma", "bm_george"),
     "zh": ("zf_xiaobei", "zm_yunxi", "zf_xiaoxiao", "zm_yunyang", "zf_xiaoyi"),
 }
+MODEL: Final = "whisper-base"
+"""Heard with, where a room's own recognizer is none that can be fetched."""
 WRONG: Final[dict[Language, float]] = {"en": 0.04, "zh": 0.07}
 """Goal in silence; twice that at 10 dB."""
 _STYLES: Final = ("plain", "paraphrase", "spoken", "short")
@@ -70,17 +71,18 @@ def run(room: Path, number: int, models: Path | None) -> Report:
     """``number``: questions of each language, the same ones each time."""
     settings = roomfile.load(room)
     store = Store.from_environment(folder=models)
-    model, kokoro = (asyncio.run(store.ensure(name)) for name in (settings.hearing.model, "kokoro"))
+    name = settings.hearing.stored or MODEL
+    model, kokoro = (asyncio.run(store.ensure(one)) for one in (name, "kokoro"))
     recognizer = Whisper(model)
-    heard = []
+    results = []
     for language in LANGUAGES:
         said = _spoken(asked(settings.documents, language)[:number], language, kokoro)
         rng = np.random.default_rng(_SEED)
         noise = murmur([pcm for _, pcm in said], 60, rng)
         for condition in ("clean", "10 dB", "5 dB", "3 % lost"):
             vocabulary = settings.hearing.vocabulary
-            heard.append(_under(condition, language, said, noise, recognizer, vocabulary))
-    return Report(machine(), settings.hearing.model, heard)
+            results.append(_under(condition, language, said, noise, recognizer, vocabulary))
+    return Report(machine(), name, results)
 
 
 def table(report: Report) -> str:
@@ -137,11 +139,9 @@ def _under(
     took, seen = [], []
     for text, pcm in tqdm(said, desc=f"hearing, {language}, {condition}", unit="question", disable=None):
         sound = in_a_hall(pcm, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else pcm
-        utterance = Utterance()
-        for packet in over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng):
-            utterance.add(packet)
+        came = heard(over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng))
         begun = time.perf_counter()
-        written = recognizer.transcribe(utterance.pcm(), None, vocabulary).text
+        written = recognizer.transcribe(came, None, vocabulary).text
         took.append(time.perf_counter() - begun)
         expected, got = units(text, language), units(written, language)
         errors = distance(expected, got)

@@ -1,16 +1,14 @@
 """What a recognizer got wrong: words in English, characters in Chinese, however either was written."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-import zhconv
-
 from avatar.voice.chinese_reading import read
 from avatar.voice.english import EnglishG2P
 from avatar.voice.english_reading import spell_out
+from streaming.hearing.guard import simplified
 from streaming.hearing.transcript import Language
 
 # What a recognizer writes otherwise and says the same.
@@ -25,9 +23,7 @@ _SAME: Final = [
 def units(text: str, language: Language) -> list[str]:
     """What is said, in words or characters: however it was written, in digits or in letters."""
     if language == "zh":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its dictionary's file to the collector
-            text = zhconv.convert(text, "zh-hans")
+        text = simplified(text)
         said = "".join(r.spoken for r in read(text))
         return [c.lower() for c in said if c.isalnum()]
     from hibari.g2p.normalize import normalize

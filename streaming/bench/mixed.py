@@ -168,7 +168,7 @@ async def _mix(
                     done.set()
 
     async def listen() -> None:
-        terms = {language: ", ".join(words) for language, words in settings.hearing.terms.items()}
+        terms = settings.hearing.vocabulary
         while True:
             await asyncio.sleep(len(utterance) / RATE)  # as long as it takes to say it
             begun = time.monotonic()

@@ -1,29 +1,22 @@
 """What benches that run a whole room share: speech as a microphone brings it, and work that ends together."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
 
-from avatar.clock import SAMPLE_RATE
 from avatar.speech import SpeechChunk
-from streaming.hearing.microphone import at_16k
+from streaming.bench.hall import heard, over_opus
 from streaming.playout import at_48k
 
 
 def microphone(chunks: Iterable[SpeechChunk]) -> npt.NDArray[np.float32]:
     """Speech as a recognizer gets it, (n,) float32 at 16 kHz."""
 
-    def frames() -> Iterator[AudioFrame]:
-        for chunk in map(at_48k, chunks):
-            frame = AudioFrame.from_ndarray((chunk.pcm[None] * 32767).astype(np.int16), format="s16", layout="mono")
-            frame.sample_rate = SAMPLE_RATE
-            yield frame
-
-    return at_16k(frames())
+    pcm = np.concatenate([at_48k(chunk).pcm for chunk in chunks])
+    return heard(over_opus(pcm, 0.0, np.random.default_rng(0)))
 
 
 async def until(*work: Callable[[], Any]) -> None:

@@ -1,9 +1,9 @@
-"""A viewer's microphone: its packets as they come, kept while the viewer talks, decoded when they have finished.
+"""A viewer's microphone: its packets as they come, decoded while somebody listens.
 
 Nobody talks most of the time: what nobody listens to is not decoded.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -17,13 +17,16 @@ from av.audio.resampler import AudioResampler
 
 from streaming.rtp import ahead
 
+Pcm = npt.NDArray[np.float32]
+
 RATE: Final = 16_000
-LIMIT_S: Final = 60
 CLOCK: Final = 48_000
 """Of Opus' RTP timestamps (RFC 7587, section 4.1)."""
-_MOST: Final = LIMIT_S * 100
-_MOST_BYTES: Final = LIMIT_S * 32_000
-"""Packets in a minute, and their payload; Chromium sends fifty a second of 80 bytes each."""
+PATIENCE: Final = 3
+"""A packet that is missing is taken for lost when so many later ones are there: 60 ms."""
+_LONGEST_GAP: Final = 5 * CLOCK
+"""What is further off than this belongs to another recording."""
+_NOTHING: Final = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,58 +58,58 @@ def listen(receiver: RTCRtpReceiver, heard: Callable[[OpusPacket], None]) -> Non
     cast(Any, receiver)._RTCRtpReceiver__jitter_buffer = Ear(heard)
 
 
-class Utterance:
-    """One push-to-talk: packets in, in any order, 16 kHz mono out.
-
-    Keeps the first minute; what comes later is dropped, for nobody's question is longer and a stuck button must not
-    fill the memory.
-    """
+class Microphone:
+    """Opus packets in, about in order; 16 kHz mono out. What was lost is silence of its length."""
 
     def __init__(self) -> None:
-        self._packets: dict[int, bytes] = {}
-        """Payloads by their time, in samples since the first packet's."""
+        self._decoder = AudioCodecContext.create("libopus", "r")
+        self._decoder.sample_rate, self._decoder.layout = CLOCK, "mono"
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+        self._early: dict[int, bytes] = {}
+        """Payloads by their time, in samples since the first packet's, that wait for one before them."""
         self._first: int | None = None
-        self._bytes = 0
+        self._next = 0
+        """Where the sound decoded so far ends."""
 
-    def add(self, packet: OpusPacket) -> None:
+    def hear(self, packet: OpusPacket) -> Pcm:
+        """(n,) float32 in [-1, 1]: what can be heard now that this has come; takes about 0.1 ms."""
         if self._first is None:
             self._first = packet.timestamp
         at = ahead(packet.timestamp, of=self._first)
-        full = len(self._packets) >= _MOST or self._bytes + len(packet.payload) > _MOST_BYTES
-        if packet.payload and at not in self._packets and abs(at) < LIMIT_S * CLOCK and not full:
-            self._packets[at] = packet.payload
-            self._bytes += len(packet.payload)
+        if abs(at - self._next) > _LONGEST_GAP:
+            self._first, self._next, at = packet.timestamp, 0, 0
+            self._early.clear()
+        if at >= self._next and packet.payload:
+            self._early[at] = packet.payload
+        return self._resampled(self._ready(PATIENCE))
 
-    def pcm(self) -> npt.NDArray[np.float32]:
-        """(n,) float32 mono in [-1, 1] at 16 kHz, n ≤ 60 s; silence where packets were lost. Blocks for up to 0.1 s."""
-        return at_16k(_decoded(sorted(self._packets.items())))[: LIMIT_S * RATE]
+    def rest(self) -> Pcm:
+        """What was still waited for; nothing can be heard after it."""
+        frames = [*self._ready(1), None]
+        return self._resampled(frames)
 
+    def _ready(self, patience: int) -> Iterator[AudioFrame]:
+        while self._early:
+            at = min(self._early)
+            if at > self._next and len(self._early) < patience:
+                return
+            payload = self._early.pop(at)
+            if at < self._next:  # lies within what an odd packet before it held
+                continue
+            try:
+                frames = self._decoder.decode(av.Packet(payload))
+            except av.FFmpegError:  # torn on the way, or no Opus: as good as lost
+                continue
+            if at > self._next:
+                yield _silence(at - self._next)
+            yield from frames
+            self._next = at + sum(frame.samples for frame in frames)
 
-def at_16k(frames: Iterable[AudioFrame]) -> npt.NDArray[np.float32]:
-    """Frames of one rate and layout as (n,) float32 mono at 16 kHz."""
-    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
-    pieces = [piece for frame in frames for piece in resampler.resample(frame)]
-    if pieces:
-        pieces += resampler.resample(None)
-    samples = [piece.to_ndarray().reshape(-1) for piece in pieces]
-    return np.concatenate([np.zeros(0, np.int16), *samples]).astype(np.float32) / np.float32(32768)
-
-
-def _decoded(packets: Iterable[tuple[int, bytes]]) -> Iterator[AudioFrame]:
-    decoder = AudioCodecContext.create("libopus", "r")
-    decoder.sample_rate, decoder.layout = CLOCK, "mono"
-    reached: int | None = None
-    for at, payload in packets:
-        if reached is not None and at > reached:
-            yield _silence(at - reached)
-        try:
-            frames = decoder.decode(av.Packet(payload))
-        except av.FFmpegError:  # torn on the way, or no Opus: as good as lost
-            continue
-        for frame in frames:
-            yield frame
-            at += frame.samples
-        reached = at
+    def _resampled(self, frames: Any) -> Pcm:
+        pieces = [piece.to_ndarray().reshape(-1) for frame in frames for piece in self._resampler.resample(frame)]
+        if not pieces:
+            return _NOTHING
+        return np.concatenate(pieces).astype(np.float32) / np.float32(32768)
 
 
 def _silence(samples: int) -> AudioFrame:

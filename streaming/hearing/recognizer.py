@@ -1,76 +1,66 @@
 """Speech to text: Whisper on CTranslate2, an engine for a worker process."""
 
-import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import ctranslate2
 import numpy as np
 import numpy.typing as npt
-import zhconv
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 
 from streaming.errors import ModelError
-from streaming.hearing.transcript import Language, Transcript
+from streaming.hearing.guard import cleaned, meant, simplified
+from streaming.hearing.transcript import NO_WORDS, Language, Transcript
 from streaming.hearing.vad import speech_only
-
-_NO_WORDS: Final[Mapping[Language, str]] = MappingProxyType({})
 
 _BEAM: Final = 5
 _TEMPERATURES: Final = (0.0, 0.4)
 """A second try costs another second; a third has not been seen to help."""
 _LEAST_WINDOW: Final = 1000
 _SLACK: Final = 100
-"""Frames of 10 ms the encoder is given: no fewer than 10 s, and a second after what was said. Whisper learned on windows
-of 30 s, most of which is silence after a question: without it text comes after a third of the time, understood as well
-(docs/hearing.md). Windows as short as the speech itself cost accuracy in noise."""
+"""Frames of 10 ms the encoder is given: 10 s at least, and a second after what was said. Whisper learned on windows of
+30 s, most of which is silence after a question; without it text comes after a third of the time, understood as well.
+Windows as short as the speech itself cost accuracy in noise (docs/hearing.md)."""
 _ZH_PROMPT: Final = "以下是普通话的句子。"
 """Makes simplified script and punctuation likely. Kept short: what is said here may be heard in noise."""
-_SURE: Final = -1.0
-"""Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
-_REPETITIVE: Final = 2.4
-"""zlib compression ratio above which a segment repeats itself; Whisper's own threshold. Short ones do not get there."""
-_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}")
-"""What noise is heard as: 杀死，杀死，杀死，杀死."""
 
 
 class Whisper:
     """A multilingual or English Whisper model in CTranslate2's format."""
 
-    def __init__(self, model: Path, threads: int = 1, compute_type: str = "int8") -> None:
-        """Raises :class:`ModelError` when the folder does not hold a model that can be loaded."""
+    def __init__(self, model: Path, threads: int = 1, device: str = "cpu", compute_type: str = "int8") -> None:
+        """``device``: "cuda" for a GPU, with ``compute_type`` "float16"; see CTranslate2.
+
+        Raises :class:`ModelError` when the folder does not hold a model that can be loaded."""
         try:
             self._model = _OneEncodingModel(
-                str(model), device="cpu", compute_type=compute_type, cpu_threads=threads, local_files_only=True
+                str(model), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(
                 f"the speech recognition model in {model} cannot be loaded ({error}); remove that folder and run "
                 "“everhost doctor --fetch”"
             ) from error
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its dictionary's file to the collector
-            zhconv.loaddict()
         self._languages: tuple[Language, ...] = ("zh", "en") if self._model.model.is_multilingual else ("en",)
 
     def transcribe(
         self,
         pcm: npt.NDArray[np.float32],
         language: Language | None = None,
-        vocabulary: Mapping[Language, str] = _NO_WORDS,
+        vocabulary: Mapping[Language, str] = NO_WORDS,
+        *,
+        quick: bool = False,
     ) -> Transcript:
         """Write down what is said in ``pcm``, (n,) float32 mono at 16 kHz.
 
         ``language`` None lets the model choose between Chinese and English. ``vocabulary`` holds, a language each,
         names and terms that are likely to be said, those of a room's documents above all: written to no more than
         about 200 tokens, they make the difference between 使用器 and 试用期. Any sound is accepted: what is not
-        speech gives an empty text.
+        speech gives an empty text. ``quick``: one guess, without a second thought, as it does while they still speak.
         """
-        speech = speech_only(_clean(pcm))
+        speech = speech_only(cleaned(pcm))
         if not len(speech):
             return Transcript("", language or self._languages[0], no_speech=True, confidence=0.0)
         if len(self._languages) == 1:
@@ -80,20 +70,20 @@ class Whisper:
         segments, _ = self._model.transcribe(
             speech,
             language=language,
-            beam_size=_BEAM,
-            temperature=_TEMPERATURES,
+            beam_size=1 if quick else _BEAM,
+            temperature=_TEMPERATURES[:1] if quick else _TEMPERATURES,
             condition_on_previous_text=False,  # or one bad segment spoils those after it
             without_timestamps=len(speech) < 28 * 16_000,
             initial_prompt=_ZH_PROMPT if language == "zh" else None,
             hotwords=vocabulary.get(language) or None,
         )
-        kept = [s for s in segments if _meant(s.text, s.avg_logprob, s.compression_ratio)]
+        kept = [s for s in segments if meant(s.text, s.avg_logprob, s.compression_ratio)]
         text = "".join(segment.text for segment in kept).strip()
         if text.rstrip("。") in _ZH_PROMPT:
             text = ""
         sureness = float(np.exp(np.mean([segment.avg_logprob for segment in kept]))) if kept else 0.0
         if language == "zh":
-            text = zhconv.convert(text, "zh-hans")
+            text = simplified(text)
         return Transcript(text, language, no_speech=False, confidence=sureness)
 
 
@@ -130,17 +120,3 @@ def _unpadded(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     spoken = int(heard[-1]) + 1 if len(heard) else 0
     window = max(_LEAST_WINDOW, spoken + _SLACK)
     return np.ascontiguousarray(features[:, : window + window % 2])  # two frames make one position
-
-
-def _meant(text: str, sureness: float, repetition: float) -> bool:
-    """Whether somebody said this, rather than the model having heard something in noise."""
-    return sureness > _SURE and repetition < _REPETITIVE and not _REPEATED.search(text)
-
-
-def _clean(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Finite, without a constant offset, within [-1, 1]."""
-    sound = np.nan_to_num(np.asarray(pcm, np.float32).reshape(-1), posinf=0.0, neginf=0.0)
-    if not len(sound):
-        return sound
-    level: npt.NDArray[np.float32] = np.clip(sound - sound.mean(), -1, 1)
-    return level

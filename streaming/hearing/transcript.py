@@ -1,9 +1,13 @@
 """What the recognizer understood. Apart from it, so that the gateway can take one without loading a recognizer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 Language = Literal["zh", "en"]
+NO_WORDS: Final[Mapping[Language, str]] = MappingProxyType({})
+"""A vocabulary that expects nothing in particular."""
 
 
 @dataclass(frozen=True, slots=True)

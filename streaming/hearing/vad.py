@@ -1,26 +1,26 @@
 """Voice activity: where somebody speaks in a recording, or from moment to moment in a stream."""
 
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import faster_whisper
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from faster_whisper.vad import VadOptions, get_speech_timestamps
 
 CHUNK: Final = 512
 """Samples at 16 kHz that Silero judges at once: 32 ms."""
 _CONTEXT: Final = 64
 
-_MODEL: Final = Path(faster_whisper.__file__).parent / "assets" / "silero_vad_v6.onnx"
-_OPTIONS: Final = VadOptions(min_speech_duration_ms=120, min_silence_duration_ms=800, speech_pad_ms=300)
-
 
 def speech_only(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The parts of a recording (n,) in which somebody speaks, joined; empty when nobody does."""
-    spans = get_speech_timestamps(pcm, _OPTIONS)
+    from faster_whisper.vad import VadOptions, get_speech_timestamps  # which the gateway can do without
+
+    options = VadOptions(min_speech_duration_ms=120, min_silence_duration_ms=800, speech_pad_ms=300)
+    spans = get_speech_timestamps(pcm, options)
     return np.concatenate([np.zeros(0, np.float32), *(pcm[span["start"] : span["end"]] for span in spans)])
 
 
@@ -28,10 +28,7 @@ class VoiceActivity:
     """Silero over a stream: the model's memory is kept from chunk to chunk."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(_MODEL, options, providers=["CPUExecutionProvider"])
+        self._session = _session()
         self.reset()
 
     def reset(self) -> None:
@@ -40,8 +37,11 @@ class VoiceActivity:
         self._window = np.zeros(_CONTEXT + CHUNK, np.float32)
         self._rest = np.zeros(0, np.float32)
 
-    def probabilities(self, pcm: npt.NDArray[np.float32]) -> Iterator[float]:
-        """Take any number of samples; yield the probability of speech of each chunk they complete."""
+    def judged(self, pcm: npt.NDArray[np.float32]) -> Iterator[tuple[npt.NDArray[np.float32], float]]:
+        """Take any number of samples; yield each chunk they complete, (512,), and how probably it is speech.
+
+        About 0.1 ms a chunk.
+        """
         samples = np.concatenate([self._rest, np.nan_to_num(pcm)])
         whole = len(samples) // CHUNK * CHUNK
         self._rest = samples[whole:]
@@ -49,4 +49,16 @@ class VoiceActivity:
             self._window = np.concatenate([self._window[-_CONTEXT:], chunk])
             feed = {"input": self._window[None], "h": self._h, "c": self._c}
             probability, self._h, self._c = self._session.run(None, feed)
-            yield float(probability[0])
+            yield chunk, float(probability[0])
+
+
+@cache
+def _session() -> Any:
+    """The model that comes with faster-whisper, of which no more is loaded; streams share it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    package = find_spec("faster_whisper")
+    assert package is not None  # noqa: S101 (a dependency)
+    model = Path(str(package.origin)).parent / "assets" / "silero_vad_v6.onnx"
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar.speech import SpeechChunk
 from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
-from streaming.bench.hall import over_opus
+from streaming.bench.hall import heard, over_opus
 from streaming.bench.misheard import distance
+from streaming.bench.together import microphone
 from streaming.errors import ModelError
-from streaming.hearing.microphone import LIMIT_S, RATE, OpusPacket, Utterance
-from streaming.hearing.recognizer import Whisper, _meant
+from streaming.hearing.guard import meant
+from streaming.hearing.microphone import PATIENCE, RATE, Microphone, OpusPacket
+from streaming.hearing.recognizer import Whisper
 from streaming.hearing.vad import CHUNK, VoiceActivity, speech_only
 from streaming.models import Store
-from streaming.playout import at_48k
 
 Pcm = npt.NDArray[np.float32]
 
@@ -35,14 +34,6 @@ def packets(samples: npt.NDArray[np.int16]) -> list[OpusPacket]:
     return list(over_opus(samples.astype(np.float32) / 32768, 0.0, np.random.default_rng(3)))
 
 
-def heard(chunks: Iterable[SpeechChunk]) -> Pcm:
-    """Speech as it comes out of a microphone."""
-    utterance = Utterance()
-    for packet in over_opus(np.concatenate([at_48k(chunk).pcm for chunk in chunks]), 0.0, np.random.default_rng(0)):
-        utterance.add(packet)
-    return utterance.pcm()
-
-
 def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|[0-9]|[一-鿿]", text.lower())
 
@@ -55,7 +46,7 @@ def error_rate(said: str, understood: str) -> float:
 
 @pytest.fixture(scope="module")
 def english() -> Pcm:
-    return heard(read_aloud(Hibari(), ENGLISH, "en"))
+    return microphone(read_aloud(Hibari(), ENGLISH, "en"))
 
 
 @pytest.fixture(scope="module")
@@ -66,66 +57,57 @@ def whisper() -> Whisper:
 # The microphone
 
 
-def test_utterance_keeps_length_and_pitch() -> None:
-    utterance = Utterance()
-    for packet in packets(tone(440, 1.0, 48_000)):
-        utterance.add(packet)
-    pcm = utterance.pcm()
+def test_sound_keeps_length_and_pitch() -> None:
+    pcm = heard(packets(tone(440, 1.0, 48_000)))
     assert pcm.dtype == np.float32
     assert len(pcm) == pytest.approx(RATE, abs=RATE // 50)
     assert np.abs(np.fft.rfft(pcm, RATE)).argmax() == 440  # one hertz a bin
     assert np.abs(pcm).max() == pytest.approx(8000 / 32768, rel=0.1)
 
 
+def test_sound_is_heard_as_it_comes() -> None:
+    one_ear = Microphone()
+    sent = packets(tone(440, 1.0, 48_000))
+    lengths = [len(one_ear.hear(packet)) for packet in sent]
+    assert all(abs(length - RATE // 50) <= 32 for length in lengths[2:])
+
+
 def test_packets_out_of_order_twice_and_across_the_end_of_the_clock() -> None:
     sent = packets(tone(440, 1.0, 48_000))
-    straight, shuffled = Utterance(), Utterance()
-    for packet in sent:
-        straight.add(packet)
     late = 0x1_0000_0000 - 20_000
-    for k in [0, *np.random.default_rng(1).permutation(len(sent)).tolist()]:
-        shuffled.add(replace(sent[k], timestamp=(sent[k].timestamp + late) % 0x1_0000_0000))
-    np.testing.assert_array_equal(straight.pcm(), shuffled.pcm())
+    order = [0, 2, 1, 1, *[k + d for k in range(3, len(sent) - 2, 3) for d in (2, 0, 1)]]
+    moved = [replace(one, timestamp=(one.timestamp + late) % 0x1_0000_0000) for one in sent]
+    straight = heard(sent[: max(order) + 1])
+    np.testing.assert_array_equal(straight, heard(moved[k] for k in order))
 
 
 def test_what_was_lost_is_silence_of_its_length() -> None:
-    utterance = Utterance()
     sent = packets(tone(440, 1.0, 48_000))
-    for packet in (*sent[:20], *sent[30:]):
-        utterance.add(packet)
-    pcm = utterance.pcm()
+    pcm = heard([*sent[:20], *sent[30:]])
     assert len(pcm) == pytest.approx(RATE, abs=RATE // 50)
     assert np.abs(pcm[int(0.44 * RATE) : int(0.56 * RATE)]).max() < 0.01
 
 
 def test_torn_packets_are_as_good_as_lost() -> None:
-    utterance = Utterance()
     sent = packets(tone(440, 1.0, 48_000))
     torn = [b"", b"\xff" * 40, sent[12].payload[:3], bytes(2000)]
-    for k, packet in enumerate(sent):
-        utterance.add(replace(packet, payload=torn[k - 10]) if 10 <= k < 14 else packet)
-    assert len(utterance.pcm()) == pytest.approx(RATE, abs=RATE // 10)
+    pcm = heard(replace(one, payload=torn[k - 10]) if 10 <= k < 14 else one for k, one in enumerate(sent))
+    assert len(pcm) == pytest.approx(RATE, abs=RATE // 10)
 
 
-def test_utterance_is_bounded() -> None:
-    utterance = Utterance()
-    (one, *_) = packets(tone(440, 0.1, 48_000))
-    for k in range((LIMIT_S + 5) * 50):
-        utterance.add(replace(one, timestamp=k * 960))
-    assert len(utterance.pcm()) == LIMIT_S * RATE
-    utterance.add(replace(one, timestamp=0x7000_0000))
-    assert len(utterance.pcm()) == LIMIT_S * RATE
+def test_another_recording_begins_anew() -> None:
+    sent = packets(tone(440, 1.0, 48_000))
+    moved = [replace(one, timestamp=one.timestamp + 0x7000_0000) for one in sent]
+    assert len(heard([*sent, *moved])) == pytest.approx(2 * RATE, abs=RATE // 10)
 
 
-def test_an_utterance_of_huge_packets_is_bounded_too() -> None:
-    utterance = Utterance()
-    for k in range(5000):
-        utterance.add(OpusPacket(k * 480, bytes(1400)))
-    assert sum(map(len, utterance._packets.values())) <= LIMIT_S * 32_000
-
-
-def test_empty_utterance() -> None:
-    assert len(Utterance().pcm()) == 0
+def test_a_microphone_keeps_no_more_than_it_waits_for() -> None:
+    one_ear = Microphone()
+    sent = packets(tone(440, 1.0, 48_000))
+    for one in sent[1::2]:
+        one_ear.hear(one)
+        assert len(one_ear._early) < PATIENCE
+    assert len(heard([])) == 0
 
 
 # Voice activity
@@ -142,12 +124,12 @@ def test_speech_is_told_from_what_is_not(english: Pcm) -> None:
 def test_stream_of_any_pieces_gives_the_same_probabilities(english: Pcm) -> None:
     pcm = np.concatenate([np.zeros(RATE, np.float32), english])
     activity = VoiceActivity()
-    whole = list(activity.probabilities(pcm))
+    whole = [p for _, p in activity.judged(pcm)]
     assert len(whole) == len(pcm) // CHUNK
     assert max(whole[: RATE // CHUNK]) < 0.2
     assert np.mean(whole[-len(english) // CHUNK :]) > 0.6
     activity.reset()
-    pieces = [p for piece in np.split(pcm, [7, 700, 9000, 9001]) for p in activity.probabilities(piece)]
+    pieces = [p for piece in np.split(pcm, [7, 700, 9000, 9001]) for _, p in activity.judged(piece)]
     np.testing.assert_allclose(pieces, whole, atol=1e-5)
 
 
@@ -160,7 +142,7 @@ def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "said"),
     [
         ("试用期最长多久？", True),
         ("好的好的，那孕期呢？", True),
@@ -169,13 +151,13 @@ def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
         ("thank you thank you thank you thank you", False),
     ],
 )
-def test_what_repeats_itself_was_not_said(text: str, meant: bool) -> None:
-    assert _meant(text, -0.5, 1.4) is meant
+def test_what_repeats_itself_was_not_said(text: str, said: bool) -> None:
+    assert meant(text, -0.5, 1.4) is said
 
 
 def test_what_is_a_guess_was_not_said() -> None:
-    assert not _meant("试用期", -1.2, 1.4)
-    assert not _meant("试用期", -0.5, 2.5)
+    assert not meant("试用期", -1.2, 1.4)
+    assert not meant("试用期", -0.5, 2.5)
 
 
 @pytest.mark.real
@@ -191,7 +173,7 @@ def test_english_is_understood(whisper: Whisper, english: Pcm, language: str | N
 def test_mandarin_is_understood(whisper: Whisper) -> None:
     folder = Store.from_environment().fetch("kokoro")
     voice = Kokoro(folder / "kokoro-v1.0.int8.onnx", folder / "vocab.json")
-    pcm = heard(read_aloud(voice, CHINESE, "zh"))
+    pcm = microphone(read_aloud(voice, CHINESE, "zh"))
     plain = whisper.transcribe(pcm)
     assert plain.language == "zh"
     assert error_rate(CHINESE, plain.text) <= 0.25

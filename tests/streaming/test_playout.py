@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
-from avatar.speech import SpeechChunk
-from streaming.playout import FADE, FORESEEN, ONSET, Captioned, Ended, Event, Held, Playout, Started, Waited, at_48k
+from avatar.speech import SpeechChunk, Word
+from streaming.playout import (
+    FADE,
+    FORESEEN,
+    ONSET,
+    Captioned,
+    Ended,
+    Event,
+    Fader,
+    Held,
+    Playout,
+    Started,
+    Waited,
+    at_48k,
+)
 
 
 def chunk(samples: int, value: float = 0.5, rate: int = SAMPLE_RATE) -> SpeechChunk:
@@ -105,6 +118,71 @@ def test_hush_drops_all_that_waits() -> None:
     pcm, events = play(playout, range(5, 8))
     assert not pcm.any()
     assert events == []
+
+
+def test_what_is_held_goes_on_with_a_word_before() -> None:
+    playout = Playout()
+    ramp = np.arange(1, 48_001, dtype=np.float32) / 48_000
+    words = tuple(Word(str(k), k / 10, (k + 1) / 10) for k in range(10))
+    mouth = np.arange(48, dtype=np.float32)[:, None]
+    playout.add("q1", SpeechChunk(ramp, SAMPLE_RATE, "text", words=words, mouth=mouth))
+    playout.add("q1", chunk(1000, 2.0))
+    playout.finish("q1")
+    play(playout, range(ONSET + 35))  # 0.73 s of it are said
+    playout.hold()
+    pcm, events = play(playout, range(ONSET + 35, 100))
+    assert not pcm.any()
+    assert events == []
+    playout.go_on()
+    pcm, events = play(playout, range(100, 150))
+    spoken = pcm[pcm != 0]
+    assert not pcm[: ONSET * SAMPLES_PER_TICK].any()  # lips form first
+    assert spoken[0] == ramp[14 * SAMPLES_PER_TICK]  # the last tick that begins before 0.3 s
+    assert len(spoken) == (48 - 14) * SAMPLES_PER_TICK + 1000
+    assert [type(event) for event in events] == [Captioned, Captioned, Ended]
+    assert events[0] == Captioned("q1", "text", 100 + ONSET, 100 + ONSET + 34)
+
+
+def test_the_face_is_told_anew_of_what_was_held() -> None:
+    playout = Playout()
+    words = tuple(Word(str(k), k / 10, (k + 1) / 10) for k in range(10))
+    playout.add("q1", SpeechChunk(np.ones(48_000, np.float32), SAMPLE_RATE, "text", words=words))
+    play(playout, range(ONSET + 35))
+    playout.hold()
+    playout.go_on()
+    playout.take(100, np.zeros(SAMPLES_PER_TICK, np.float32))
+    ((again, start),) = playout.coming
+    assert start == (100 + ONSET) * SAMPLES_PER_TICK
+    assert again.words[0].text == "2"
+    assert again.words[1].start == pytest.approx(0.3 - 14 / 48)
+
+
+def test_hushed_while_it_is_held_it_is_gone() -> None:
+    playout = Playout()
+    playout.add("q1", chunk(48_000))
+    play(playout, range(ONSET + 5))
+    playout.hold()
+    assert playout.hush(20) == [Ended("q1", 20, hushed=True)]
+    playout.go_on()
+    playout.add("q2", chunk(1000, 0.25))
+    pcm, _ = play(playout, range(20, 30))
+    assert set(pcm.tolist()) == {0.0, 0.25}
+
+
+def test_the_host_is_turned_down_and_up_without_a_step() -> None:
+    fader = Fader()
+    heard = []
+    for tick in range(6):
+        if tick == 1:
+            fader.turn(0.2)
+        if tick == 4:
+            fader.turn(1)
+        sound = np.ones(SAMPLES_PER_TICK, np.float32)
+        fader.apply(sound)
+        heard.append(sound)
+    assert heard[0].min() == heard[5].min() == 1
+    assert heard[2].max() == pytest.approx(0.2)
+    assert np.abs(np.diff(np.concatenate(heard))).max() < 0.001
 
 
 def test_held_sound_leaves_in_order_and_is_hushed_within_ten_milliseconds() -> None:

@@ -193,10 +193,10 @@ def test_a_greeting_gives_way_to_questions() -> None:
 
 def test_holding_the_microphone_makes_the_host_listen() -> None:
     room = make()
-    assert only(r.Attend, room.talking("v1", True)) == [r.Attend(Attention.LISTENING)]
-    assert only(r.Attend, room.talking("v1", False)) == [r.Attend(Attention.IDLE)]
-    room.talking("v1", True)
-    assert only(r.Attend, room.left("v1")) == [r.Attend(Attention.IDLE)]
+    assert only(r.Attend, room.talking("v1")) == [r.Attend(Attention.LISTENING)]
+    assert only(r.Attend, room.unsaid("v1", 1.0)) == [r.Attend(Attention.IDLE)]
+    room.talking("v1")
+    assert only(r.Attend, room.left("v1", 2.0)) == [r.Attend(Attention.IDLE)]
 
 
 def test_languages_are_told_apart() -> None:
@@ -208,7 +208,12 @@ def test_languages_are_told_apart() -> None:
 
 events = st.lists(
     st.tuples(
-        st.sampled_from(["ask", "sentence", "answered", "ended", "interrupt", "tick", "lost", "leave", "hushed"]),
+        st.sampled_from(
+            [
+                *("ask", "sentence", "answered", "started", "ended", "interrupt", "tick", "lost", "leave", "hushed"),
+                *("speaking", "meant", "unsaid", "said", "take_back"),
+            ]
+        ),
         st.integers(0, 3),
         st.floats(0.01, 40),
     ),
@@ -216,11 +221,14 @@ events = st.lists(
 )
 
 
-@given(events)
-@settings(max_examples=300, deadline=None)
-def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[str, int, float]]) -> None:
-    room = make(expire_s=100, per_viewer=2)
+@given(events, st.sampled_from(["push", "open"]))
+@settings(max_examples=400, deadline=None)
+def test_every_accepted_question_ends_in_exactly_one_outcome(
+    script: list[tuple[str, int, float]], microphones: str
+) -> None:
+    room = Room(room_file(limits={"expire_s": 100, "per_viewer": 2}, hearing={"microphones": microphones}), 0.0)
     now, n = 0.0, 0
+    ducked = held = False
     accepted: set[str] = set()
     outcomes: list[str] = []
 
@@ -231,6 +239,15 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[
             else:
                 outcomes.append(record.question.id)
         assert len(only(r.Answer, actions)) <= 1
+        nonlocal ducked, held
+        for action in actions:
+            match action:
+                case r.Duck(on):
+                    assert on != ducked
+                    ducked = on
+                case r.Hold(on):
+                    assert on != held
+                    held = on
 
     for kind, who, pause in script:
         now += pause
@@ -243,6 +260,19 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[
                 note(room.sentence(current, "一句。", (), now))
             case "answered":
                 note(room.answered(current, refused=False, now=now))
+            case "started":
+                note(room.speech_started(current, now))
+            case "speaking":
+                note(room.speaking(viewer))
+            case "meant":
+                note(room.meant(viewer))
+            case "unsaid":
+                note(room.unsaid(viewer, now))
+            case "said":
+                n += 1
+                note(room.said(viewer, ask(id=f"c{n}"), now))
+            case "take_back":
+                note(room.take_back(viewer, f"c{n}", now))
             case "ended":
                 note(room.speech_ended(current, now))
             case "hushed":
@@ -252,9 +282,13 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(script: list[tuple[
             case "lost":
                 note(room.speech_lost(now))
             case "leave":
-                note(room.left(viewer))
+                note(room.left(viewer, now))
             case "tick":
                 note(room.tick(now))
+    for who in range(4):
+        note(room.left(f"v{who}", now))
+    assert not ducked
+    assert not held
     for _ in range(300):  # left alone, the room comes to rest by itself
         now += 20
         note(room.tick(now))

@@ -14,10 +14,11 @@ from av.video.frame import VideoFrame
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
 from streaming import encoders, metrics, quality, rtp
+from streaming.bench.hall import heard
 from streaming.bench.network import without_candidates
 from streaming.errors import OfferError
 from streaming.fanout import KEY_DEBOUNCE_TICKS, Fanout
-from streaming.hearing.microphone import RATE, OpusPacket, Utterance
+from streaming.hearing.microphone import RATE, OpusPacket
 from streaming.packets import Encoding
 from streaming.whep import Whep
 
@@ -152,10 +153,7 @@ async def test_a_microphones_packets_come_whole_and_nothing_is_decoded() -> None
     finally:
         await connection.close()
         await whep.close_all()
-    utterance = Utterance()
-    for packet in packets[:60]:
-        utterance.add(packet)
-    pcm = utterance.pcm()
+    pcm = heard(packets[:60])
     assert len(pcm) == pytest.approx(1.2 * RATE, rel=0.1)
     second = pcm[1000 : 1000 + RATE]
     assert np.abs(np.fft.rfft(second)).argmax() == 440

@@ -1,0 +1,108 @@
+"""The open microphones of one room: whose they are, and who writes down what they say."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streaming.engines import Engines
+from streaming.hearing.listener import Began, Continued, Heard, Listener
+from streaming.hearing.microphone import OpusPacket, Pcm
+from streaming.hearing.transcript import Transcript
+from streaming.hearing.turn import Manner
+from streaming.protocol import TalkStart
+from streaming.roomfile import Hearing, Language
+from streaming.tasks import keep
+
+
+@dataclass(slots=True)
+class Talker:
+    """A viewer with an open microphone."""
+
+    viewer: str
+    talk: TalkStart
+    turn: int = 0
+    """Of those that are heard without a button: which turn it is."""
+
+    @property
+    def id(self) -> str:
+        """What this turn is called in messages,"""
+        return f"{self.talk.id}.{self.turn}" if self.talk.hands_free else self.talk.id
+
+    @property
+    def before(self) -> str:
+        """and the one before it."""
+        return f"{self.talk.id}.{self.turn - 1}"
+
+
+class Ears:
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Hearing,
+        tell: Callable[[Talker, Heard], None],
+    ) -> None:
+        self._engines = engines
+        self._settings = settings
+        turns = settings.turns
+        self._manner = Manner(complete_s=turns.complete_s, open_s=turns.open_s, hanging_s=turns.hanging_s)
+        self._tell = tell
+        self._open: dict[str, tuple[Talker, Listener]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def open(self, viewer: str, talk: TalkStart) -> None:
+        """Listen to a viewer, until :meth:`release` or :meth:`leave`."""
+        self.leave(viewer)
+        talker = Talker(viewer, talk)
+        writer = _Writer(self._engines, talk.language, self._settings)
+
+        def tell(heard: Heard) -> None:
+            if isinstance(heard, Began | Continued):
+                talker.turn += 1
+            self._tell(talker, heard)
+
+        self._open[viewer] = talker, Listener(writer, tell, self._manner, held=not talk.hands_free)
+
+    def hear(self, viewer: str, packet: OpusPacket) -> None:
+        if (one := self._open.get(viewer)) is not None:
+            one[1].hear(packet)
+
+    def tick(self) -> None:
+        """Ten times a second."""
+        for _, listener in self._open.values():
+            listener.tick()
+
+    def release(self, viewer: str) -> None:
+        """The viewer has finished; what they said is told when it is written."""
+        if (one := self._open.pop(viewer, None)) is None:
+            return
+        _, listener = one
+        listener.release()
+        keep(self._tasks, listener.finished())
+
+    def leave(self, viewer: str) -> None:
+        """What the viewer was saying is of no interest any more."""
+        if (one := self._open.pop(viewer, None)) is not None:
+            keep(self._tasks, one[1].close())
+
+    async def close(self) -> None:
+        for viewer in list(self._open):
+            self.leave(viewer)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    engines: Engines
+    language: Language | None
+    settings: Hearing
+
+    async def write(self, pcm: Pcm) -> Transcript:
+        return await self.engines.recognize(pcm, self.language, self.settings.vocabulary)
+
+    async def glimpse(self, pcm: Pcm) -> Transcript | None:
+        if not self.settings.partials:
+            return None
+        return await self.engines.glimpse(pcm, self.language, self.settings.vocabulary)

@@ -1,0 +1,45 @@
+"""What every recognizer has before and behind it: clean sound in, no inventions out, one script."""
+
+import re
+import warnings
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import zhconv
+
+_SURE: Final = -1.0
+"""Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
+_REPETITIVE: Final = 2.4
+"""zlib compression ratio above which a segment repeats itself; Whisper's own threshold. Short ones do not get there."""
+_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}")
+"""What noise is heard as: 杀死，杀死，杀死，杀死."""
+
+
+def cleaned(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Finite, without a constant offset, within [-1, 1]."""
+    sound = np.nan_to_num(np.asarray(pcm, np.float32).reshape(-1), posinf=0.0, neginf=0.0)
+    if not len(sound):
+        return sound
+    level: npt.NDArray[np.float32] = np.clip(sound - sound.mean(), -1, 1)
+    return level
+
+
+def meant(text: str, sureness: float, repetition: float) -> bool:
+    """Whether somebody said this, rather than the model having heard something in noise."""
+    return sureness > _SURE and repetition < _REPETITIVE and not _REPEATED.search(text)
+
+
+def simplified(text: str) -> str:
+    """Chinese in simplified script."""
+    _load()
+    converted: str = zhconv.convert(text, "zh-hans")
+    return converted
+
+
+@cache
+def _load() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its dictionary's file to the collector
+        zhconv.loaddict()

@@ -1,0 +1,179 @@
+"""Who speaks over the host, and what the host does: softer at once, silent once it is meant, on again if it was not."""
+
+import pytest
+
+from avatar.life import Attention
+from streaming import protocol as say
+from streaming import room as r
+from streaming.room import Room
+from tests.streaming.settings import room_file
+from tests.streaming.test_room import ask, only, told
+
+
+def make(microphones: str = "push") -> Room:
+    return Room(room_file(hearing={"microphones": microphones}), 0.0)
+
+
+def answering(room: Room, viewer: str = "v1") -> r.Question:
+    """A viewer's question is being answered aloud."""
+    (start,) = only(r.Answer, room.asked(viewer, ask(), 1.0))
+    room.sentence(start.question.id, "第一句。", (), 1.5)
+    room.speech_started(start.question.id, 2.0)
+    return start.question
+
+
+def does(actions: list[r.Action]) -> list[r.Action]:
+    """What reaches the stage."""
+    return [one for one in actions if isinstance(one, r.Duck | r.Hold | r.Stop)]
+
+
+def test_the_host_is_softer_at_once_and_silent_once_it_is_meant() -> None:
+    room = make()
+    answering(room)
+    assert does(room.speaking("v1")) == [r.Duck(True)]
+    assert room.state == "speaking"
+    actions = room.meant("v1")
+    assert does(actions) == [r.Hold(True)]
+    assert only(r.Attend, actions) == [r.Attend(Attention.LISTENING)]
+
+
+def test_after_a_cough_the_host_goes_on() -> None:
+    room = make()
+    question = answering(room)
+    room.speaking("v1")
+    assert does(room.unsaid("v1", 3.0)) == [r.Duck(False)]
+    room.speaking("v1")
+    room.meant("v1")
+    actions = room.unsaid("v1", 4.0)
+    assert does(actions) == [r.Hold(False), r.Duck(False)]
+    assert room.current is question
+    assert room.state == "speaking"
+
+
+@pytest.mark.parametrize("text", ["嗯嗯。", "uh-huh", "好的"])
+def test_after_an_mm_too(text: str) -> None:
+    room = make()
+    question = answering(room)
+    room.speaking("v1")
+    room.meant("v1")
+    actions = room.said("v1", ask(text, "c2"), 3.0)
+    assert does(actions) == [r.Hold(False), r.Duck(False)]
+    assert [one.code for one in told(say.Rejected, actions, "v1")] == ["no_question"]
+    assert room.current is question
+
+
+def test_a_question_takes_the_place_of_the_answer() -> None:
+    room = make()
+    question = answering(room)
+    room.speaking("v1")
+    room.meant("v1")
+    actions = room.said("v1", ask("那孕期呢？", "c2"), 3.0)
+    assert does(actions) == [r.Stop(), r.Hold(False), r.Duck(False)]
+    ended, _ = only(r.Record, actions)
+    assert (ended.question.id, ended.outcome) == (question.id, "skipped")
+    (start,) = only(r.Answer, actions)
+    assert start.question.text == "那孕期呢？"
+
+
+def test_in_a_full_room_others_do_not_interrupt() -> None:
+    room = make()
+    question = answering(room)
+    assert does(room.speaking("v2")) == []
+    assert does(room.meant("v2")) == []
+    actions = room.said("v2", ask("那孕期呢？", "c2"), 3.0)
+    assert does(actions) == []
+    assert room.current is question
+    assert room.waiting == 1
+
+
+def test_before_a_kiosk_everybody_may_even_a_greeting() -> None:
+    room = make("open")
+    (greeting,) = only(r.Speak, room.greet("Hello.", "en", 1.0))
+    room.speech_started(greeting.utterance, 1.1)
+    assert does(room.speaking("v1")) == [r.Duck(True)]
+    room.meant("v1")
+    actions = room.said("v1", ask(), 2.0)
+    assert r.Stop() in actions
+    assert only(r.Answer, actions)
+
+
+def test_a_kiosk_does_not_begin_while_its_visitor_speaks() -> None:
+    room = make("open")
+    room.speaking("v1")
+    assert only(r.Answer, room.asked("v2", ask(), 1.0)) == []
+    assert only(r.Answer, room.tick(1.5)) == []
+    room.unsaid("v1", 2.0)
+    assert only(r.Answer, room.tick(2.1))
+
+
+def test_who_is_already_speaking_is_heard_when_the_host_begins() -> None:
+    room = make()
+    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
+    room.sentence(start.question.id, "第一句。", (), 1.5)
+    assert does(room.speaking("v1")) == []
+    room.meant("v1")
+    assert does(room.speech_started(start.question.id, 2.0)) == [r.Duck(True), r.Hold(True)]
+
+
+@pytest.mark.parametrize("aloud", [False, True])
+def test_who_goes_on_takes_the_question_back(aloud: bool) -> None:
+    room = make("open")
+    (start,) = only(r.Answer, room.said("v1", ask(id="t.1"), 1.0))
+    if aloud:
+        room.sentence(start.question.id, "第一句。", (), 1.5)
+        room.speech_started(start.question.id, 1.8)
+    actions = room.take_back("v1", "t.1", 2.0)
+    assert r.Stop() in actions
+    assert [one.reason for one in told(say.Skipped, actions, "v1")] == [r.CONTINUED]
+    actions = room.said("v1", ask("试用期最长多久，孕期呢？", "t.2"), 4.0)
+    (start,) = only(r.Answer, actions)
+    assert start.question.client_id == "t.2"
+
+
+def test_what_waits_can_be_taken_back_too() -> None:
+    room = make()
+    answering(room)
+    room.asked("v2", ask(id="t.1"), 2.0)
+    assert r.Stop() not in room.take_back("v2", "t.1", 2.5)
+    assert room.waiting == 0
+
+
+def test_nothing_of_it_is_left_when_the_speaker_leaves_or_the_host_ends() -> None:
+    room = make()
+    question = answering(room)
+    room.speaking("v1")
+    assert does(room.left("v1", 3.0)) == [r.Duck(False)]
+    room.answered(question.id, refused=False, now=3.5)
+    room.speaking("v1")
+    assert does(room.speech_ended(question.id, 4.0)) == [r.Duck(False)]
+    assert does(room.unsaid("v1", 4.5)) == []
+
+
+def test_an_operator_and_a_lost_stage_end_it() -> None:
+    room = make()
+    answering(room)
+    room.speaking("v1")
+    room.meant("v1")
+    assert does(room.take_floor(3.0)) == [r.Stop(), r.Hold(False), r.Duck(False)]
+    room = make()
+    answering(room)
+    room.speaking("v1")
+    assert does(room.speech_lost(3.0)) == [r.Stop(), r.Duck(False)]
+
+
+def test_one_at_a_time_where_a_room_says_so() -> None:
+    room = make("one")
+    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t1")) == []
+    room.talking("v1")
+    refused = room.may_talk("v2", say.TalkStart(type="talk.start", id="t2"))
+    assert [one.code for one in told(say.Rejected, refused, "v2")] == ["microphone_taken"]
+    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t3")) == []
+    room.unsaid("v1", 1.0)
+    assert room.may_talk("v2", say.TalkStart(type="talk.start", id="t4")) == []
+
+
+@pytest.mark.parametrize(("microphones", "refused"), [("push", True), ("one", True), ("open", False)])
+def test_without_a_button_only_where_a_room_says_so(microphones: str, refused: bool) -> None:
+    wanted = say.TalkStart(type="talk.start", id="t1", hands_free=True)
+    actions = make(microphones).may_talk("v1", wanted)
+    assert [one.code for one in told(say.Rejected, actions, "v1")] == (["not_hands_free"] if refused else [])

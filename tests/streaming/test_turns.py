@@ -1,0 +1,347 @@
+"""When a turn begins and ends, and what its listener makes of it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from streaming.errors import EngineError
+from streaming.hearing import listener as told
+from streaming.hearing.ending import Ending, ending, keeps_company
+from streaming.hearing.listener import Listener
+from streaming.hearing.microphone import OpusPacket, Pcm
+from streaming.hearing.transcript import Transcript
+from streaming.hearing.turn import CHUNK_S, USUAL, Happened, Turn
+from streaming.hearing.vad import CHUNK
+
+H = Happened
+_RNG = np.random.default_rng(5)
+
+
+def chunk(level: float) -> npt.NDArray[np.float32]:
+    """A chunk of noise of so many dB."""
+    return (_RNG.normal(0, 1, CHUNK) * 10 ** (level / 20)).astype(np.float32)
+
+
+class Speaker:
+    """Speaks into a turn, and remembers when what happened."""
+
+    def __init__(self, turn: Turn, noise: float = -60.0) -> None:
+        self.turn, self.noise = turn, noise
+        self.now = 0.0
+        self.happened: list[tuple[float, Happened]] = []
+        self.silent(1.0)
+
+    def says(self, seconds: float, level: float = -20.0) -> None:
+        self._for(seconds, level, 0.95)
+
+    def silent(self, seconds: float, probability: float = 0.02) -> None:
+        self._for(seconds, self.noise, probability)
+
+    def _for(self, seconds: float, level: float, probability: float) -> None:
+        for _ in range(round(seconds / CHUNK_S)):
+            self.now += CHUNK_S
+            self.happened += [(self.now, one) for one in self.turn.hear(probability, chunk(level))]
+
+    @property
+    def names(self) -> list[Happened]:
+        return [one for _, one in self.happened]
+
+    def at(self, what: Happened) -> float:
+        return next(at for at, one in self.happened if one is what)
+
+
+def test_a_question_begins_at_once_and_ends_by_silence() -> None:
+    speaker = Speaker(Turn())
+    speaker.says(2.0)
+    speaker.silent(2.5)
+    assert speaker.names == [H.BEGAN, H.MEANT, H.PAUSED, H.ENDED]
+    assert speaker.at(H.BEGAN) - 1.0 < 0.15
+    assert speaker.at(H.MEANT) - 1.0 < 0.5
+    assert speaker.at(H.ENDED) - 3.0 == pytest.approx(USUAL.open_s, abs=0.25)
+
+
+@pytest.mark.parametrize("how", list(Ending))
+def test_how_long_it_waits_depends_on_what_was_said(how: Ending) -> None:
+    speaker = Speaker(Turn())
+    speaker.says(2.0)
+    speaker.silent(0.4)
+    speaker.turn.written(how)
+    speaker.silent(3.0)
+    assert speaker.at(H.ENDED) - 3.0 == pytest.approx(USUAL.patience_s(how), abs=0.25)
+
+
+def test_a_pause_within_a_sentence_is_none_of_its_end() -> None:
+    speaker = Speaker(Turn())
+    speaker.says(1.0)
+    speaker.silent(0.5)
+    speaker.turn.written(Ending.HANGING)
+    speaker.silent(0.7)
+    speaker.says(1.0)
+    speaker.silent(1.5)
+    assert speaker.names == [H.BEGAN, H.MEANT, H.PAUSED, H.RESUMED, H.PAUSED, H.ENDED]
+
+
+def test_more_soon_after_the_end_belongs_to_it_and_later_does_not() -> None:
+    speaker = Speaker(Turn())
+    speaker.says(1.0)
+    speaker.silent(1.3)
+    speaker.says(1.0)
+    speaker.silent(1.3)
+    assert speaker.names.count(H.CONTINUED) == 1
+    speaker.silent(2.0)
+    assert speaker.turn.over
+    speaker.says(1.0)
+    assert speaker.names[-2:] == [H.BEGAN, H.MEANT]
+    assert speaker.names.count(H.ENDED) == 2
+
+
+@pytest.mark.parametrize("cough_s", [0.03, 0.13])
+def test_a_cough_is_no_turn(cough_s: float) -> None:
+    speaker = Speaker(Turn())
+    speaker.says(cough_s)
+    speaker.silent(2.0)
+    assert H.ENDED not in speaker.names
+    assert H.MEANT not in speaker.names
+
+
+def test_a_full_hall_is_no_speech_though_it_sounds_like_it() -> None:
+    speaker = Speaker(Turn(), noise=-32.0)
+    speaker.silent(10.0, probability=0.95)
+    assert speaker.names == []
+    speaker.says(2.0, level=-20.0)
+    speaker.silent(3.0, probability=0.95)
+    assert speaker.names == [H.BEGAN, H.MEANT, H.PAUSED, H.ENDED]
+
+
+def test_who_never_ends_is_ended() -> None:
+    speaker = Speaker(Turn())
+    for _ in range(12):  # people breathe
+        speaker.says(4.8)
+        speaker.silent(0.2)
+    assert speaker.names.count(H.ENDED) == 2
+    assert speaker.names.count(H.BEGAN) >= 2
+
+
+def test_while_a_button_is_held_silence_ends_nothing() -> None:
+    speaker = Speaker(Turn(held=True))
+    speaker.says(1.0)
+    speaker.silent(10.0)
+    speaker.says(1.0)
+    speaker.silent(0.5)
+    assert speaker.names == [H.BEGAN, H.MEANT, H.PAUSED, H.RESUMED, H.PAUSED]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("How long may a probation period be?", "en", Ending.COMPLETE),
+        ("Can I get my deposit back?", "en", Ending.COMPLETE),
+        ("Tell me who made this vase?", "en", Ending.COMPLETE),
+        ("I was dismissed during probation.", "en", Ending.OPEN),
+        ("What about the museum shop and", "en", Ending.HANGING),
+        ("I worked there for three years, um...", "en", Ending.HANGING),
+        ("The landlord said,", "en", Ending.HANGING),
+        ("试用期最长多久。", "zh", Ending.COMPLETE),
+        ("那孕期呢？", "zh", Ending.COMPLETE),
+        ("能不能退一赔三", "zh", Ending.COMPLETE),
+        ("我在公司干了三年。", "zh", Ending.OPEN),
+        ("我想问一下", "zh", Ending.HANGING),
+        ("公司没给我交社保，然后", "zh", Ending.HANGING),
+        ("老板说那个……", "zh", Ending.HANGING),
+        ("", "en", Ending.HANGING),
+    ],
+)
+def test_how_texts_break_off(text: str, language: str, expected: Ending) -> None:
+    assert ending(text, language) is expected  # type: ignore[arg-type]
+
+
+def test_what_only_keeps_company() -> None:
+    assert all(map(keeps_company, ["嗯嗯。", "好的", "Uh-huh.", "OK!", "I see."]))
+    assert not any(map(keeps_company, ["为什么？", "Why?", "好的工作要签合同吗", ""]))
+
+
+# The listener, over a microphone whose sound is told by its bytes
+
+
+class Writer:
+    """Writes down how many chunks were loud; what it is asked waits until :attr:`free`."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.glimpsed = 0
+        self.free = asyncio.Event()
+        self.free.set()
+        self.broken: EngineError | None = None
+
+    async def write(self, pcm: Pcm) -> Transcript:
+        loud = int((np.abs(pcm.reshape(-1, CHUNK)).mean(axis=1) > 0.05).sum())
+        self.asked.append(loud)
+        await self.free.wait()
+        if self.broken:
+            raise self.broken
+        return Transcript(f"What is {loud}?" if loud else "", "en", no_speech=not loud, confidence=0.9)
+
+    async def glimpse(self, pcm: Pcm) -> Transcript | None:
+        self.glimpsed += 1
+        return Transcript("What is", "en", no_speech=False, confidence=0.5) if self.glimpsed % 2 else None
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packets hold a chunk of sound as it is, and whoever is loud speaks."""
+
+    class Plain:
+        def hear(self, packet: OpusPacket) -> Pcm:
+            return np.frombuffer(packet.payload, np.float32)
+
+        def rest(self) -> Pcm:
+            return np.zeros(0, np.float32)
+
+    class Loud:
+        def judged(self, pcm: Pcm) -> Iterator[tuple[Pcm, float]]:
+            for one in pcm[: len(pcm) // CHUNK * CHUNK].reshape(-1, CHUNK):
+                yield one, 0.95 if np.abs(one).mean() > 0.05 else 0.02
+
+    monkeypatch.setattr("streaming.hearing.listener.Microphone", Plain)
+    monkeypatch.setattr("streaming.hearing.listener.VoiceActivity", Loud)
+
+
+async def speak(ear: Listener, seconds: float, level: float = -20.0) -> None:
+    for _ in range(round(seconds / CHUNK_S)):
+        ear.hear(OpusPacket(0, chunk(level).tobytes()))
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def of(kind: type, heard: list[told.Heard]) -> list[told.Heard]:
+    return [one for one in heard if isinstance(one, kind)]
+
+
+@pytest.mark.usefixtures("wire")
+async def test_what_was_said_is_written_in_its_pause_and_told_at_its_end() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, heard.append)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 2.0)
+    assert of(told.Partial, heard) == [told.Partial("What is")]
+    await speak(ear, 0.3, -60)
+    assert len(writer.asked) == 1
+    assert not of(told.Said, heard)
+    await speak(ear, 0.4, -60)
+    await ear.finished()
+    (said,) = of(told.Said, heard)
+    assert isinstance(said, told.Said)
+    assert said.transcript.text == f"What is {writer.asked[0]}?"
+    assert writer.asked[0] == pytest.approx(2.0 / CHUNK_S, abs=4)
+    assert len(writer.asked) == 1  # not again
+    assert [type(one) for one in heard][:2] == [told.Began, told.Meant]
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_who_goes_on_is_written_as_a_whole() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, heard.append)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, 0.8, -60)
+    await ear.finished()
+    assert len(of(told.Said, heard)) == 1
+    await speak(ear, 1.0)
+    assert len(of(told.Continued, heard)) == 1
+    await speak(ear, 0.8, -60)
+    await ear.finished()
+    assert writer.asked[-1] == pytest.approx(2.0 / CHUNK_S, abs=8)
+    assert len(of(told.Said, heard)) == 2
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_who_goes_on_before_it_is_written_is_told_of_once() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    writer.free.clear()
+    ear = Listener(writer, heard.append)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, 1.3, -60)
+    await speak(ear, 1.0)
+    assert not of(told.Continued, heard)
+    writer.free.set()
+    await speak(ear, 1.3, -60)
+    await ear.finished()
+    assert len(of(told.Said, heard)) == 1
+    assert writer.asked[-1] == pytest.approx(2.0 / CHUNK_S, abs=8)
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_a_button_that_is_let_go_ends_it() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, heard.append, held=True)
+    await speak(ear, 0.3, -60)
+    await speak(ear, 1.0)
+    ear.release()
+    await ear.finished()
+    assert len(of(told.Said, heard)) == 1
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_a_button_that_was_held_in_silence_tells_of_nothing() -> None:
+    heard: list[told.Heard] = []
+    ear = Listener(Writer(), heard.append, held=True)
+    ear.release()
+    await ear.finished()
+    assert heard == [told.Nothing()]
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_a_wire_that_falls_silent_ends_a_turn() -> None:
+    heard: list[told.Heard] = []
+    ear = Listener(Writer(), heard.append)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    for _ in range(25):
+        ear.tick()
+        await asyncio.sleep(0)
+    await until(lambda: bool(of(told.Said, heard)))
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_a_recognizer_that_fails_is_told_of() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    writer.broken = EngineError("recognition: is still arriving")
+    ear = Listener(writer, heard.append)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, 1.3, -60)
+    await ear.finished()
+    assert of(told.Failed, heard) == [told.Failed(writer.broken)]
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_what_is_kept_is_bounded() -> None:
+    ear = Listener(Writer(), lambda _: None)
+    await speak(ear, 40.0, -60)
+    assert len(ear._sound) * CHUNK_S < 1
+    await ear.close()
+    held = Listener(Writer(), lambda _: None, held=True)
+    await speak(held, 40.0)
+    assert len(held._sound) * CHUNK_S <= 30
+    await held.close()
