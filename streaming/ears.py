@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.engines import Engines
+from streaming.hearing.echo import Echo, HostVoice
 from streaming.hearing.listener import Began, Continued, Heard, Listener
 from streaming.hearing.microphone import OpusPacket, Pcm
 from streaming.hearing.transcript import Transcript
 from streaming.hearing.turn import Manner
+from streaming.packets import Packet
 from streaming.protocol import TalkStart
 from streaming.roomfile import Hearing, Language
 from streaming.tasks import keep
@@ -47,6 +49,7 @@ class Ears:
         turns = settings.turns
         self._manner = Manner(complete_s=turns.complete_s, open_s=turns.open_s, hanging_s=turns.hanging_s)
         self._tell = tell
+        self._host = HostVoice()
         self._open: dict[str, tuple[Talker, Listener]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -61,11 +64,17 @@ class Ears:
                 talker.turn += 1
             self._tell(talker, heard)
 
-        self._open[viewer] = talker, Listener(writer, tell, self._manner, held=not talk.hands_free)
+        echo = Echo(self._host) if talk.hands_free else None  # who holds a button silences the host meanwhile
+        self._open[viewer] = talker, Listener(writer, tell, self._manner, held=not talk.hands_free, echo=echo)
 
     def hear(self, viewer: str, packet: OpusPacket) -> None:
         if (one := self._open.get(viewer)) is not None:
             one[1].hear(packet)
+
+    def hear_host(self, packet: Packet) -> None:
+        """What the host says, as viewers hear it."""
+        if packet.encoding == "opus" and any(talker.talk.hands_free for talker, _ in self._open.values()):
+            self._host.hear(OpusPacket(packet.pts, packet.data))
 
     def tick(self) -> None:
         """Ten times a second."""

@@ -177,6 +177,10 @@ class OnAir:
                 self._perform(self.core.asked(seat.viewer, message, now))
             case say.Interrupt(id=question):
                 self._perform(self.core.interrupt(seat.viewer, question, now))
+            case say.Presence(here=True):
+                self._keep(self._greet())
+            case say.Presence():
+                self._perform(self.core.gone(seat.viewer, now))
             case say.TalkStart():
                 self._talk(seat.viewer, message)
             case say.TalkEnd():
@@ -241,6 +245,7 @@ class OnAir:
         for language in self.settings.voices:
             await self._speaker.arrived(language)
             lines = (host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language])
+            lines = (*lines, host.farewell[language]) if self.settings.hearing.microphones == "open" else lines
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
                 with contextlib.suppress(EngineError):  # it is said all the same, a little later
                     await self._speaker.prepare(text, language)
@@ -327,6 +332,8 @@ class OnAir:
                     self.stage.tell(stage.Duck(on))
                 case room.Hold(on):
                     self.stage.tell(stage.Hold(on))
+                case room.Forget(viewer):
+                    self._dialogue.forget(viewer)
                 case room.Attend(mode):
                     self.stage.tell(stage.Attend(mode))
 
@@ -404,6 +411,7 @@ class OnAir:
                 if told.kind == "video":
                     self._last_tick = told.pts // 1000
                 self.fanout.send(told)
+                self._ears.hear_host(told)
                 for outlet in self.outlets:
                     outlet.put(told)
             case playout.Started(utterance, _):

@@ -48,7 +48,15 @@ class TalkEnd(_Sent):
     type: Literal["talk.end"]
 
 
-FromViewer = Ask | Interrupt | TalkStart | TalkEnd
+class Presence(BaseModel):
+    """Whether anybody stands before a kiosk."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    type: Literal["presence"]
+    here: bool
+
+
+FromViewer = Ask | Interrupt | TalkStart | TalkEnd | Presence
 _FROM_VIEWER: Final[TypeAdapter[FromViewer]] = TypeAdapter(Annotated[FromViewer, Field(discriminator="type")])
 
 
@@ -71,7 +79,8 @@ def parse(text: str) -> FromViewer:
         if first["type"] == "json_invalid":
             raise Malformed("bad_json", f"not JSON: {first['msg']}") from None
         if first["type"] in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type", "dict_type"):
-            raise Malformed("unknown_type", "'type' must be one of ask, interrupt, talk.start, talk.end") from None
+            known = "ask, interrupt, talk.start, talk.end, presence"
+            raise Malformed("unknown_type", f"'type' must be one of {known}") from None
         where = ".".join(str(part) for part in first["loc"][1:])
         raise Malformed("bad_message", f"{where}: {first['msg']}") from None
 
@@ -197,6 +206,13 @@ class AsrFinal(Message):
     type = "asr.final"
     id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell(Message):
+    """The visitor said goodbye; what they asked is forgotten."""
+
+    type = "farewell"
 
 
 @dataclass(frozen=True, slots=True)

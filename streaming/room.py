@@ -15,7 +15,7 @@ from typing import Final, Literal
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
-from streaming.hearing.ending import keeps_company
+from streaming.hearing.ending import keeps_company, repeats, says_goodbye
 from streaming.roomfile import Language, RoomFile
 
 PAUSE_S: Final = 0.6
@@ -31,6 +31,8 @@ REASSURANCES: Final = 3
 """At most."""
 GREET_AGAIN_S: Final = 600.0
 """The host greets again when nobody was greeted for so long."""
+UTTERED: Final = 6
+"""Clauses the host said last: a microphone may hear them."""
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
@@ -115,6 +117,13 @@ class Attend:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Forget what a viewer asked."""
+
+    viewer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Keep a question: without outcome when accepted, with one when it ended."""
 
@@ -122,7 +131,7 @@ class Record:
     outcome: Outcome | None
 
 
-Action = Tell | Answer | Speak | FinishSpeaking | Stop | Duck | Hold | Attend | Record
+Action = Tell | Answer | Speak | FinishSpeaking | Stop | Duck | Hold | Attend | Forget | Record
 
 
 class Room:
@@ -147,6 +156,7 @@ class Room:
         """An operator speaks through the host; nothing else is said."""
         self._state = Attention.IDLE
         self._speaking = False
+        self._uttered: deque[str] = deque(maxlen=UTTERED)
         self._greeted: dict[str, float] = {}
         """When each greeting was said; there are only a few."""
         self._remarks = itertools.count(1)
@@ -219,6 +229,19 @@ class Room:
         message = "only a question of yours that waits or is being answered can be stopped"
         return [Tell(say.Error("not_yours", message, question_id), viewer)]
 
+    def gone(self, viewer: str, now: float) -> list[Action]:
+        """Nobody stands before this viewer's screen any more: nobody waits for what was asked there."""
+        actions = self.unsaid(viewer, now)
+        for question in [one for one in self._waiting if one.viewer == viewer]:
+            self._waiting.remove(question)
+            actions += self._end(question, "skipped", "the visitor left")
+        if self._current is not None and self._current.viewer == viewer:
+            self._resume_at = now + PAUSE_S
+            actions += [*self._stop(now), *self._end(self._current, "skipped", "the visitor left")]
+        if self._settings.hearing.microphones == "open":
+            self._greeted.clear()  # the next visitor is another
+        return [*actions, Forget(viewer)]
+
     def greet(self, text: str, language: Language, now: float) -> list[Action]:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
         if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting:
@@ -265,13 +288,19 @@ class Room:
         return [*self._resume(now), *self._show()] if viewer == self._over else self._show()
 
     def said(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
-        """What a viewer said: a question, unless it only kept the host company."""
+        """What a viewer said: a question, unless it only kept the host company, or was the host's own voice."""
+        if self._settings.hearing.microphones == "open" and repeats(ask.text, "".join(self._uttered)):
+            return self.unsaid(viewer, now)
         if keeps_company(ask.text):
             return [
                 Tell(say.Rejected(ask.id, "no_question", "that was no question"), viewer),
                 *self.unsaid(viewer, now),
             ]
         self._talking.pop(viewer, None)
+        if says_goodbye(ask.text) and self._settings.hearing.microphones == "open":
+            language = ask.language or language_of(ask.text, self._settings.language)
+            actions = [*self._stop(now), *self.gone(viewer, now), Tell(say.Farewell(), viewer)]
+            return actions + self._remark_on(self._settings.host.farewell[language], language, now)
         if viewer != self._over:
             return self.asked(viewer, ask, now)
         actions = self._stop(now)
@@ -394,6 +423,7 @@ class Room:
     def captioned(self, utterance: str, text: str, start: int, end: int, now: float) -> list[Action]:
         if utterance != self._filler:
             self._moved_at = now + (end - start) / 48
+        self._uttered.append(text)
         return [Tell(say.Caption(utterance, text, start, end))] if text else []
 
     def speech_ended(self, utterance: str, now: float, *, hushed: bool = False) -> list[Action]:

@@ -75,6 +75,8 @@ REASSURANCES: Final[dict[Language, list[str]]] = {
     ],
 }
 
+FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。", "en": "[warm] Goodbye. Do come again."}
+
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -89,6 +91,8 @@ class Host(_Part):
     greeting: Text
     refusal: Text
     """Said when the documents do not cover a question."""
+    farewell: Text = Field(default_factory=lambda: dict(FAREWELL))
+    """Said to a visitor who says goodbye."""
     acknowledgements: dict[Language, list[Line]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
     """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
     reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))

@@ -45,6 +45,10 @@ _UNFINISHED: Final = re.compile(r"…|\.\.\.|^[，,、—-]")
 _PUNCTUATION: Final = " \t\n.,!?;:…—-–。，、！？；：～~\"'“”‘’"
 
 
+_SAME: Final = 0.7
+"""Share of the runs of three letters in a text that the host has said."""
+_SHORTEST: Final = 6
+"""Letters; who asks back says less than that in the host's words."""
 _COMPANY: Final = frozenset(
     (
         *(
@@ -88,6 +92,14 @@ _COMPANY: Final = frozenset(
 )
 
 
+_FAREWELL: Final = frozenset(
+    (
+        *("再见", "拜拜", "再见了", "谢谢再见", "好的再见", "拜拜了", "回头见", "bye", "byebye", "goodbye"),
+        *("thanksbye", "thankyoubye", "thankyougoodbye", "thanksgoodbye", "okbye", "okaybye", "seeyou", "seeyoulater"),
+    )
+)
+
+
 def ending(text: str, language: Language) -> Ending:
     """How a recognizer's text breaks off; its punctuation counts, since it hears the melody."""
     words = text.rstrip(_PUNCTUATION)
@@ -102,4 +114,21 @@ def ending(text: str, language: Language) -> Ending:
 
 def keeps_company(text: str) -> bool:
     """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”."""
-    return "".join(character for character in text.lower() if character.isalpha()) in _COMPANY
+    return _letters(text) in _COMPANY
+
+
+def says_goodbye(text: str) -> bool:
+    """Whether somebody takes their leave: “谢谢，再见！”."""
+    return _letters(text) in _FAREWELL
+
+
+def repeats(text: str, said: str) -> bool:
+    """Whether a text is what the host has ``said``, heard again."""
+    heard = _letters(text)
+    threes = [heard[k : k + 3] for k in range(len(heard) - 2)]
+    known = _letters(said)
+    return len(heard) >= _SHORTEST and sum(three in known for three in threes) >= _SAME * len(threes)
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())

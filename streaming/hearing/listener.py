@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from streaming.errors import EngineError
+from streaming.hearing.echo import Echo
 from streaming.hearing.ending import ending
 from streaming.hearing.microphone import RATE, Microphone, OpusPacket, Pcm
 from streaming.hearing.transcript import Transcript
@@ -86,12 +87,20 @@ Heard = Began | Continued | Meant | Partial | Said | Nothing | Failed
 
 class Listener:
     def __init__(
-        self, writer: Writer, tell: Callable[[Heard], None], manner: Manner = USUAL, *, held: bool = False
+        self,
+        writer: Writer,
+        tell: Callable[[Heard], None],
+        manner: Manner = USUAL,
+        *,
+        held: bool = False,
+        echo: Echo | None = None,
     ) -> None:
-        """``held``: a button is held while they speak, and :meth:`release` says when they have finished."""
+        """``held``: a button is held while they speak, and :meth:`release` says when they have finished. ``echo``: of
+        the host, which this microphone may hear."""
         self._writer = writer
         self._tell = tell
         self._held = held
+        self._echo = echo
         self._microphone = Microphone()
         self._voice = VoiceActivity()
         self._turn = Turn(manner, held=held)
@@ -140,6 +149,8 @@ class Listener:
         for chunk, probability in self._voice.judged(pcm):
             self._sound.append(chunk)
             self._fresh += 1
+            if self._echo is not None and self._echo.is_host(chunk):
+                probability = 0.0
             for happened in self._turn.hear(probability, chunk):
                 self._react(happened)
             if self._turn.speaking and self._fresh * CHUNK_S > _GLIMPSE_S:

@@ -7,9 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from avatar.voice import read_aloud
+from avatar.voice.hibari import Hibari
+from streaming.bench.together import microphone
 from streaming.errors import EngineError
 from streaming.hearing import listener as told
-from streaming.hearing.ending import Ending, ending, keeps_company
+from streaming.hearing.echo import Echo, HostVoice
+from streaming.hearing.ending import Ending, ending, keeps_company, repeats, says_goodbye
 from streaming.hearing.listener import Listener
 from streaming.hearing.microphone import OpusPacket, Pcm
 from streaming.hearing.transcript import Transcript
@@ -161,6 +165,74 @@ def test_how_texts_break_off(text: str, language: str, expected: Ending) -> None
 def test_what_only_keeps_company() -> None:
     assert all(map(keeps_company, ["嗯嗯。", "好的", "Uh-huh.", "OK!", "I see."]))
     assert not any(map(keeps_company, ["为什么？", "Why?", "好的工作要签合同吗", ""]))
+
+
+def test_what_the_host_said_is_known_again() -> None:
+    said = "On Fridays it stays open until 9 pm. The museum is open from Tuesday to Sunday."
+    assert repeats("The museum is open from Tuesday to some day", said)
+    assert repeats("青花出现在景德镇", "成熟的青花出现在景德镇，大约在十四世纪。")
+    assert not repeats("Is the museum open on Mondays?", said)
+    assert not repeats("9 pm?", said)
+    assert not repeats("三彩是哪三种颜色", "三彩是黄、绿、白三种颜色的低温铅釉，")
+    assert not repeats("", said)
+
+
+def test_who_takes_their_leave() -> None:
+    assert all(map(says_goodbye, ["再见！", "谢谢，再见。", "Thank you, goodbye.", "Bye-bye!"]))
+    assert not any(map(says_goodbye, ["再见是什么意思", "Is goodbye said here?", ""]))
+
+
+# The echo of the host
+
+
+def room(seconds: float) -> Pcm:
+    """The impulse response of a room that rings for so long."""
+    rng = np.random.default_rng(3)
+    n = round(seconds * 16_000)
+    ringing = rng.normal(0, 0.12, n) * np.exp(-np.arange(n) / n * 4)
+    ringing[0] = 1
+    return ringing.astype(np.float32)
+
+
+def over(host: Pcm, visitor: Pcm, decibels: float) -> tuple[list[bool], list[bool]]:
+    """Which chunks are taken for the host's, and in which the visitor speaks."""
+    voice = HostVoice()
+    echo = Echo(voice)
+    heard = np.concatenate([np.zeros(4000, np.float32), np.convolve(host, room(0.25))])[: len(host)]
+    heard = heard * np.float32(10 ** (decibels / 20)) + visitor
+    taken = []
+    for said, sound in zip(chunks(host), chunks(heard), strict=True):
+        voice.add(said)
+        taken.append(echo.is_host(sound))
+    return taken, [bool(np.abs(one).mean() > 0.01) for one in chunks(visitor)]
+
+
+def chunks(pcm: Pcm) -> npt.NDArray[np.float32]:
+    return pcm[: len(pcm) // CHUNK * CHUNK].reshape(-1, CHUNK)
+
+
+def spoken(voice: Hibari, text: str) -> Pcm:
+    return microphone(read_aloud(voice, text, "en"))
+
+
+def test_the_host_is_told_from_a_visitor_who_speaks_over_them() -> None:
+    host = np.tile(
+        spoken(Hibari(), "The museum is open from Tuesday to Sunday, and it costs sixty yuan to come in."), 3
+    )
+    question = spoken(Hibari(), "Where can I leave my coat and how much is a guided tour for two?")
+    visitor = np.zeros_like(host)
+    at = len(host) // 2
+    visitor[at : at + len(question)] = question[: len(host) - at]
+    alone, _ = over(host, np.zeros_like(host), -20)
+    learned = 3 * 31
+    assert np.mean(alone[learned:]) > 0.95
+    taken, speaks = over(host, visitor, -20)
+    print(
+        np.mean([echo for echo, speech in zip(taken, speaks, strict=True) if speech]),
+        "".join("E" if e else "v" for e, x in zip(taken, speaks) if x),
+    )
+    silent, _ = over(np.zeros_like(host), visitor, -20)
+    assert not any(silent)
 
 
 # The listener, over a microphone whose sound is told by its bytes

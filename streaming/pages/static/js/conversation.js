@@ -130,6 +130,8 @@ export class Conversation extends EventTarget {
   dropped(message) {
     const { type, reason = null } = message;
     const exchange = this.#known(message);
+    // Its asker went on speaking: the whole question comes next.
+    if (exchange && reason === "continued") return this.#remove(exchange);
     if (exchange) this.#change(exchange, { phase: type, speaking: false, stopping: false, reason });
   }
 

@@ -39,8 +39,10 @@ function draw() {
   stage.scrollTop = current?.exchange.sentences.length > 1 ? stage.scrollHeight : 0;
 }
 
-/** The visitor left: the next one finds the page as this one did. */
+/** The visitor left: the next one finds the page as this one did, and a host who does not know what was said. */
 function reset() {
+  session.presence(false);
+  here = false;
   current = null;
   stage.replaceChildren();
   session.conversation.clear();
@@ -50,9 +52,17 @@ function reset() {
 }
 
 let idle = 0;
+let here = false;
 function stayAwake() {
   clearTimeout(idle);
   idle = setTimeout(() => (busy() ? stayAwake() : reset()), IDLE_MS);
+}
+
+/** Somebody is here: they touch, they speak, or a sensor says so. */
+function arrive() {
+  if (!here) session.presence(true);
+  here = true;
+  stayAwake();
 }
 
 function busy() {
@@ -64,13 +74,19 @@ session.conversation.addEventListener("change", ({ detail }) => detail.own && st
 language.addEventListener("change", () => current?.view.update());
 stop.addEventListener("click", () => session.interrupt(current.exchange.id));
 find("#again").addEventListener("click", reset);
-addEventListener("pointerdown", stayAwake);
-addEventListener("keydown", stayAwake);
+addEventListener("pointerdown", arrive);
+addEventListener("keydown", arrive);
+session.addEventListener("partial", arrive);
+session.addEventListener("farewell", reset);
 
 suggestions(find("#suggestions"), session, (text, spoken) => session.ask(text, { language: spoken }));
 
 const label = find("#talk .words");
-const drawTalk = () => (label.textContent = t(talk.state === "listening" ? "kiosk.release" : "kiosk.hold"));
+function drawTalk() {
+  if (talk.handsFree) label.textContent = t(talk.state === "open" ? "kiosk.close" : "kiosk.open");
+  else label.textContent = t(talk.state === "listening" ? "kiosk.release" : "kiosk.hold");
+}
+session.addEventListener("welcome", drawTalk);
 talk.addEventListener("state", drawTalk);
 language.addEventListener("change", drawTalk);
 drawTalk();
@@ -81,7 +97,17 @@ session.player.addEventListener("state", ({ detail }) => {
   if (tried || detail.state !== "live") return;
   tried = true;
   void picture.soundAtOnce();
+  void listenAtOnce();
 });
+
+/** A kiosk whose browser was given the microphone once listens without a touch, where the room does so. */
+async function listenAtOnce() {
+  const permission = await navigator.permissions?.query({ name: "microphone" }).catch(() => null);
+  if (talk.handsFree && permission?.state === "granted") await talk.open();
+}
+
+// A sensor before the screen says who comes and goes: window.everhost.presence(true).
+window.everhost.presence = (on) => (on ? arrive() : reset());
 
 draw();
 stayAwake();

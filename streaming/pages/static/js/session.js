@@ -9,7 +9,7 @@ import { Signalling } from "./signalling.js";
 /**
  * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
  * `link` (the connection or the picture changed), `trouble` (detail: {id, code, message}), `recognised` and `partial`
- * (detail: {id, text}), `refused` (detail: {id, code, reason}).
+ * (detail: {id, text}), `refused` (detail: {id, code, reason}), `farewell` (the visitor said goodbye).
  */
 export class Session extends EventTarget {
   #asked = 0;
@@ -57,6 +57,11 @@ export class Session extends EventTarget {
     if (!this.signalling.send(message)) this.conversation.fail(id);
   }
 
+  /** Somebody stands before this screen, or nobody any more: the next one is a stranger. */
+  presence(here) {
+    this.signalling.send({ type: "presence", here });
+  }
+
   /** Stop the host in this answer. */
   interrupt(id) {
     if (this.signalling.send({ type: "interrupt", id })) this.conversation.interrupting(id);
@@ -78,6 +83,7 @@ export class Session extends EventTarget {
     clock: ({ rtp, tick }) => this.clock.anchor(rtp, tick, performance.now()),
     caption: (message) => this.captions.add(message),
     host: ({ state }) => this.#setHost(state),
+    farewell: () => this.#emit("farewell"),
     "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
     "asr.final": ({ id, text }) => {
       // The room goes on to ask this question for the viewer, under the same id.

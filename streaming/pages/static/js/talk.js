@@ -1,4 +1,4 @@
-/** Push-to-talk: hold the button, speak, release. */
+/** The microphone button: hold it, speak, release; or, where the room listens all the time, press it once. */
 
 import { Microphone, MicrophoneError } from "./microphone.js";
 
@@ -9,7 +9,8 @@ const PATIENCE_MS = 20_000;
 /**
  * Event `state` (detail: {state, reason, text}).
  * States: "idle", "asking" (for permission), "ready" (granted, but the button was let go meanwhile), "listening",
- * "recognising", "understood" (`text`), "failed" (`reason`).
+ * "recognising", "understood" (`text`), "failed" (`reason`); without a button to hold: "open" (`text`: what was
+ * understood so far).
  */
 export class Talk extends EventTarget {
   #button;
@@ -20,7 +21,10 @@ export class Talk extends EventTarget {
   #utterance = null;
   #count = 0;
   #timer = 0;
+  #wanted = false;
   state = "idle";
+  /** The room hears this viewer without a button held. */
+  handsFree = false;
 
   /** `send(message)` reaches the room (false: no connection); `player` carries the sound. */
   constructor(button, { send, player }) {
@@ -55,18 +59,45 @@ export class Talk extends EventTarget {
   }
 
   async #press() {
+    if (this.handsFree) return this.#wanted ? this.#leaveOff() : this.open();
     if (this.#held) return;
     this.#held = true;
     if (this.#utterance) return;
+    if (!(await this.#granted())) return;
+    if (!this.#held) return this.#announce("ready");
+    this.#begin();
+  }
+
+  /** Listen from now on, and again after every lost connection, until the button is pressed. */
+  async open() {
+    this.#wanted = true;
+    if (this.#utterance || !(await this.#granted()) || !this.#wanted) return;
+    this.#begin();
+  }
+
+  /** The room can be reached again. */
+  async reopen() {
+    if (this.#wanted && !this.#utterance) await this.open();
+  }
+
+  #leaveOff() {
+    this.#wanted = false;
+    if (this.#utterance) this.#send({ type: "talk.end", id: this.#utterance });
+    this.#close();
+    this.#announce("idle");
+  }
+
+  /** Whether there is a microphone; the viewer is told why not. */
+  async #granted() {
     try {
       await this.#ensureMicrophone();
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
+      this.#wanted = false;
       this.#fail(error.reason);
-      return;
+      return false;
     }
-    if (!this.#held) return this.#announce("ready");
-    this.#begin();
+    return true;
   }
 
   async #ensureMicrophone() {
@@ -79,12 +110,13 @@ export class Talk extends EventTarget {
   #begin() {
     if (!this.#player.hears) return this.#fail("no_link");
     const id = `v${++this.#count}`;
-    if (!this.#send({ type: "talk.start", id, language: null })) return this.#fail("no_link");
+    if (!this.#send({ type: "talk.start", id, language: null, hands_free: this.handsFree })) return this.#fail("no_link");
     this.#utterance = id;
     this.#microphone.on = true;
-    this.#announce("listening");
+    this.#announce(this.handsFree ? "open" : "listening");
     this.#meter();
     clearTimeout(this.#timer);
+    if (this.handsFree) return;
     this.#timer = setTimeout(() => this.#release(), LONGEST_MS);
   }
 
@@ -106,7 +138,11 @@ export class Talk extends EventTarget {
 
   /** The room recognised something (or nothing); true when the utterance was this one. */
   finish(id, text) {
-    if (id !== this.#utterance) return false;
+    if (!this.#mine(id)) return false;
+    if (this.handsFree) {
+      this.#announce("open", { text });
+      return true;
+    }
     this.#close();
     if (text) this.#announce("understood", { text });
     else this.#announce("failed", { reason: "nothing_heard" });
@@ -115,15 +151,22 @@ export class Talk extends EventTarget {
 
   /** What the room makes of it so far. */
   hear(id, text) {
-    if (id === this.#utterance) this.#announce(this.state, { text });
+    if (this.#mine(id)) this.#announce(this.state, { text });
   }
 
   /** The room will not take this utterance, for a reason that the caller shows. */
   refuse(id) {
-    if (id !== this.#utterance) return false;
+    if (!this.#mine(id)) return false;
+    if (id !== this.#utterance) return true; // one turn of many
+    this.#wanted = false;
     this.#close();
     this.#announce("idle");
     return true;
+  }
+
+  /** Without a button held, turns are called after what they are part of. */
+  #mine(id) {
+    return this.#utterance !== null && (id === this.#utterance || String(id).startsWith(`${this.#utterance}.`));
   }
 
   /** The connection is lost: nothing will come of what was said. */
@@ -145,15 +188,15 @@ export class Talk extends EventTarget {
 
   /** The button breathes with the voice, so that the viewer sees that they are heard. */
   #meter() {
-    const loud = this.state === "listening" ? this.#microphone.level() : 0;
-    this.#button.style.setProperty("--level", loud.toFixed(2));
-    if (this.state === "listening") requestAnimationFrame(() => this.#meter());
+    const hears = this.state === "listening" || this.state === "open";
+    this.#button.style.setProperty("--level", (hears ? this.#microphone.level() : 0).toFixed(2));
+    if (hears) requestAnimationFrame(() => this.#meter());
   }
 
   #announce(state, detail = {}) {
     this.state = state;
     this.#button.dataset.state = state;
-    this.#button.setAttribute("aria-pressed", String(state === "listening"));
+    this.#button.setAttribute("aria-pressed", String(state === "listening" || state === "open"));
     this.dispatchEvent(new CustomEvent("state", { detail: { state, reason: null, text: "", ...detail } }));
   }
 }

@@ -8,7 +8,7 @@ import { Session, roomOf } from "./session.js";
 import { StatusView } from "./status-view.js";
 import { Talk } from "./talk.js";
 
-const VOICE_HAS_THE_WORD = new Set(["asking", "listening", "recognising"]);
+const VOICE_HAS_THE_WORD = new Set(["asking", "listening", "recognising", "open"]);
 
 /** Builds the parts every room page has, and returns them; `session.start()` is left to the page. */
 export function visit() {
@@ -37,7 +37,8 @@ export function visit() {
 function hearing(session, talk, picture, hint) {
   talk.addEventListener("state", ({ detail }) => {
     picture.hush(detail.state === "listening");
-    const tone = detail.state === "failed" ? "bad" : detail.state === "listening" ? "active" : "plain";
+    const active = detail.state === "listening" || detail.state === "open";
+    const tone = detail.state === "failed" ? "bad" : active ? "active" : "plain";
     hint.say(talkHint(detail, t), { tone, stay: VOICE_HAS_THE_WORD.has(detail.state) });
   });
   session.addEventListener("partial", ({ detail }) => talk.hear(detail.id, detail.text));
@@ -50,8 +51,10 @@ function hearing(session, talk, picture, hint) {
     talk.refuse(detail.id);
     hint.say(() => known("trouble", detail.code, detail.message), { tone: "bad" });
   });
+  session.addEventListener("welcome", ({ detail }) => (talk.handsFree = detail.room.microphones === "open"));
   session.addEventListener("link", ({ detail }) => {
     if (detail.signal.state === "waiting") talk.abandon();
+    else if (detail.picture.state === "live") void talk.reopen();
   });
 }
 
