@@ -211,6 +211,15 @@ class Index:
             )
             return [title for (title,) in rows]
 
+    def vocabulary(self) -> dict[str, int]:
+        """How often each term stands in the passages and their headings."""
+        with self._reading() as db:
+            db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, words, col)")
+            rows = db.execute(
+                "SELECT term, sum(cnt) FROM temp.vocabulary WHERE col IN ('heading', 'body') GROUP BY term"
+            )
+            return dict(rows)
+
     def passages(self, keys: Sequence[int]) -> dict[int, Passage]:
         with self._reading() as db:
             marks = ",".join("?" * len(keys))

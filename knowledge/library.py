@@ -16,6 +16,7 @@ from knowledge.document import Skipped
 from knowledge.embedding import Embedder, Encoders, Matrix, Nearness, Vector
 from knowledge.errors import KnowledgeError
 from knowledge.folder import read_folder, stamps
+from knowledge.homophones import Homophones
 from knowledge.index import Index, Listed
 from knowledge.passage import Passage
 from knowledge.reading import READ, in_statements, lines, read
@@ -51,6 +52,7 @@ class Library:
         self._filling: asyncio.Task[None] | None = None
         self._refreshing = asyncio.Lock()
         self._synonyms: Synonyms = ()
+        self._homophones: Homophones | None = None
         self.skipped: tuple[Skipped, ...] = ()
         """Files of the folder that could not be read, for the operator."""
 
@@ -104,6 +106,8 @@ class Library:
                 if file not in self.skipped:
                     _log.warning("%s %s", self.documents / file.source, file.reason)
             self.skipped = folder.skipped
+            if folder.documents or gone or self._homophones is None:
+                self._homophones = await self._run(lambda: Homophones(self._index.vocabulary()))
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name="library embeddings")
         return len(folder.documents) + len(gone)
@@ -142,6 +146,10 @@ class Library:
         """Wait until every passage is embedded."""
         if self._filling is not None:
             await self._filling
+
+    def mended(self, heard: str) -> str:
+        """What a recognizer wrote, with the documents' words where it wrote others of the same sound."""
+        return heard if self._homophones is None else self._homophones.mended(heard)
 
     async def titles(self, language: str) -> list[str]:
         """What the documents in ``language`` are about, the largest first."""

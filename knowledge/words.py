@@ -33,6 +33,12 @@ def load() -> None:
     _segmenter()
 
 
+def frequency(word: str) -> float:
+    """The share of a Chinese word in the language; 0 for what is none."""
+    segmenter = _segmenter()
+    return float((segmenter.FREQ.get(word) or 0) / segmenter.total)
+
+
 def terms(text: str) -> list[str]:
     """The terms of ``text`` in order, with repeats: Chinese words long and short, lower-case Latin words, numbers.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streaming.engines import Engines
@@ -49,6 +49,8 @@ class Ears:
         turns = settings.turns
         self._manner = Manner(complete_s=turns.complete_s, open_s=turns.open_s, hanging_s=turns.hanging_s)
         self._tell = tell
+        self.mended: Callable[[str], str] = str
+        """Writes what was heard in the words of the room's documents."""
         self._host = HostVoice()
         self._open: dict[str, tuple[Talker, Listener]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -57,7 +59,7 @@ class Ears:
         """Listen to a viewer, until :meth:`release` or :meth:`leave`."""
         self.leave(viewer)
         talker = Talker(viewer, talk)
-        writer = _Writer(self._engines, talk.language, self._settings)
+        writer = _Writer(self._engines, talk.language, self._settings, lambda text: self.mended(text))
 
         def tell(heard: Heard) -> None:
             if isinstance(heard, Began | Continued):
@@ -107,11 +109,14 @@ class _Writer:
     engines: Engines
     language: Language | None
     settings: Hearing
+    mended: Callable[[str], str]
 
     async def write(self, pcm: Pcm) -> Transcript:
-        return await self.engines.recognize(pcm, self.language, self.settings.vocabulary)
+        heard = await self.engines.recognize(pcm, self.language, self.settings.vocabulary)
+        return replace(heard, text=self.mended(heard.text))
 
     async def glimpse(self, pcm: Pcm) -> Transcript | None:
         if not self.settings.partials:
             return None
-        return await self.engines.glimpse(pcm, self.language, self.settings.vocabulary)
+        seen = await self.engines.glimpse(pcm, self.language, self.settings.vocabulary)
+        return seen and replace(seen, text=self.mended(seen.text))

@@ -135,7 +135,7 @@ class House:
             on_air.knows(None)
             return
         self._answerers[on_air.settings.id] = answerer
-        on_air.knows(answerer)
+        on_air.knows(answerer, answerer.library.mended)
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:

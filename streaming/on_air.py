@@ -118,9 +118,14 @@ class OnAir:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
 
-    def knows(self, answerer: Answerer | None) -> None:
-        """The documents are read and questions can be answered; None: they cannot be read."""
+    def knows(self, answerer: Answerer | None, mended: Callable[[str], str] | None = None) -> None:
+        """The documents are read and questions can be answered; None: they cannot be read.
+
+        ``mended`` writes what was heard in the documents' words.
+        """
         self._answerer = answerer
+        if mended is not None:
+            self._ears.mended = mended
         self._read.set()
 
     @property

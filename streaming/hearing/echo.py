@@ -30,8 +30,8 @@ _LEARN: Final = 0.02
 _ECHO: Final = 0.55
 """Correlation from which on it is the host."""
 _STAYS: Final = 4
-"""Chunks for which it still is, after one that was. Simulated in a room (docs/hearing.md): with the echo 15 to 25 dB under
-the visitor hardly anything of the host is taken for a visitor, and every visitor who speaks over the host is heard."""
+"""Chunks for which it still is, after one that was. Simulated in a room (docs/hearing.md): at an echo 15 to 25 dB under
+the visitor hardly any of the host is taken for a visitor, and every visitor who speaks over the host is heard."""
 
 
 def bands(chunk: Pcm) -> Bands:

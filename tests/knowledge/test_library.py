@@ -47,6 +47,19 @@ async def test_what_changes_is_taken_in(tmp_path: Path) -> None:
     await library.aclose()
 
 
+async def test_what_was_heard_is_written_in_the_words_of_the_documents(tmp_path: Path) -> None:
+    library = await opened(tmp_path)
+    assert library.mended("鸭金什么时候退") == "押金什么时候退"
+    assert library.mended("一主怎么写") == "一主怎么写"
+    (tmp_path / "docs" / "b.md").write_text("# 继承\n\n遗嘱应当由遗嘱人亲笔书写。")
+    await library.refresh()
+    assert library.mended("一主怎么写") == "遗嘱怎么写"
+    await library.aclose()
+    again = await opened(tmp_path)  # from the index as it is
+    assert again.mended("一主怎么写") == "遗嘱怎么写"
+    await again.aclose()
+
+
 async def test_the_folder_is_watched(tmp_path: Path) -> None:
     library = await opened(tmp_path)
     watching = asyncio.create_task(library.watch(0.01))
