@@ -1,9 +1,9 @@
 """Chinese heard right and written wrong: of words that sound alike, the one that a room's documents use.
 
-A recognizer that heard 遗嘱 may write 一主. The text is cut anew into words, each as it was written or one of the
-documents' of the same syllables, so that the whole is most probable: a word's probability is its share in the documents and in the
-language (jieba's dictionary), half and half, and every character changed makes it less likely by a factor. So do input
-methods with syllables; here the recognizer's own choice counts as well.
+A recognizer that heard 遗嘱 may write 一主. The text is cut anew into words, each as written or one of the
+documents' of the same syllables, so that the whole is most probable: a word's probability is its share in the
+documents and in the language (jieba's dictionary), half and half, and every character changed makes it less likely by a
+factor. So do input methods with syllables; here the recognizer's own choice counts as well.
 """
 
 import math

@@ -16,6 +16,7 @@ from knowledge.errors import KnowledgeError
 from streaming.errors import EverhostError
 
 DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
+HEARING_PARTS = ("words", "turns", "nobody", "talk")
 FACE_BENCHES = {
     "render": "milliseconds a picture takes to draw",
     "likeness": "live pictures against path-traced ones",
@@ -162,9 +163,13 @@ def _parser() -> argparse.ArgumentParser:
     voices.add_argument("--json", action="store_true", help="one JSON object")
     voices.set_defaults(run=_bench_voice)
 
-    hearing = bench.add_parser("hearing", help="how well spoken questions are understood, and how fast")
+    hearing = bench.add_parser("hearing", help="spoken questions: how well and how fast they are understood")
     hearing.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
+    hearing.add_argument(
+        "--part", choices=HEARING_PARTS, action="append", default=None, help="which (repeatable); default: all but talk"
+    )
     hearing.add_argument("--questions", type=int, default=50, metavar="N", help="of each language; default: 50")
+    hearing.add_argument("--minutes", type=float, default=6, help="of each kind of noise; default: 6")
     hearing.add_argument("--json", action="store_true", help="one JSON object")
     hearing.set_defaults(run=_bench_hearing)
 
@@ -350,7 +355,14 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 def _bench_hearing(arguments: argparse.Namespace) -> int:
     from streaming.bench import hearing
 
-    report = hearing.run(arguments.room, arguments.questions, arguments.models)
+    parts = arguments.part or [part for part in HEARING_PARTS if part != "talk"]
+    if parts == ["talk"]:
+        from streaming.bench import talk
+
+        talked = talk.run(arguments.room, arguments.questions, arguments.models)
+        print(json.dumps(asdict(talked), ensure_ascii=False) if arguments.json else talk.table(talked))  # noqa: T201
+        return 0
+    report = hearing.run(arguments.room, parts, arguments.questions, arguments.minutes, arguments.models)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else hearing.table(report))  # noqa: T201
     return 0
 

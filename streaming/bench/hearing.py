@@ -1,4 +1,4 @@
-"""``everhost bench hearing``: how well spoken questions are understood, in silence and in a noisy hall, and how fast.
+"""``everhost bench hearing``: spoken questions: how they are understood, when they end, what is none.
 
 The questions are those that the gold sets ask this room, spoken by voices of both engines. They go the way of a
 microphone's sound: Opus, decoded, resampled, collected, and written down with the room's terms as hints.
@@ -6,8 +6,9 @@ microphone's sound: Opus, decoded, resampled, collected, and written down with t
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from typing import Final
@@ -21,9 +22,15 @@ from avatar.voice import VoiceEngine, read_aloud
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 from knowledge.bench.gold import about, questions
+from knowledge.folder import read_folder
+from knowledge.homophones import Homophones
+from knowledge.words import terms
 from streaming import roomfile
+from streaming.bench import nobody, turns
 from streaming.bench.hall import Pcm, heard, in_a_hall, murmur, over_opus
 from streaming.bench.misheard import distance, sounds, units
+from streaming.bench.nobody import Nobody
+from streaming.bench.turns import Turns
 from streaming.hearing.recognizer import Whisper
 from streaming.models.store import Store
 from streaming.playout import at_48k
@@ -64,42 +71,63 @@ class Heard:
 class Report:
     machine: str
     model: str
-    heard: list[Heard]
+    words: list[Heard] = field(default_factory=list)
+    turns: list[Turns] = field(default_factory=list)
+    nobody: list[Nobody] = field(default_factory=list)
 
 
-def run(room: Path, number: int, models: Path | None) -> Report:
-    """``number``: questions of each language, the same ones each time."""
+def run(room: Path, parts: Sequence[str], number: int, minutes: float, models: Path | None) -> Report:
+    """``number``: questions of each language, the same ones each time; ``minutes``: of each noise."""
     settings = roomfile.load(room)
     store = Store.from_environment(folder=models)
     name = settings.hearing.stored or MODEL
     model, kokoro = (asyncio.run(store.ensure(one)) for one in (name, "kokoro"))
-    recognizer = Whisper(model)
-    results = []
+    recognizer, vocabulary = Whisper(model), settings.hearing.vocabulary
+    homophones = _homophones(settings.documents)
+    report = Report(machine(), name)
+    everything: list[tuple[str, Pcm]] = []
     for language in LANGUAGES:
-        said = _spoken(asked(settings.documents, language)[:number], language, kokoro)
-        rng = np.random.default_rng(_SEED)
-        noise = murmur([pcm for _, pcm in said], 60, rng)
-        for condition in ("clean", "10 dB", "5 dB", "3 % lost"):
-            vocabulary = settings.hearing.vocabulary
-            results.append(_under(condition, language, said, noise, recognizer, vocabulary))
-    return Report(machine(), name, results)
+        said = spoken(asked(settings.documents, language)[:number], language, kokoro)
+        noise = murmur([pcm for _, pcm in said], 60, np.random.default_rng(_SEED))
+        if "words" in parts:
+            for condition in ("clean", "10 dB", "5 dB", "3 % lost"):
+                heard_so = _under(condition, language, said, noise, recognizer, vocabulary, homophones)
+                report.words.append(heard_so)
+        if "turns" in parts:
+            for condition in ("clean", "10 dB"):
+                report.turns.append(turns.measure(language, condition, said, noise, recognizer, vocabulary))
+        everything += said
+    if "nobody" in parts:
+        hall = murmur([pcm for _, pcm in everything], 60 * minutes, np.random.default_rng(_SEED + 1))
+        host = [(text, pcm[::3]) for text, pcm in everything]
+        report.nobody.extend(nobody.measure(minutes, host, hall[::3], recognizer, vocabulary))
+    return report
 
 
 def table(report: Report) -> str:
-    rows = [
-        f"{report.model}, {report.machine}",
-        f"{'':4}{'condition':12}{'questions':>10}{'misheard':>10}{'goal':>7}{'sounds':>8}{'text after':>14}{'p95':>9}",
-    ]
-    for one in report.heard:
+    rows = [f"{report.model}, {report.machine}"]
+    if report.words:
+        columns = f"{'questions':>10}{'misheard':>10}{'goal':>7}{'sounds':>8}{'text after':>14}{'p95':>9}"
+        rows.append(f"{'':4}{'condition':12}{columns}")
+    for one in report.words:
         goal = WRONG[one.language] * {"clean": 1, "10 dB": 2}.get(one.condition, np.nan)
         told = f"{goal:.0%}" if np.isfinite(goal) else ""
         rows.append(
             f"{one.language:4}{one.condition:12}{one.questions:10d}{one.wrong:10.1%}{told:>7}{one.wrong_sounds:8.1%}"
             f"{one.recognition_s[0]:12.2f} s{one.recognition_s[1]:7.2f} s"
         )
-    for one in report.heard:
+    for one in report.words:
         rows += [f"  {one.language} {one.condition}: {said}\n      {written}" for said, written in one.worst]
+    if report.turns:
+        rows.append(turns.table(report.turns))
+    if report.nobody:
+        rows.append(nobody.table(report.nobody))
     return "\n".join(rows)
+
+
+def _homophones(documents: Path) -> Homophones:
+    texts = [passage.text for document in read_folder(documents).documents for passage in document.passages]
+    return Homophones(Counter(term for text in texts for term in terms(text)))
 
 
 def asked(documents: Path, language: Language) -> list[str]:
@@ -113,17 +141,18 @@ def asked(documents: Path, language: Language) -> list[str]:
     return [said[k] for k in np.random.default_rng(_SEED).permutation(len(said))]
 
 
-def _spoken(texts: Sequence[str], language: Language, kokoro: Path) -> list[tuple[str, Pcm]]:
+def spoken(texts: Sequence[str], language: Language, kokoro: Path) -> list[tuple[str, Pcm]]:
+    """Each text with its sound at 48 kHz, a moment of silence around it; the voices take turns."""
     base = Kokoro.of(kokoro, next(voice for voice in VOICES[language] if voice != "hibari"))
     voices = cycle(VOICES[language])
     quiet = np.zeros(int(_QUIET_S * SAMPLE_RATE), np.float32)
-    spoken = []
+    said = []
     for text in tqdm(texts, desc=f"saying, {language}", unit="question", disable=None):
         voice = next(voices)
         engine: VoiceEngine = Hibari() if voice == "hibari" else base.speaking_as(voice)
         chunks = [at_48k(chunk).pcm for chunk in read_aloud(engine, text, language)]
-        spoken.append((text, np.concatenate([quiet, *chunks, quiet])))
-    return spoken
+        said.append((text, np.concatenate([quiet, *chunks, quiet])))
+    return said
 
 
 def _under(
@@ -133,6 +162,7 @@ def _under(
     noise: Pcm,
     recognizer: Whisper,
     vocabulary: dict[Language, str],
+    homophones: Homophones,
 ) -> Heard:
     rng = np.random.default_rng(_SEED)
     wrong = total = wrong_sounds = total_sounds = 0
@@ -141,7 +171,7 @@ def _under(
         sound = in_a_hall(pcm, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else pcm
         came = heard(over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng))
         begun = time.perf_counter()
-        written = recognizer.transcribe(came, None, vocabulary).text
+        written = homophones.mended(recognizer.transcribe(came, None, vocabulary).text)
         took.append(time.perf_counter() - begun)
         expected, got = units(text, language), units(written, language)
         errors = distance(expected, got)

@@ -56,6 +56,9 @@ class Viewer:
         self.seen = Seen()
         self._arrived = asyncio.Event()
 
+    async def send(self, **message: Any) -> None:
+        await self.socket.send(json.dumps(message))
+
     async def ask(self, text: str, id: str = "c1") -> None:  # noqa: A002
         await self.socket.send(json.dumps({"type": "ask", "id": id, "text": text}))
 
@@ -83,14 +86,16 @@ class Viewer:
 
 
 @asynccontextmanager
-async def viewer(address: str, room: str, *, decode: bool = True, box: Box | None = None) -> AsyncIterator[Viewer]:
+async def viewer(
+    address: str, room: str, *, decode: bool = True, box: Box | None = None, microphone: MediaStreamTrack | None = None
+) -> AsyncIterator[Viewer]:
     """Join the room. Without ``decode``, pictures are only counted; with ``box``, that part of each is kept."""
     async with websockets.connect(f"ws://{address}/rooms/{room}/ws", max_size=None) as socket:
         one = Viewer(socket, json.loads(await socket.recv()))
         tasks = [asyncio.create_task(one.read())]
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
-            location = await _join(address, room, connection, one.welcome["viewer"])
+            location = await _join(address, room, connection, one.welcome["viewer"], microphone=microphone)
             for receiver in connection.getReceivers():
                 if receiver.track.kind == "video":
                     _count(receiver, one.seen, decode)
@@ -151,10 +156,18 @@ def overhear(receiver: Any, packet: Callable[[int], None], report: Callable[[int
 
 
 async def _join(
-    address: str, room: str, connection: RTCPeerConnection, viewer: str, through: Relay | None = None
+    address: str,
+    room: str,
+    connection: RTCPeerConnection,
+    viewer: str,
+    through: Relay | None = None,
+    microphone: MediaStreamTrack | None = None,
 ) -> str:
     connection.addTransceiver("video", direction="recvonly")
-    connection.addTransceiver("audio", direction="recvonly")
+    if microphone is None:
+        connection.addTransceiver("audio", direction="recvonly")
+    else:
+        connection.addTransceiver(microphone, direction="sendrecv")
     await connection.setLocalDescription(await connection.createOffer())
     offer: str = connection.localDescription.sdp
     async with httpx.AsyncClient() as client:
