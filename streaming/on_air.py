@@ -371,7 +371,10 @@ class OnAir:
                         self.core.sentence(question.id, item.text, map(_cited, citations), time.time()),
                     )
             if not refused:
-                self._dialogue.remember(question.viewer, Turn(question.text, " ".join(said), time.time()))
+                # Whoever comes to a kiosk next is another.
+                private = self.settings.hearing.microphones == "open"
+                turn = Turn(question.text, " ".join(said), time.time())
+                self._dialogue.remember(question.viewer, turn, private=private)
             self._perform(self.core.answered(question.id, refused=refused, now=time.time()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
         except Exception as error:  # whatever it was, the asker is told and the room goes on

@@ -44,7 +44,7 @@ _HEARS_OUT_S: Final = 2.0
 _QUIET_S: Final = 0.4
 """Pauses between words are shorter."""
 _SOFT: Final = 0.4
-"""Of the loudness before: the host speaks softly."""
+"""Of the loudest before: the host speaks softly."""
 
 
 @dataclass(slots=True)
@@ -259,7 +259,7 @@ def _note_interruption(one: Viewer, talked: Talked, begin: float) -> None:
     if not ends or not len(before):
         return
     talked.silent.append(float(ends[0]) - begin)
-    strong = at[(loudness > _SOFT * np.median(before)) & (at <= ends[0])]
+    strong = at[(loudness > _SOFT * np.quantile(before, 0.9)) & (at <= ends[0])]
     talked.soft.append(max(0.0, float(strong[-1]) - begin))
 
 

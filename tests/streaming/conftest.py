@@ -66,14 +66,14 @@ def wait_for(air: Air, what: str, seconds: float, done: Any) -> None:
 
 
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[Air]:
-    """The example room, on air from a copy that tests may change; its models may still be loading."""
+def serving(folder: Path, port: int, room: str = "legal-assistant") -> Iterator[Air]:
+    """An example room, on air from a copy that tests may change; its models may still be loading."""
     rooms = shutil.copytree(ROOMS, folder / "rooms", dirs_exist_ok=True)
     log = folder / "gateway.log"
     options = ["--port", str(port), "--data", str(folder / "data")]
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streaming.cli", "serve", str(rooms / "legal-assistant.yaml"), *options],
+            [sys.executable, "-m", "streaming.cli", "serve", str(rooms / f"{room}.yaml"), *options],
             stdout=file,
             stderr=file,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},

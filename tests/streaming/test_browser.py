@@ -74,25 +74,27 @@ def chromium(*flags: str) -> webdriver.Chrome:
     return webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
 
 
-def open_page(air: Air, profile: Path, *flags: str) -> Iterator[Page]:
+def open_page(air: Air, profile: Path, *flags: str, page: str = "legal-assistant") -> Iterator[Page]:
     driver = chromium(f"--user-data-dir={profile}", *flags)
     try:
-        driver.get(f"http://{air.address}/rooms/legal-assistant")
+        driver.get(f"http://{air.address}/rooms/{page}")
         yield Page(driver)
     finally:
         driver.quit()
 
 
-def spoken_file(folder: Path, text: str) -> Path:
-    """What a fake microphone plays: ``text``, with a second of silence around it."""
-    pcm = np.concatenate([at_48k(chunk).pcm for chunk in read_aloud(Hibari(), text, "en")])
-    quiet = np.zeros(48_000, np.float32)
+def spoken_file(folder: Path, *texts: str, quiet_s: float = 1.0) -> Path:
+    """What a fake microphone plays: ``texts``, with silence around each."""
+    quiet = np.zeros(int(48_000 * quiet_s), np.float32)
+    pcm = quiet
+    for text in texts:
+        pcm = np.concatenate([pcm, *(at_48k(chunk).pcm for chunk in read_aloud(Hibari(), text, "en")), quiet])
     path = folder / "spoken.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(48_000)
-        file.writeframes((np.concatenate([quiet, pcm, quiet]) * 32767).astype(np.int16).tobytes())
+        file.writeframes((pcm * 32767).astype(np.int16).tobytes())
     return path
 
 

@@ -42,9 +42,11 @@ async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Re
 
 
 @asynccontextmanager
-async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[OnAir, State]]:
+async def on_air(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, microphones: str = "push"
+) -> AsyncIterator[tuple[OnAir, State]]:
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
-    settings = room_file(tmp_path, language="en")
+    settings = room_file(tmp_path, language="en", hearing={"microphones": microphones})
     state = State(tmp_path / "state.sqlite")
     room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")
     try:

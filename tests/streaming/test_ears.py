@@ -1,0 +1,189 @@
+"""Microphones of a room without its stage: from a browser's packets to a question in the room."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from avatar.voice import read_aloud
+from avatar.voice.hibari import Hibari
+from streaming.bench.hall import over_opus
+from streaming.engines import Engines
+from streaming.errors import EngineError
+from streaming.hearing.microphone import OpusPacket, Pcm
+from streaming.hearing.transcript import Language, Transcript
+from streaming.on_air import OnAir, Seat
+from streaming.packets import Packet
+from streaming.playout import at_48k
+from tests.streaming.test_on_air_alone import Knowing, cited, on_air, receive
+
+QUESTION = "How long may a probation period be?"
+
+
+@pytest.fixture(scope="module")
+def packets() -> list[OpusPacket]:
+    """A question with silence around it."""
+    quiet = np.zeros(48_000, np.float32)
+    said = [at_48k(chunk).pcm for chunk in read_aloud(Hibari(), QUESTION, "en")]
+    sound = np.concatenate([quiet, *said, quiet, quiet])
+    return list(over_opus(sound, 0.0, np.random.default_rng(1)))
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Pcm]:
+    """What was given to the recognizer, which understands :data:`QUESTION` in everything."""
+    given: list[Pcm] = []
+
+    async def recognize(_: Engines, pcm: Pcm, language: Language | None, words: Mapping[Language, str]) -> Transcript:
+        given.append(pcm)
+        return Transcript(QUESTION, "en", no_speech=False, confidence=0.9)
+
+    async def glimpse(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(Engines, "recognize", recognize)
+    monkeypatch.setattr(Engines, "glimpse", glimpse)
+    return given
+
+
+def send(room: OnAir, seat: Seat, **message: Any) -> None:
+    room.receive(seat, json.dumps(message))
+
+
+def speak(room: OnAir, seat: Seat, packets: Iterable[OpusPacket]) -> None:
+    for packet in packets:
+        room.whep._heard(seat.viewer, packet)
+
+
+async def test_a_held_button_brings_a_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket], heard: list[Pcm]
+) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _):
+        await room.start()
+        room.knows(Knowing(cited), lambda text: text.replace("probation", "trial"))
+        seat = room.greet()
+        speak(room, seat, packets)  # nobody listens yet
+        send(room, seat, type="talk.start", id="t1")
+        assert (await receive(seat, "host"))["state"] == "listening"
+        speak(room, seat, packets[:120])
+        send(room, seat, type="talk.end", id="t1")
+        final = await receive(seat, "asr.final", "t1")
+        assert final["text"] == "How long may a trial period be?"
+        await receive(seat, "accepted", "t1")
+        assert (await receive(seat, "answer.done", "t1"))["text"].startswith(final["text"])
+        (pcm,) = heard
+        assert len(pcm) / 16_000 == pytest.approx(2.4, abs=0.1)
+
+
+async def test_without_a_button_pauses_end_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket], heard: list[Pcm]
+) -> None:
+    async with on_air(tmp_path, monkeypatch, microphones="open") as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        seat = room.greet()
+        send(room, seat, type="talk.start", id="t", hands_free=True)
+        for turn in (1, 2):
+            shift = turn * 960 * len(packets)
+            for packet in packets:
+                room.whep._heard(seat.viewer, OpusPacket(packet.timestamp + shift, packet.payload))
+                if packet.timestamp % 9600 == 0:
+                    await receive_nothing()
+            assert (await receive(seat, "asr.partial"))["id"] == f"t.{turn}"
+            assert (await receive(seat, "asr.final"))["id"] == f"t.{turn}"
+            assert (await receive(seat, "accepted"))["id"] == f"t.{turn}"
+            await receive(seat, "speech.ended")
+        send(room, seat, type="talk.end", id="t")
+        heard.clear()
+        speak(room, seat, packets)
+        assert heard == []
+
+
+async def receive_nothing() -> None:
+    """Let what was begun go on."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_host_is_listened_to_only_where_it_may_be_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket]
+) -> None:
+    async with on_air(tmp_path, monkeypatch, microphones="open") as (room, _):
+        seat = room.greet()
+        ears = room._ears
+        said = [Packet("opus", packet.timestamp, True, packet.payload) for packet in packets]
+        before = ears._host.recent.copy()
+        for packet in said:
+            ears.hear_host(packet)
+        assert np.array_equal(ears._host.recent, before)
+        send(room, seat, type="talk.start", id="t", hands_free=True)
+        for packet in said[:100]:
+            ears.hear_host(packet)
+        assert not np.array_equal(ears._host.recent, before)
+
+
+async def test_a_room_with_buttons_takes_no_open_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _):
+        seat = room.greet()
+        send(room, seat, type="talk.start", id="t", hands_free=True)
+        assert (await receive(seat, "rejected", "t"))["code"] == "not_hands_free"
+
+
+async def test_silence_and_a_missing_recognizer_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket]
+) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _):
+        seat = room.greet()
+        send(room, seat, type="talk.start", id="t1")
+        speak(room, seat, packets)
+        send(room, seat, type="talk.end", id="t1")
+        assert (await receive(seat, "error", "t1"))["code"] == "hearing_unavailable"
+        assert room.core.state == "idle"
+
+        async def nothing(*_: Any) -> Transcript:
+            return Transcript("", "en", no_speech=True, confidence=0.0)
+
+        monkeypatch.setattr(Engines, "recognize", nothing)
+        send(room, seat, type="talk.start", id="t2")
+        send(room, seat, type="talk.end", id="t2")
+        assert (await receive(seat, "asr.final", "t2"))["text"] == ""
+        assert (await receive(seat, "rejected", "t2"))["code"] == "nothing_heard"
+
+
+async def test_who_has_left_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket], heard: list[Pcm]
+) -> None:
+    async with on_air(tmp_path, monkeypatch, microphones="open") as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        seat = room.greet()
+        send(room, seat, type="ask", id="c1", text="How long?")
+        await receive(seat, "speech.ended", "c1")
+        assert room._dialogue.recall(seat.viewer, 0.0)
+        send(room, seat, type="presence", here=False)
+        assert room._dialogue.recall(seat.viewer, 0.0) == ()
+        send(room, seat, type="presence")
+        assert (await receive(seat, "error"))["code"] == "bad_message"
+
+
+async def test_a_recognizer_that_breaks_in_a_glimpse_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packets: list[OpusPacket], heard: list[Pcm]
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise EngineError("it broke")
+
+    monkeypatch.setattr(Engines, "glimpse", broken)
+    async with on_air(tmp_path, monkeypatch) as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        seat = room.greet()
+        send(room, seat, type="talk.start", id="t1")
+        for packet in packets[:120]:
+            room.whep._heard(seat.viewer, packet)
+            await receive_nothing()
+        send(room, seat, type="talk.end", id="t1")
+        assert (await receive(seat, "asr.final", "t1"))["text"] == QUESTION
