@@ -36,6 +36,7 @@ from streaming.models.store import Store
 from streaming.roomfile import LANGUAGES, Language
 
 _FRAME: Final = SAMPLE_RATE // 50
+_TALK: Final = "v"
 _LOADED_S: Final = 180
 _PATIENCE_S: Final = 40
 _SETTLE_S: Final = 1.0
@@ -190,7 +191,7 @@ async def _talk(address: str, room: str, language: Language, said: Sequence[tupl
     talked, mouth = Talked(language), Mouth()
     async with viewer(address, room, decode=False, microphone=mouth) as one:
         await asyncio.sleep(_SETTLE_S)
-        await one.send(type="talk.start", id="v", hands_free=True)
+        await one.send(type="talk.start", id=_TALK, hands_free=True)
         await asyncio.sleep(2 * _SETTLE_S)
         for _, pcm in tqdm(said, desc=f"talking, {language}", unit="question", disable=None):
             talked.questions += 1
@@ -206,28 +207,24 @@ async def _talk(address: str, room: str, language: Language, said: Sequence[tupl
 async def _follow(one: Viewer, talked: Talked, before: int, end: float) -> None:
     """One question's way, from its last sound to what the visitor hears out of its answer."""
     talked.missed += 1  # until it is answered
-    await asyncio.sleep(max(0.0, end - time.monotonic()))
-    final = await _last_final(one, before)
+    started = await _started(one, before)
+    (final,) = (m for m in one.seen.messages[before:] if m["type"] == "asr.final" and m["id"] == started["id"])
     talked.text.append(final["at"] - end)
-    accepted = await one.wait_for("accepted", _PATIENCE_S, id=final["id"])
-    started = await one.wait_for("speech.started", _PATIENCE_S, question=accepted["question"])
     await asyncio.sleep(_HEARS_OUT_S)
     talked.answer.append(_first_loud(one, started["at"]) - end)
     talked.first_sound.append(_first_loud(one, end + _QUIET_S) - end)
     talked.missed -= 1
 
 
-async def _last_final(one: Viewer, before: int) -> dict[str, Any]:
-    """The text of the whole question: of one that was taken back another comes."""
+async def _started(one: Viewer, before: int) -> dict[str, Any]:
+    """The answer to what was said begins; of halves that were taken for wholes none does."""
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         await asyncio.sleep(0.02)
-        finals = [m for m in one.seen.messages[before:] if m["type"] == "asr.final" and m["text"]]
-        taken = {m["id"] for m in one.seen.messages[before:] if m["type"] == "skipped" and m["reason"] == "continued"}
-        left = [m for m in finals if m["id"] not in taken]
-        if left:
-            return left[-1]
-    raise StageError("it was not understood")
+        for message in one.seen.messages[before:]:
+            if message["type"] == "speech.started" and message["id"].startswith(f"{_TALK}."):
+                return message
+    raise StageError("it is not answered")
 
 
 def _loudness(one: Viewer) -> tuple[Pcm, Pcm]:
