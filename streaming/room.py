@@ -24,9 +24,11 @@ PAUSE_AFTER_INTERRUPT_S: Final = 1.2
 STALL_S: Final = 60.0
 """An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
 ACKNOWLEDGE_S: Final = 0.6
-"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard;"""
+ACKNOWLEDGE_SPOKEN_S: Final = 0.1
+"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard; who spoke has waited
+for a second already."""
 REASSURE_S: Final = 7.0
-"""and every so long after that the host says that it takes a moment more."""
+"""Every so long after that the host says that it takes a moment more."""
 REASSURANCES: Final = 3
 """At most."""
 GREET_AGAIN_S: Final = 600.0
@@ -58,6 +60,8 @@ class Question:
     written: bool = False
     """The answer is complete, spoken or not."""
     refused: bool = False
+    spoken: bool = False
+    """Asked aloud."""
 
 
 # What the room wants done.
@@ -189,7 +193,7 @@ class Room:
 
     # Viewers
 
-    def asked(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
+    def asked(self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False) -> list[Action]:
         text = " ".join(ask.text.split())
         limits = self._settings.limits
         if not any(character.isalnum() for character in text):
@@ -203,6 +207,7 @@ class Room:
             return [_reject(viewer, ask, "too_many", reason)]
         language = ask.language or language_of(text, self._settings.language)
         question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now)
+        question.spoken = spoken
         self._waiting.append(question)
         position = len(self._waiting) + (self._current is not None)
         return [
@@ -302,12 +307,12 @@ class Room:
             actions = [*self._stop(now), *self.gone(viewer, now), Tell(say.Farewell(), viewer)]
             return actions + self._remark_on(self._settings.host.farewell[language], language, now)
         if viewer != self._over:
-            return self.asked(viewer, ask, now)
+            return self.asked(viewer, ask, now, spoken=True)
         actions = self._stop(now)
         self._resume_at = now
         if self._current is not None:
             actions += self._end(self._current, "skipped", "interrupted")
-        return actions + self.asked(viewer, ask, now)
+        return actions + self.asked(viewer, ask, now, spoken=True)
 
     def take_back(self, viewer: str, client_id: str, now: float) -> list[Action]:
         """A viewer goes on with what was taken for a whole question."""
@@ -483,7 +488,8 @@ class Room:
             return self._show()  # whoever stands before a kiosk is heard out
         self._current = self._waiting.popleft()
         self._moved_at = now
-        self._filled, self._fill_at = 0, now + ACKNOWLEDGE_S
+        self._filled = 0
+        self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if self._current.spoken else ACKNOWLEDGE_S)
         return [*self._show(), Answer(self._current)]
 
     def _fill(self, now: float) -> list[Action]:

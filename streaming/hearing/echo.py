@@ -27,6 +27,8 @@ DELAYS: Final = 48
 _JITTER: Final = 1
 _LEARN: Final = 0.02
 """Weight of a chunk in which delay fits: about a second and a half decides."""
+_EVIDENT: Final = 0.3
+"""A delay that fits so well on average is an echo's; where none does, the microphone does not hear the host at all."""
 _ECHO: Final = 0.55
 """Correlation from which on it is the host."""
 _STAYS: Final = 4
@@ -69,8 +71,8 @@ class Echo:
     def __init__(self, host: HostVoice) -> None:
         self._host = host
         self._heard = np.zeros((COMPARED, len(_EDGES) - 1))
-        self._fit = np.zeros(DELAYS)
-        """How well each delay has fitted lately."""
+        self._fit = np.full(DELAYS, 2 * _EVIDENT)
+        """How well each delay has fitted lately; at first it is expected that the host is heard."""
         self._stays = -1
 
     def is_host(self, chunk: Pcm) -> bool:
@@ -82,7 +84,8 @@ class Echo:
         if fits is not None:
             self._fit += _LEARN * (fits - self._fit)
             likely = int(self._fit.argmax())
-            if fits[max(0, likely - _JITTER) : likely + _JITTER + 1].max() > _ECHO:
+            fit = fits[max(0, likely - _JITTER) : likely + _JITTER + 1].max()
+            if fit > _ECHO and self._fit[likely] > _EVIDENT:
                 self._stays = _STAYS
         return self._stays >= 0
 
