@@ -25,8 +25,8 @@ STALL_S: Final = 60.0
 """An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
 ACKNOWLEDGE_S: Final = 0.6
 ACKNOWLEDGE_SPOKEN_S: Final = 0.1
-"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard; who spoke has waited
-for a second already."""
+"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard; who spoke has
+waited for a second already."""
 REASSURE_S: Final = 7.0
 """Every so long after that the host says that it takes a moment more."""
 REASSURANCES: Final = 3
@@ -249,7 +249,7 @@ class Room:
 
     def greet(self, text: str, language: Language, now: float) -> list[Action]:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
-        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting:
+        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting or self._talking:
             return []
         actions = self._remark_on(text, language, now)
         if actions:

@@ -177,3 +177,59 @@ def test_without_a_button_only_where_a_room_says_so(microphones: str, refused: b
     wanted = say.TalkStart(type="talk.start", id="t1", hands_free=True)
     actions = make(microphones).may_talk("v1", wanted)
     assert [one.code for one in told(say.Rejected, actions, "v1")] == (["not_hands_free"] if refused else [])
+
+
+def test_each_visitor_of_a_kiosk_is_greeted_unless_they_speak_first() -> None:
+    room = make("open")
+    (greeting,) = only(r.Speak, room.greet("Hello.", "en", 1.0))
+    room.speech_ended(greeting.utterance, 2.0)
+    assert room.greet("Hello.", "en", 3.0) == []
+    assert only(r.Forget, room.gone("v1", 4.0)) == [r.Forget("v1")]
+    room.speaking("v1")
+    assert room.greet("Hello.", "en", 5.0) == []
+    room.unsaid("v1", 6.0)
+    assert only(r.Speak, room.greet("Hello.", "en", 7.0))
+
+
+def test_who_leaves_is_not_answered() -> None:
+    room = make("open")
+    question = answering(room)
+    room.asked("v1", ask(id="c2"), 3.0)
+    actions = room.gone("v1", 4.0)
+    assert r.Stop() in actions
+    assert {record.outcome for record in only(r.Record, actions)} == {"skipped"}
+    assert (room.current, room.waiting) == (None, 0)
+    assert question.written is False
+
+
+@pytest.mark.parametrize(("microphones", "farewell"), [("open", True), ("push", False)])
+def test_goodbye_is_answered_at_a_kiosk(microphones: str, farewell: bool) -> None:
+    room = make(microphones)
+    answering(room)
+    room.speaking("v1")
+    room.meant("v1")
+    actions = room.said("v1", ask("再见！", "t.2"), 3.0)
+    assert bool(told(say.Farewell, actions, "v1")) is farewell
+    assert bool(only(r.Forget, actions)) is farewell
+    assert bool(only(r.Answer, actions)) is not farewell
+    assert [one.text for one in only(r.Speak, actions)] == ([room._settings.host.farewell["zh"]] if farewell else [])
+
+
+def test_the_hosts_own_words_are_no_question_at_a_kiosk() -> None:
+    room = make("open")
+    question = answering(room)
+    room.captioned(question.id, "试用期最长不得超过六个月。", 100, 200, 2.1)
+    room.speaking("v1")
+    room.meant("v1")
+    actions = room.said("v1", ask("试用期最长不得超过六个", "t.2"), 3.0)
+    assert does(actions) == [r.Hold(False), r.Duck(False)]
+    assert room.current is question
+
+
+def test_who_asks_aloud_is_acknowledged_sooner() -> None:
+    room = make()
+    room.said("v1", ask(), 1.0)
+    assert only(r.Speak, room.tick(1.15))
+    room = make()
+    room.asked("v1", ask(), 1.0)
+    assert only(r.Speak, room.tick(1.15)) == []
