@@ -293,10 +293,13 @@ class Room:
         return [*self._resume(now), *self._show()] if viewer == self._over else self._show()
 
     def said(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
-        """What a viewer said: a question, unless it only kept the host company, or was the host's own voice."""
+        """What a viewer said: a question, unless it hardly was said while the host spoke, only kept them company, or
+        was the host's own voice.
+        """
         if self._settings.hearing.microphones == "open" and repeats(ask.text, "".join(self._uttered)):
             return self.unsaid(viewer, now)
-        if keeps_company(ask.text):
+        hardly = viewer == self._over and not self._talking.get(viewer)
+        if hardly or keeps_company(ask.text):
             return [
                 Tell(say.Rejected(ask.id, "no_question", "that was no question"), viewer),
                 *self.unsaid(viewer, now),

@@ -69,7 +69,9 @@ def table(cases: Sequence[Nobody]) -> str:
 def _listen(what: str, pcm: Pcm, host: Pcm, text: str, recognizer: Whisper, vocabulary: dict[Language, str]) -> Nobody:
     turn, voice, loudspeaker = Turn(), VoiceActivity(), HostVoice()
     echo = Echo(loudspeaker)
+    speaking = bool(host.any())
     begun = meant = first = 0
+    mean_it = False
     texts: list[str] = []
     sound = pcm[: len(pcm) // CHUNK * CHUNK].reshape(-1, CHUNK)
     out = host[: sound.size].reshape(-1, CHUNK)
@@ -79,10 +81,10 @@ def _listen(what: str, pcm: Pcm, host: Pcm, text: str, recognizer: Whisper, voca
         for happened in turn.hear(0.0 if echo.is_host(chunk) else probability, chunk):
             match happened:
                 case Happened.BEGAN:
-                    begun, first = begun + 1, max(0, k - 16)
+                    begun, first, mean_it = begun + 1, max(0, k - 16), False
                 case Happened.MEANT:
-                    meant += 1
-                case Happened.ENDED:
+                    meant, mean_it = meant + 1, True
+                case Happened.ENDED if mean_it or not speaking:  # as the room has it
                     written = recognizer.transcribe(sound[first : k + 1].ravel(), None, vocabulary).text
                     if written and not keeps_company(written) and not repeats(written, text):
                         texts.append(written)

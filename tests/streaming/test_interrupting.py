@@ -62,6 +62,15 @@ def test_after_an_mm_too(text: str) -> None:
     assert room.current is question
 
 
+def test_what_is_hardly_said_over_the_host_is_none() -> None:
+    room = make("open")
+    question = answering(room)
+    room.speaking("v1")
+    actions = room.said("v1", ask("刷的多大", "c2"), 3.0)
+    assert does(actions) == [r.Duck(False)]
+    assert room.current is question
+
+
 def test_a_question_takes_the_place_of_the_answer() -> None:
     room = make()
     question = answering(room)
