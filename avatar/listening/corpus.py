@@ -29,15 +29,18 @@ from avatar.voice.delivery import Delivery
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 
+_BRITISH: Final = ("bf_alice", "bf_emma", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis")
 TAUGHT: Final[dict[str, tuple[str, ...]]] = {
     "zh": ("zf_xiaobei", "zf_xiaoxiao", "zm_yunxi", "zm_yunxia", "zm_yunyang"),
     "en": (
         *("af_heart", "af_alloy", "af_aoede", "af_bella", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river"),
         *("af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_liam", "am_michael", "am_onyx", "am_puck"),
-        *("bf_alice", "bf_emma", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis"),
+        *_BRITISH,
     ),
 }
 """Kokoro's voices that the network learns from, the few Mandarin ones mixed as well."""
+MIXED: Final = 4200
+"""Clips of all voices; those after them are British, of which there are few otherwise: hibari speaks American."""
 HIBARI: Final = "hibari"
 """Half of the English is this voice's: it costs a fortieth, and more words are heard, which is what English lacks."""
 UNHEARD: Final[dict[str, tuple[str, ...]]] = {"zh": ("zf_xiaoyi", "zm_yunjian"), "en": ("am_fenrir", "bf_isabella")}
@@ -80,9 +83,11 @@ def line(number: int, documents: Sequence[Path]) -> Line:
     """The clip of this number. ``documents``: Markdown, in both languages, that half of the sentences come from."""
     chance = random.Random(number)  # noqa: S311 (no secret)
     language = ("zh", "en", "en")[number % 3]  # English has more vowels, and lips that tell them apart by less
-    taught = TAUGHT[language]
+    if number >= MIXED:
+        language = "en"
+    taught = TAUGHT[language] if number < MIXED else _BRITISH
     voice = chance.choice(taught)
-    if chance.random() < 0.5:
+    if number < MIXED and chance.random() < 0.5:
         first, second = chance.sample(taught, 2)
         voice = HIBARI if language == "en" else f"{first}:{chance.choice((0.3, 0.5, 0.7))}+{second}:0.5"
     written = _sentences(language, tuple(documents))

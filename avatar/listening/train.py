@@ -22,10 +22,10 @@ from avatar.lips import MOUTH
 from avatar.listening import LOOK_AHEAD, augment, corpus
 from avatar.listening.features import BEFORE, HEARD, hear
 
-CLIPS: Final = 4200
+CLIPS: Final = 4800
 VARIANTS: Final = 2
 """Times that each clip is heard otherwise."""
-EPOCHS: Final = 14
+EPOCHS: Final = 24
 WIDTH: Final = 128
 MEMORY: Final = 256
 _CROP: Final = 256
