@@ -10,6 +10,7 @@ from tqdm import tqdm
 from streaming.bench.hall import Pcm
 from streaming.hearing.echo import Echo, HostVoice
 from streaming.hearing.ending import keeps_company, repeats
+from streaming.hearing.listener import CONFIDENT
 from streaming.hearing.microphone import RATE
 from streaming.hearing.recognizer import Whisper
 from streaming.hearing.transcript import Language
@@ -85,9 +86,10 @@ def _listen(what: str, pcm: Pcm, host: Pcm, text: str, recognizer: Whisper, voca
                 case Happened.MEANT:
                     meant, mean_it = meant + 1, True
                 case Happened.ENDED if mean_it or not speaking:  # as the room has it
-                    written = recognizer.transcribe(sound[first : k + 1].ravel(), None, vocabulary).text
-                    if written and not keeps_company(written) and not repeats(written, text):
-                        texts.append(written)
+                    heard = recognizer.transcribe(sound[first : k + 1].ravel(), None, vocabulary)
+                    asks = not keeps_company(heard.text) and not repeats(heard.text, text)
+                    if heard.text and heard.confidence >= CONFIDENT and asks:
+                        texts.append(heard.text)
     return Nobody(what, len(sound) * CHUNK_S / 60, begun, meant, len(texts), texts[:4])
 
 

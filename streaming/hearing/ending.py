@@ -114,7 +114,8 @@ def ending(text: str, language: Language) -> Ending:
 
 def keeps_company(text: str) -> bool:
     """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”."""
-    return _letters(text) in _COMPANY
+    letters = _letters(text)
+    return len(letters) == 1 or letters in _COMPANY
 
 
 def says_goodbye(text: str) -> bool:

@@ -13,8 +13,14 @@ _SURE: Final = -1.0
 """Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
 _REPETITIVE: Final = 2.4
 """zlib compression ratio above which a segment repeats itself; Whisper's own threshold. Short ones do not get there."""
-_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}")
-"""What noise is heard as: 杀死，杀死，杀死，杀死."""
+_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}|(\w[\w ]{6,40}\w)(?:\W*\2){2,}", re.IGNORECASE)
+"""What noise is heard as: 杀死，杀死，杀死，杀死; Why would you do it? Why would you do it? Why would you do it?"""
+_GHOSTS: Final = re.compile(
+    r"普通话的句子|以下是普通话|字幕(?:由|志愿者|制作|提供)|Amara|点赞\W*订阅|谢谢(?:大家)?(?:观看|收看)|下期再见|"
+    r"thank(?:s| you)(?: so much)? for (?:watching|listening)|subscribe to (?:my|our|the) channel|subtitles by",
+    re.IGNORECASE,
+)
+"""What Whisper learned under films where nobody speaks, and what it is told beforehand."""
 
 
 def cleaned(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -28,7 +34,8 @@ def cleaned(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def meant(text: str, sureness: float, repetition: float) -> bool:
     """Whether somebody said this, rather than the model having heard something in noise."""
-    return sureness > _SURE and repetition < _REPETITIVE and not _REPEATED.search(text)
+    invented = _REPEATED.search(text) or _GHOSTS.search(text)
+    return sureness > _SURE and repetition < _REPETITIVE and not invented
 
 
 def simplified(text: str) -> str:

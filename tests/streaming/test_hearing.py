@@ -149,6 +149,11 @@ def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
         ("No, no, no, how long may it be?", True),
         ("商标，杀死，杀死，杀死，杀死。", False),
         ("thank you thank you thank you thank you", False),
+        ("Why would you do it? Why would you do it? Why would you do it?", False),
+        ("我们在兵, 以下是普通话。", False),
+        ("Thanks for watching!", False),
+        ("请不吝点赞、订阅、转发", False),
+        ("谢谢你，那房东不退押金怎么办？", True),
     ],
 )
 def test_what_repeats_itself_was_not_said(text: str, said: bool) -> None:

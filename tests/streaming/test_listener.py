@@ -244,6 +244,7 @@ class Writer:
         self.free = asyncio.Event()
         self.free.set()
         self.broken: EngineError | None = None
+        self.confidence = 0.9
 
     async def write(self, pcm: Pcm) -> Transcript:
         loud = int((np.abs(pcm.reshape(-1, CHUNK)).mean(axis=1) > 0.05).sum())
@@ -251,7 +252,7 @@ class Writer:
         await self.free.wait()
         if self.broken:
             raise self.broken
-        return Transcript(f"What is {loud}?" if loud else "", "en", no_speech=not loud, confidence=0.9)
+        return Transcript(f"What is {loud}?" if loud else "", "en", no_speech=not loud, confidence=self.confidence)
 
     async def glimpse(self, pcm: Pcm) -> Transcript | None:
         self.glimpsed += 1
@@ -401,6 +402,23 @@ async def test_a_recognizer_that_fails_is_told_of() -> None:
     await speak(ear, 1.3, -60)
     await ear.finished()
     assert of(told.Failed, heard) == [told.Failed(writer.broken)]
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_guess_is_no_question_where_nobody_holds_a_button(held: bool) -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    writer.confidence = 0.4
+    ear = Listener(writer, heard.append, held=held)
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, 1.3, -60)
+    if held:
+        ear.release()
+    await ear.finished()
+    assert len(of(told.Said, heard)) == held
     await ear.close()
 
 
