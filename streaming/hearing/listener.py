@@ -25,8 +25,8 @@ _BEFORE: Final = round(0.5 / CHUNK_S)
 """Chunks kept from before somebody began: the first consonant is quiet."""
 _LONGEST: Final = int(30.0 / CHUNK_S)
 CONFIDENT: Final = 0.5
-"""What is less sure than this is no question where nobody holds a button: of real ones one in a hundred is, of those that
-babble is heard as most."""
+"""What is less sure than this is no question where nobody holds a button: of real ones one in a hundred is, of those
+that babble is heard as most."""
 _GLIMPSE_S: Final = 0.6
 """New speech that is worth a look."""
 
