@@ -97,7 +97,7 @@ def joined(pieces: Iterable[SpeechChunk]) -> Iterator[SpeechChunk]:
 
 
 def _left(timed: Sequence[Timed], gone: float) -> tuple[Timed, ...]:
-    return tuple(replace(one, start=max(0.0, one.start - gone), end=one.end - gone) for one in timed if one.end > gone)
+    return tuple(replace(one, start=max(0.0, one.start)) for one in moved(timed, -gone) if one.end > 0)
 
 
 def _whole(pieces: Sequence[SpeechChunk]) -> SpeechChunk:

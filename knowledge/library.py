@@ -107,7 +107,9 @@ class Library:
                     _log.warning("%s %s", self.documents / file.source, file.reason)
             self.skipped = folder.skipped
             if folder.documents or gone or self._homophones is None:
-                self._homophones = await self._run(lambda: Homophones(self._index.vocabulary()))
+                counts = await self._run(self._index.vocabulary)
+                # Seconds with 100 000 passages, for which no search shall wait.
+                self._homophones = await asyncio.to_thread(Homophones, counts)
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name="library embeddings")
         return len(folder.documents) + len(gone)

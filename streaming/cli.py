@@ -353,17 +353,20 @@ def _bench_voice(arguments: argparse.Namespace) -> int:
 
 
 def _bench_hearing(arguments: argparse.Namespace) -> int:
-    from streaming.bench import hearing
+    from streaming.bench import hearing, talk
 
-    parts = arguments.part or [part for part in HEARING_PARTS if part != "talk"]
-    if parts == ["talk"]:
-        from streaming.bench import talk
-
+    parts = set(arguments.part or HEARING_PARTS) - (set() if arguments.part else {"talk"})
+    measured: dict[str, object] = {}
+    tables: list[str] = []
+    if parts != {"talk"}:
+        report = hearing.run(arguments.room, parts, arguments.questions, arguments.minutes, arguments.models)
+        measured |= asdict(report)
+        tables.append(hearing.table(report))
+    if "talk" in parts:
         talked = talk.run(arguments.room, arguments.questions, arguments.models)
-        print(json.dumps(asdict(talked), ensure_ascii=False) if arguments.json else talk.table(talked))  # noqa: T201
-        return 0
-    report = hearing.run(arguments.room, parts, arguments.questions, arguments.minutes, arguments.models)
-    print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else hearing.table(report))  # noqa: T201
+        measured |= asdict(talked)
+        tables.append(talk.table(talked))
+    print(json.dumps(measured, ensure_ascii=False) if arguments.json else "\n".join(tables))  # noqa: T201
     return 0
 
 

@@ -249,8 +249,9 @@ class OnAir:
         host = self.settings.host
         for language in self.settings.voices:
             await self._speaker.arrived(language)
-            lines = (host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language])
-            lines = (*lines, host.farewell[language]) if self.settings.hearing.microphones == "open" else lines
+            lines = [host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language]]
+            if self.settings.hearing.hands_free:
+                lines.append(host.farewell[language])
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
                 with contextlib.suppress(EngineError):  # it is said all the same, a little later
                     await self._speaker.prepare(text, language)
@@ -372,9 +373,8 @@ class OnAir:
                     )
             if not refused:
                 # Whoever comes to a kiosk next is another.
-                private = self.settings.hearing.microphones == "open"
                 turn = Turn(question.text, " ".join(said), time.time())
-                self._dialogue.remember(question.viewer, turn, private=private)
+                self._dialogue.remember(question.viewer, turn, private=self.settings.hearing.hands_free)
             self._perform(self.core.answered(question.id, refused=refused, now=time.time()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
         except Exception as error:  # whatever it was, the asker is told and the room goes on

@@ -226,24 +226,18 @@ class Room:
         """The asker stops their own question, by its own id or the room's."""
         for question in (self._current, *self._waiting):
             if question and question.viewer == viewer and question_id in (question.client_id, question.id):
-                if question is self._current:
-                    self._resume_at = now + PAUSE_AFTER_INTERRUPT_S
-                    return [*self._stop(now), *self._end(question, "skipped", "interrupted")]
-                self._waiting.remove(question)
-                return self._end(question, "skipped", "withdrawn")
+                reason = "interrupted" if question is self._current else "withdrawn"
+                return self._drop(question, reason, now, PAUSE_AFTER_INTERRUPT_S)
         message = "only a question of yours that waits or is being answered can be stopped"
         return [Tell(say.Error("not_yours", message, question_id), viewer)]
 
     def gone(self, viewer: str, now: float) -> list[Action]:
         """Nobody stands before this viewer's screen any more: nobody waits for what was asked there."""
         actions = self.unsaid(viewer, now)
-        for question in [one for one in self._waiting if one.viewer == viewer]:
-            self._waiting.remove(question)
-            actions += self._end(question, "skipped", "the visitor left")
-        if self._current is not None and self._current.viewer == viewer:
-            self._resume_at = now + PAUSE_S
-            actions += [*self._stop(now), *self._end(self._current, "skipped", "the visitor left")]
-        if self._settings.hearing.microphones == "open":
+        for question in (*self._waiting, self._current):
+            if question and question.viewer == viewer:
+                actions += self._drop(question, "the visitor left", now, PAUSE_S)
+        if self._settings.hearing.hands_free:
             self._greeted.clear()  # the next visitor is another
         return [*actions, Forget(viewer)]
 
@@ -263,11 +257,11 @@ class Room:
 
     def may_talk(self, viewer: str, ask: say.TalkStart) -> list[Action]:
         """Nothing where this viewer's microphone may be opened; else what to tell them."""
-        microphones = self._settings.hearing.microphones
-        if microphones == "one" and self._talking.keys() - {viewer}:
+        hearing = self._settings.hearing
+        if hearing.microphones == "one" and self._talking.keys() - {viewer}:
             reason = "somebody else is speaking; wait until they have finished"
             return [Tell(say.Rejected(ask.id, "microphone_taken", reason), viewer)]
-        if ask.hands_free and microphones != "open":
+        if ask.hands_free and not hearing.hands_free:
             reason = "in this room a button is held while speaking (hearing.microphones is not 'open')"
             return [Tell(say.Rejected(ask.id, "not_hands_free", reason), viewer)]
         return []
@@ -296,7 +290,7 @@ class Room:
         """What a viewer said: a question, unless it hardly was said while the host spoke, only kept them company, or
         was the host's own voice.
         """
-        if self._settings.hearing.microphones == "open" and repeats(ask.text, "".join(self._uttered)):
+        if self._settings.hearing.hands_free and repeats(ask.text, "".join(self._uttered)):
             return self.unsaid(viewer, now)
         hardly = viewer == self._over and not self._talking.get(viewer)
         if hardly or keeps_company(ask.text):
@@ -305,9 +299,10 @@ class Room:
                 *self.unsaid(viewer, now),
             ]
         self._talking.pop(viewer, None)
-        if says_goodbye(ask.text) and self._settings.hearing.microphones == "open":
+        if says_goodbye(ask.text) and self._settings.hearing.hands_free:
             language = ask.language or language_of(ask.text, self._settings.language)
-            actions = [*self._stop(now), *self.gone(viewer, now), Tell(say.Farewell(), viewer)]
+            actions = self._stop(now) if self._remark else []
+            actions += [*self.gone(viewer, now), Tell(say.Farewell(), viewer)]
             return actions + self._remark_on(self._settings.host.farewell[language], language, now)
         if viewer != self._over:
             return self.asked(viewer, ask, now, spoken=True)
@@ -322,17 +317,11 @@ class Room:
         self._talking[viewer] = False
         for question in (self._current, *self._waiting):
             if question and question.viewer == viewer and question.client_id == client_id:
-                actions: list[Action] = []
-                if question is self._current:
-                    actions = self._stop(now)
-                    self._resume_at = now
-                else:
-                    self._waiting.remove(question)
-                return [*actions, *self._end(question, "skipped", CONTINUED)]
+                return self._drop(question, CONTINUED, now, 0.0)
         return self.speaking(viewer)
 
     def _may_interrupt(self, viewer: str) -> bool:
-        if self._settings.hearing.microphones == "open":
+        if self._settings.hearing.hands_free:
             return True
         return self._current is not None and self._current.viewer == viewer
 
@@ -487,7 +476,7 @@ class Room:
     def _go_on(self, now: float) -> list[Action]:
         if self._current or self._remark or self._floor or not self._waiting or now < self._resume_at:
             return self._show()
-        if self._talking and self._settings.hearing.microphones == "open":
+        if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
         self._current = self._waiting.popleft()
         self._moved_at = now
@@ -523,6 +512,16 @@ class Room:
                 left.reverse()
         self._last_line = left.pop()
         return self._last_line
+
+    def _drop(self, question: Question, reason: str, now: float, pause_s: float) -> list[Action]:
+        """Skip a question, waiting or on air; what is said next is said after ``pause_s``."""
+        actions: list[Action] = []
+        if question is self._current:
+            self._resume_at = now + pause_s
+            actions = self._stop(now)
+        else:
+            self._waiting.remove(question)
+        return [*actions, *self._end(question, "skipped", reason)]
 
     def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
         if question is self._current:

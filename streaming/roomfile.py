@@ -183,6 +183,11 @@ class Hearing(_Part):
     """Names and terms viewers are likely to say, at most about fifty a language: they guide the recognition."""
 
     @property
+    def hands_free(self) -> bool:
+        """Whether the host listens all the time, to whoever stands there."""
+        return self.microphones == "open"
+
+    @property
     def stored(self) -> str | None:
         """The model's name in the store; None when there is nothing to be fetched."""
         if self.engine != "whisper" or (self.model is not None and Path(self.model).is_dir()):

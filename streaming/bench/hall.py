@@ -10,7 +10,7 @@ from av import AudioFrame
 from av.audio.codeccontext import AudioCodecContext
 
 from avatar.clock import SAMPLE_RATE
-from streaming.hearing.microphone import Microphone, OpusPacket
+from streaming.hearing.microphone import RATE, Microphone, OpusPacket
 
 Pcm = npt.NDArray[np.float32]
 
@@ -18,6 +18,10 @@ _TALKERS: Final = 6
 _FRAME: Final = SAMPLE_RATE // 50
 _BIT_RATE: Final = 32_000
 """What Chromium sends of a microphone."""
+_RINGS_S: Final = 0.25
+"""A room, and"""
+_LATE_S: Final = 0.3
+"""by how much the host's voice is late in it."""
 
 
 def murmur(clips: Sequence[Pcm], seconds: float, rng: np.random.Generator) -> Pcm:
@@ -58,6 +62,27 @@ def over_opus(pcm: Pcm, loss: float, rng: np.random.Generator) -> Iterator[OpusP
         for packet in encoder.encode(frame):
             if rng.random() >= loss:
                 yield OpusPacket(k * _FRAME, bytes(packet))
+
+
+def under(condition: str, pcm: Pcm, noise: Pcm, rng: np.random.Generator) -> Pcm:
+    """(n,) float32 at 16 kHz: what a microphone makes of speech (m,) at 48 kHz.
+
+    ``condition``: "clean", so many "dB" above ``noise``, or so many "% lost" of its packets.
+    """
+    number = 0.0 if condition == "clean" else float(condition.split()[0])
+    sound = in_a_hall(pcm, noise, number, rng) if condition.endswith("dB") else pcm
+    return heard(over_opus(sound, number / 100 if condition.endswith("lost") else 0.0, rng))
+
+
+def echoed(host: Pcm, rng: np.random.Generator) -> Pcm:
+    """The host's voice (n,) at 16 kHz as a room with a loudspeaker and a microphone in it returns it."""
+    n = int(_RINGS_S * RATE)
+    ringing = rng.normal(0, 0.12, n) * np.exp(-4 * np.arange(n) / n)
+    ringing[0] = 1
+    size = 1 << (len(host) + n).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(host, size) * np.fft.rfft(ringing, size), size)[: len(host)]
+    late: Pcm = np.concatenate([np.zeros(int(_LATE_S * RATE)), wet])[: len(host)].astype(np.float32)
+    return late
 
 
 def heard(packets: Iterable[OpusPacket]) -> Pcm:

@@ -7,7 +7,7 @@ microphone's sound: Opus, decoded, resampled, collected, and written down with t
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -27,7 +27,7 @@ from knowledge.homophones import Homophones
 from knowledge.words import terms
 from streaming import roomfile
 from streaming.bench import nobody, turns
-from streaming.bench.hall import Pcm, heard, in_a_hall, murmur, over_opus
+from streaming.bench.hall import Pcm, murmur, under
 from streaming.bench.misheard import distance, sounds, units
 from streaming.bench.nobody import Nobody
 from streaming.bench.turns import Turns
@@ -45,7 +45,6 @@ MODEL: Final = "whisper-base"
 WRONG: Final[dict[Language, float]] = {"en": 0.04, "zh": 0.07}
 """Goal in silence; twice that at 10 dB."""
 _STYLES: Final = ("plain", "paraphrase", "spoken", "short")
-_LOSS: Final = 0.03
 _QUIET_S: Final = 0.4
 _SEED: Final = 7
 
@@ -76,7 +75,7 @@ class Report:
     nobody: list[Nobody] = field(default_factory=list)
 
 
-def run(room: Path, parts: Sequence[str], number: int, minutes: float, models: Path | None) -> Report:
+def run(room: Path, parts: Container[str], number: int, minutes: float, models: Path | None) -> Report:
     """``number``: questions of each language, the same ones each time; ``minutes``: of each noise."""
     settings = roomfile.load(room)
     store = Store.from_environment(folder=models)
@@ -168,8 +167,7 @@ def _under(
     wrong = total = wrong_sounds = total_sounds = 0
     took, seen = [], []
     for text, pcm in tqdm(said, desc=f"hearing, {language}, {condition}", unit="question", disable=None):
-        sound = in_a_hall(pcm, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else pcm
-        came = heard(over_opus(sound, _LOSS if condition.endswith("lost") else 0.0, rng))
+        came = under(condition, pcm, noise, rng)
         begun = time.perf_counter()
         written = homophones.mended(recognizer.transcribe(came, None, vocabulary).text)
         took.append(time.perf_counter() - begun)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from streaming.bench.hall import Pcm
+from streaming.bench.hall import Pcm, echoed
 from streaming.hearing.echo import Echo, HostVoice
 from streaming.hearing.ending import keeps_company, repeats
 from streaming.hearing.listener import CONFIDENT
@@ -20,10 +20,6 @@ from streaming.hearing.vad import CHUNK, VoiceActivity
 _LOUD: Final = 0.03
 """RMS of what is heard."""
 _SEED: Final = 9
-_RINGS_S: Final = 0.25
-"""A room, and"""
-_LATE_S: Final = 0.3
-"""by how much the host's voice is late in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def measure(
         ("hall", _at(np.resize(noise, n), _LOUD), nothing),
         ("noise", rng.normal(0, _LOUD, n).astype(np.float32), nothing),
         ("music", _at(_music(n, rng), _LOUD) + hiss, nothing),
-        *((f"host {d} dB", _echoed(host, rng) * np.float32(10 ** (d / 20)) + hiss, host) for d in (-15, -25)),
+        *((f"host {d} dB", echoed(host, rng) * np.float32(10 ** (d / 20)) + hiss, host) for d in (-15, -25)),
     ]
     return [_listen(what, pcm, voice, text, recognizer, vocabulary) for what, pcm, voice in cases]
 
@@ -96,17 +92,6 @@ def _listen(what: str, pcm: Pcm, host: Pcm, text: str, recognizer: Whisper, voca
 def _at(pcm: Pcm, loudness: float) -> Pcm:
     levelled: Pcm = (pcm * (loudness / pcm.std())).astype(np.float32)
     return levelled
-
-
-def _echoed(host: Pcm, rng: np.random.Generator) -> Pcm:
-    """The host as a room with a loudspeaker and a microphone in it returns them."""
-    n = int(_RINGS_S * RATE)
-    ringing = rng.normal(0, 0.12, n) * np.exp(-4 * np.arange(n) / n)
-    ringing[0] = 1
-    size = 1 << (len(host) + n).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(host, size) * np.fft.rfft(ringing, size), size)[: len(host)]
-    late: Pcm = np.concatenate([np.zeros(int(_LATE_S * RATE)), wet])[: len(host)].astype(np.float32)
-    return late
 
 
 def _music(n: int, rng: np.random.Generator) -> Pcm:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from streaming.bench.hall import Pcm, heard, in_a_hall, over_opus
+from streaming.bench.hall import Pcm, under
 from streaming.hearing.ending import Ending, ending
 from streaming.hearing.microphone import RATE
 from streaming.hearing.recognizer import Whisper
@@ -45,10 +45,8 @@ class Turns:
     """after which it was taken to be over, of those;"""
     all_s: tuple[float, float]
     """and of all."""
-    paused: int
-    """How many were said with a pause in the middle;"""
     early: int
-    """taken to be over in it, and taken back when the speaker went on;"""
+    """Said with a pause in the middle: taken to be over in it, and taken back when the speaker went on;"""
     cut: int
     """and cut in two."""
 
@@ -77,15 +75,14 @@ def measure(
     unheard = early = cut = 0
     for k, (_, pcm) in enumerate(tqdm(said, desc=f"turns, {language}, {condition}", unit="question", disable=None)):
         placed = _placed(pcm, 0.0)
-        whole = _listen(_around(placed, condition, noise, rng), recognizer, vocabulary)
+        whole = _listen(under(condition, placed, noise, rng), recognizer, vocabulary)
         ends = whole.at(Happened.ENDED)
         if ends and whole.last and whole.last[1]:
             waits.append((ends[-1] - _last_sound(placed), whole.last[2] is Ending.COMPLETE))
         else:
             unheard += 1
-        paused = _listen(
-            _around(_placed(pcm, PAUSES_S[k % len(PAUSES_S)]), condition, noise, rng), recognizer, vocabulary
-        )
+        halves = under(condition, _placed(pcm, PAUSES_S[k % len(PAUSES_S)]), noise, rng)
+        paused = _listen(halves, recognizer, vocabulary)
         began = [at for at in paused.at(Happened.BEGAN) if at > _BEFORE_S - 0.2]
         cut += len(began) > 1
         early += bool(paused.at(Happened.CONTINUED))
@@ -98,7 +95,6 @@ def measure(
         len(complete),
         _quantiles(complete),
         _quantiles([wait for wait, _ in waits]),
-        len(said),
         early,
         cut,
     )
@@ -111,7 +107,8 @@ def table(turns: Sequence[Turns]) -> str:
     ]
     rows += [
         f"{t.language:4}{t.condition:9}{t.questions:10d}{t.unheard:9d}{t.whole:7d}{t.whole_s[0]:15.2f} s"
-        f"{t.whole_s[1]:7.2f} s{t.all_s[0]:9.2f} s{t.all_s[1]:7.2f} s{t.early / t.paused:8.1%}{t.cut / t.paused:8.1%}"
+        f"{t.whole_s[1]:7.2f} s{t.all_s[0]:9.2f} s{t.all_s[1]:7.2f} s"
+        f"{t.early / t.questions:8.1%}{t.cut / t.questions:8.1%}"
         for t in turns
     ]
     return "\n".join(rows)
@@ -151,12 +148,6 @@ def _placed(pcm: Pcm, pause_s: float) -> Pcm:
     at = (low + int(smooth[low:high].argmin())) * step
     silence = [np.zeros(int(seconds * rate), np.float32) for seconds in (_BEFORE_S, pause_s, _AFTER_S)]
     return np.concatenate([silence[0], pcm[:at], silence[1], pcm[at:], silence[2]])
-
-
-def _around(placed: Pcm, condition: str, noise: Pcm, rng: np.random.Generator) -> Pcm:
-    """What a microphone makes of it, at 16 kHz."""
-    sound = in_a_hall(placed, noise, float(condition.split()[0]), rng) if condition.endswith("dB") else placed
-    return heard(over_opus(sound, 0.0, rng))
 
 
 def _last_sound(placed: Pcm) -> float:

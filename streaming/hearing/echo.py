@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.hearing.microphone import Microphone, OpusPacket, Pcm
-from streaming.hearing.vad import CHUNK
+from streaming.hearing.vad import CHUNK, Chunks
 
 Bands = npt.NDArray[np.float64]
 
@@ -48,15 +48,12 @@ class HostVoice:
 
     def __init__(self) -> None:
         self._microphone = Microphone()
-        self._rest = np.zeros(0, np.float32)
+        self._chunks = Chunks()
         self.recent = np.full((DELAYS + COMPARED, len(_EDGES) - 1), np.log(_QUIET))
         """(64, 8) bands, the newest last."""
 
     def hear(self, packet: OpusPacket) -> None:
-        samples = np.concatenate([self._rest, self._microphone.hear(packet)])
-        whole = len(samples) // CHUNK * CHUNK
-        self._rest = samples[whole:]
-        for chunk in samples[:whole].reshape(-1, CHUNK):
+        for chunk in self._chunks.cut(self._microphone.hear(packet)):
             self.add(chunk)
 
     def add(self, chunk: Pcm) -> None:

@@ -43,61 +43,19 @@ _HANGING: Final[dict[Language, re.Pattern[str]]] = {
 }
 _UNFINISHED: Final = re.compile(r"…|\.\.\.|^[，,、—-]")
 _PUNCTUATION: Final = " \t\n.,!?;:…—-–。，、！？；：～~\"'“”‘’"
-
-
 _SAME: Final = 0.7
 """Share of the runs of three letters in a text that the host has said."""
 _SHORTEST: Final = 6
 """Letters; who asks back says less than that in the host's words."""
-_COMPANY: Final = frozenset(
-    (
-        *(
-            "嗯",
-            "嗯嗯",
-            "嗯嗯嗯",
-            "哦",
-            "哦哦",
-            "噢",
-            "喔",
-            "啊",
-            "对",
-            "对对",
-            "对对对",
-            "是",
-            "是的",
-            "好",
-            "好的",
-            "好好",
-            "行",
-        ),
-        *(
-            "知道了",
-            "明白",
-            "明白了",
-            "谢谢",
-            "mm",
-            "mhm",
-            "mmhmm",
-            "hm",
-            "hmm",
-            "uh",
-            "uhhuh",
-            "huh",
-            "yeah",
-            "yes",
-            "yep",
-        ),
-        *("yup", "ok", "okay", "right", "oh", "ah", "aha", "isee", "sure", "thanks", "thankyou"),
-    )
-)
-
-
-_FAREWELL: Final = frozenset(
-    (
-        *("再见", "拜拜", "再见了", "谢谢再见", "好的再见", "拜拜了", "回头见", "bye", "byebye", "goodbye"),
-        *("thanksbye", "thankyoubye", "thankyougoodbye", "thanksgoodbye", "okbye", "okaybye", "seeyou", "seeyoulater"),
-    )
-)
+_COMPANY: Final = frozenset({
+    "嗯", "嗯嗯", "嗯嗯嗯", "哦", "哦哦", "噢", "喔", "啊", "对", "对对", "对对对", "是", "是的", "好", "好的", "好好",
+    "行", "知道了", "明白", "明白了", "谢谢", "mm", "mhm", "mmhmm", "hm", "hmm", "uh", "uhhuh", "huh", "yeah", "yes",
+    "yep", "yup", "ok", "okay", "right", "oh", "ah", "aha", "isee", "sure", "thanks", "thankyou",
+})  # fmt: skip
+_FAREWELL: Final = frozenset({
+    "再见", "拜拜", "再见了", "谢谢再见", "好的再见", "拜拜了", "回头见", "bye", "byebye", "goodbye", "thanksbye",
+    "thankyoubye", "thankyougoodbye", "thanksgoodbye", "okbye", "okaybye", "seeyou", "seeyoulater",
+})  # fmt: skip
 
 
 def ending(text: str, language: Language) -> Ending:

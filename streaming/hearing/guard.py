@@ -40,13 +40,14 @@ def meant(text: str, sureness: float, repetition: float) -> bool:
 
 def simplified(text: str) -> str:
     """Chinese in simplified script."""
-    _load()
+    load()
     converted: str = zhconv.convert(text, "zh-hans")
     return converted
 
 
 @cache
-def _load() -> None:
+def load() -> None:
+    """Read the table of both scripts now rather than with the first question."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # it leaves its dictionary's file to the collector
         zhconv.loaddict()

@@ -29,8 +29,6 @@ CONFIDENT: Final = 0.5
 that babble is heard as most."""
 _GLIMPSE_S: Final = 0.6
 """New speech that is worth a look."""
-
-
 _STILL: Final = 5
 """Tenths of a second without a packet: no network is that late and speaks on."""
 _TENTH: Final = np.zeros(RATE // 10, np.float32)

@@ -11,7 +11,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 
 from streaming.errors import ModelError
-from streaming.hearing.guard import cleaned, meant, simplified
+from streaming.hearing.guard import cleaned, load, meant, simplified
 from streaming.hearing.transcript import NO_WORDS, Language, Transcript
 from streaming.hearing.vad import speech_only
 
@@ -33,7 +33,8 @@ class Whisper:
     def __init__(self, model: Path, threads: int = 1, device: str = "cpu", compute_type: str = "int8") -> None:
         """``device``: "cuda" for a GPU, with ``compute_type`` "float16"; see CTranslate2.
 
-        Raises :class:`ModelError` when the folder does not hold a model that can be loaded."""
+        Raises :class:`ModelError` when the folder does not hold a model that can be loaded.
+        """
         try:
             self._model = _OneEncodingModel(
                 str(model), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
@@ -43,6 +44,7 @@ class Whisper:
                 f"the speech recognition model in {model} cannot be loaded ({error}); remove that folder and run "
                 "“everhost doctor --fetch”"
             ) from error
+        load()
         self._languages: tuple[Language, ...] = ("zh", "en") if self._model.model.is_multilingual else ("en",)
 
     def transcribe(

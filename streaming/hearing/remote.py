@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.errors import ModelError
-from streaming.hearing.guard import cleaned, meant, simplified
+from streaming.hearing.guard import cleaned, load, meant, simplified
 from streaming.hearing.transcript import NO_WORDS, Language, Transcript
 from streaming.hearing.vad import speech_only
 
@@ -42,6 +42,7 @@ class Remote:
         self._fields = {"model": model, "response_format": "verbose_json", "temperature": "0"}
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=5), headers=headers)
+        load()
 
     def transcribe(
         self,

@@ -24,6 +24,20 @@ def speech_only(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.concatenate([np.zeros(0, np.float32), *(pcm[span["start"] : span["end"]] for span in spans)])
 
 
+class Chunks:
+    """Cuts a stream into chunks."""
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(0, np.float32)
+
+    def cut(self, pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(n, 512): those that any number of further samples complete."""
+        samples = np.concatenate([self._rest, pcm])
+        whole = len(samples) // CHUNK * CHUNK
+        self._rest = samples[whole:]
+        return samples[:whole].reshape(-1, CHUNK)
+
+
 class VoiceActivity:
     """Silero over a stream: the model's memory is kept from chunk to chunk."""
 
@@ -35,17 +49,14 @@ class VoiceActivity:
         """Begin a new stream."""
         self._h = self._c = np.zeros((1, 1, 128), np.float32)
         self._window = np.zeros(_CONTEXT + CHUNK, np.float32)
-        self._rest = np.zeros(0, np.float32)
+        self._chunks = Chunks()
 
     def judged(self, pcm: npt.NDArray[np.float32]) -> Iterator[tuple[npt.NDArray[np.float32], float]]:
         """Take any number of samples; yield each chunk they complete, (512,), and how probably it is speech.
 
         About 0.1 ms a chunk.
         """
-        samples = np.concatenate([self._rest, np.nan_to_num(pcm)])
-        whole = len(samples) // CHUNK * CHUNK
-        self._rest = samples[whole:]
-        for chunk in samples[:whole].reshape(-1, CHUNK):
+        for chunk in self._chunks.cut(np.nan_to_num(pcm)):
             self._window = np.concatenate([self._window[-_CONTEXT:], chunk])
             feed = {"input": self._window[None], "h": self._h, "c": self._c}
             probability, self._h, self._c = self._session.run(None, feed)

@@ -242,3 +242,14 @@ def test_who_asks_aloud_is_acknowledged_sooner() -> None:
     room = make()
     room.asked("v1", ask(), 1.0)
     assert only(r.Speak, room.tick(1.15)) == []
+
+
+def test_goodbye_at_one_screen_leaves_the_answer_at_another() -> None:
+    room = make("open")
+    question = answering(room)
+    room.speaking("v2")
+    room.meant("v2")
+    actions = room.said("v2", ask("再见！", "t.2"), 3.0)
+    assert does(actions) == [r.Hold(False), r.Duck(False)]
+    assert room.current is question
+    assert told(say.Farewell, actions, "v2")

@@ -9,6 +9,7 @@ import pytest
 
 from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
+from streaming.bench.hall import echoed
 from streaming.bench.together import microphone
 from streaming.errors import EngineError
 from streaming.hearing import listener as told
@@ -185,21 +186,11 @@ def test_who_takes_their_leave() -> None:
 # The echo of the host
 
 
-def room(seconds: float) -> Pcm:
-    """The impulse response of a room that rings for so long."""
-    rng = np.random.default_rng(3)
-    n = round(seconds * 16_000)
-    ringing = rng.normal(0, 0.12, n) * np.exp(-np.arange(n) / n * 4)
-    ringing[0] = 1
-    return ringing.astype(np.float32)
-
-
 def over(host: Pcm, visitor: Pcm, decibels: float) -> tuple[list[bool], list[bool]]:
     """Which chunks are taken for the host's, and in which the visitor speaks."""
     voice = HostVoice()
     echo = Echo(voice)
-    heard = np.concatenate([np.zeros(4000, np.float32), np.convolve(host, room(0.25))])[: len(host)]
-    heard = heard * np.float32(10 ** (decibels / 20)) + visitor
+    heard = echoed(host, np.random.default_rng(3)) * np.float32(10 ** (decibels / 20)) + visitor
     taken = []
     for said, sound in zip(chunks(host), chunks(heard), strict=True):
         voice.add(said)

@@ -149,6 +149,11 @@ export class Talk extends EventTarget {
     return true;
   }
 
+  /** The room hears this viewer now. */
+  get hears() {
+    return this.state === "listening" || this.state === "open";
+  }
+
   /** What the room makes of it so far. */
   hear(id, text) {
     if (this.#mine(id)) this.#announce(this.state, { text });
@@ -188,15 +193,14 @@ export class Talk extends EventTarget {
 
   /** The button breathes with the voice, so that the viewer sees that they are heard. */
   #meter() {
-    const hears = this.state === "listening" || this.state === "open";
-    this.#button.style.setProperty("--level", (hears ? this.#microphone.level() : 0).toFixed(2));
-    if (hears) requestAnimationFrame(() => this.#meter());
+    this.#button.style.setProperty("--level", (this.hears ? this.#microphone.level() : 0).toFixed(2));
+    if (this.hears) requestAnimationFrame(() => this.#meter());
   }
 
   #announce(state, detail = {}) {
     this.state = state;
     this.#button.dataset.state = state;
-    this.#button.setAttribute("aria-pressed", String(state === "listening" || state === "open"));
+    this.#button.setAttribute("aria-pressed", String(this.hears));
     this.dispatchEvent(new CustomEvent("state", { detail: { state, reason: null, text: "", ...detail } }));
   }
 }

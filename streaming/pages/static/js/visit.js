@@ -37,8 +37,7 @@ export function visit() {
 function hearing(session, talk, picture, hint) {
   talk.addEventListener("state", ({ detail }) => {
     picture.hush(detail.state === "listening");
-    const active = detail.state === "listening" || detail.state === "open";
-    const tone = detail.state === "failed" ? "bad" : active ? "active" : "plain";
+    const tone = detail.state === "failed" ? "bad" : talk.hears ? "active" : "plain";
     hint.say(talkHint(detail, t), { tone, stay: VOICE_HAS_THE_WORD.has(detail.state) });
   });
   session.addEventListener("partial", ({ detail }) => talk.hear(detail.id, detail.text));
