@@ -16,7 +16,7 @@ from knowledge.errors import KnowledgeError
 from streaming.errors import EverhostError
 
 DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
-HEARING_PARTS = ("words", "turns", "nobody", "talk")
+HEARING_PARTS = ("words", "turns", "wake", "nobody", "talk")
 FACE_BENCHES = {
     "render": "milliseconds a picture takes to draw",
     "likeness": "live pictures against path-traced ones",

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from streaming.engines import Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing import listener
+from streaming.hearing.transcript import Transcript
+from streaming.hearing.wake import WakeWords
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -105,6 +107,7 @@ class OnAir:
         self.outlets = _outlets(settings, self.fanout.want_key)
         self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
         self._ears = Ears(engines, settings.hearing, self._heard)
+        self._wake_words: WakeWords | None = None
         self.whep = Whep(self.fanout, self._ears.hear, self._join, network)
         self.whip = Whip(self._hear_operator, network)
         self._watchers: set[Callable[[str], None]] = set()
@@ -143,6 +146,8 @@ class OnAir:
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
         self._keep(self._tick_all())
         self._keep(self._prepare())
+        if words := self.settings.hearing.wake_words:
+            self._keep(self._learn_wake_words(words))
         self._perform(self.core.restore(await self._state.unfinished(self.settings.id), time.time()))
 
     async def close(self) -> None:
@@ -183,6 +188,7 @@ class OnAir:
             case say.Interrupt(id=question):
                 self._perform(self.core.interrupt(seat.viewer, question, now))
             case say.Presence(here=True):
+                self.core.here(seat.viewer)
                 self._keep(self._greet())
             case say.Presence():
                 self._perform(self.core.gone(seat.viewer, now))
@@ -209,6 +215,7 @@ class OnAir:
                 "language": settings.language,
                 "languages": list(settings.voices),
                 "microphones": settings.hearing.microphones,
+                "wake_words": settings.hearing.wake_words,
                 "suggestions": settings.suggestions,
                 "ai_notice": AI_NOTICE,
                 "disclaimer": settings.disclaimer,
@@ -252,6 +259,8 @@ class OnAir:
             lines = [host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language]]
             if self.settings.hearing.hands_free:
                 lines.append(host.farewell[language])
+            if self.settings.hearing.wake_words:
+                lines.append(host.attending[language])
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
                 with contextlib.suppress(EngineError):  # it is said all the same, a little later
                     await self._speaker.prepare(text, language)
@@ -269,6 +278,11 @@ class OnAir:
     def _heard(self, talker: Talker, heard: listener.Heard) -> None:
         """What one microphone heard, for its viewer's eyes and the room's mind."""
         viewer, core, now = talker.viewer, self.core, time.time()
+        if not core.heeds(viewer):
+            if not self._is_called(heard):
+                return
+            core.here(viewer)
+            self._perform([*core.speaking(viewer), *core.meant(viewer)])
         match heard:
             case listener.Began():
                 self._perform([room.Tell(say.AsrPartial(talker.id, ""), viewer), *core.speaking(viewer)])
@@ -277,12 +291,19 @@ class OnAir:
             case listener.Meant():
                 self._perform(core.meant(viewer))
             case listener.Partial(text):
-                self._perform([room.Tell(say.AsrPartial(talker.id, text), viewer)])
+                self._perform([room.Tell(say.AsrPartial(talker.id, self._after_name(text)), viewer)])
             case listener.Said(transcript):
-                ask = say.Ask(
-                    type="ask", id=talker.id, text=transcript.text, name=talker.talk.name, language=talker.talk.language
-                )
-                self._perform([room.Tell(say.AsrFinal(ask.id, ask.text), viewer), *core.said(viewer, ask, now)])
+                text = self._after_name(transcript.text)
+                self._perform([room.Tell(say.AsrFinal(talker.id, text), viewer)])
+                if not text:
+                    self._perform(core.called(viewer, transcript.language, now))
+                    return
+                talk = talker.talk
+                ask = say.Ask(type="ask", id=talker.id, text=text, name=talk.name, language=talk.language)
+                self._perform(core.said(viewer, ask, now))
+            case listener.Nothing(guess) if self._wake_words and self._wake_words.rest(guess) is not None:
+                self._perform([room.Tell(say.AsrFinal(talker.id, ""), viewer)])
+                self._perform(core.called(viewer, self.settings.language, now))
             case listener.Nothing():
                 self._perform([room.Tell(say.AsrFinal(talker.id, ""), viewer), *core.unsaid(viewer, now)])
                 if not talker.talk.hands_free:
@@ -291,6 +312,22 @@ class OnAir:
             case listener.Failed(error):
                 trouble = say.Error("hearing_unavailable", str(error), talker.id)
                 self._perform([room.Tell(trouble, viewer), *core.unsaid(viewer, now)])
+
+    def _is_called(self, heard: listener.Heard) -> bool:
+        """Whether the host's wake word was said; a name alone is hardly a text to be sure of."""
+        match heard:
+            case listener.Partial(text) | listener.Said(Transcript(text=text)) | listener.Nothing(text):
+                return self._wake_words is not None and self._wake_words.rest(text) is not None
+            case _:
+                return False
+
+    def _after_name(self, text: str) -> str:
+        """What was said, without the wake word before it."""
+        rest = self._wake_words.rest(text) if self._wake_words else None
+        return text if rest is None else rest
+
+    async def _learn_wake_words(self, words: Sequence[str]) -> None:
+        self._wake_words = await asyncio.to_thread(WakeWords, words)
 
     # Whoever is the host themselves
 

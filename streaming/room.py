@@ -152,6 +152,8 @@ class Room:
         """When the answer or remark on air last made progress."""
         self._talking: dict[str, bool] = {}
         """Viewers who hold the button or whose voice is heard; whether they mean it."""
+        self._awake: set[str] = set()
+        """Viewers who are here: they said the wake word, or a touch or a sensor told."""
         self._over: str | None = None
         """Who speaks over the host, and may: the host is softer meanwhile,"""
         self._holding = False
@@ -231,8 +233,13 @@ class Room:
         message = "only a question of yours that waits or is being answered can be stopped"
         return [Tell(say.Error("not_yours", message, question_id), viewer)]
 
+    def here(self, viewer: str) -> None:
+        """Somebody stands before this viewer's screen."""
+        self._awake.add(viewer)
+
     def gone(self, viewer: str, now: float) -> list[Action]:
         """Nobody stands before this viewer's screen any more: nobody waits for what was asked there."""
+        self._awake.discard(viewer)
         actions = self.unsaid(viewer, now)
         for question in (*self._waiting, self._current):
             if question and question.viewer == viewer:
@@ -251,6 +258,7 @@ class Room:
         return actions
 
     def left(self, viewer: str, now: float) -> list[Action]:
+        self._awake.discard(viewer)
         return self.unsaid(viewer, now)
 
     # What viewers say
@@ -265,6 +273,22 @@ class Room:
             reason = "in this room a button is held while speaking (hearing.microphones is not 'open')"
             return [Tell(say.Rejected(ask.id, "not_hands_free", reason), viewer)]
         return []
+
+    def heeds(self, viewer: str) -> bool:
+        """Whether what this viewer's microphone hears is meant for the host: where there is a wake word, from then on
+        until they leave.
+        """
+        return not self._settings.hearing.wake_words or viewer in self._awake
+
+    def called(self, viewer: str, language: Language, now: float) -> list[Action]:
+        """The wake word was said and nothing after it: the host turns to them."""
+        if self._current is not None and self._current.viewer != viewer:
+            return self.unsaid(viewer, now)  # another screen's answer
+        self._talking.pop(viewer, None)
+        actions = self._stop(now)
+        if self._current is not None:
+            actions += self._end(self._current, "skipped", "interrupted")
+        return [*actions, *self._remark_on(self._settings.host.attending[language], language, now), *self._show()]
 
     def talking(self, viewer: str) -> list[Action]:
         """A viewer holds the microphone button: the host turns to them."""

@@ -75,6 +75,7 @@ REASSURANCES: Final[dict[Language, list[str]]] = {
     ],
 }
 
+ATTENDING: Final[dict[Language, str]] = {"zh": "[点头]我在，您请说。", "en": "[nod] Yes? I am listening."}
 FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。", "en": "[warm] Goodbye. Do come again."}
 
 Line = Annotated[str, Field(min_length=1, max_length=200)]
@@ -93,6 +94,8 @@ class Host(_Part):
     """Said when the documents do not cover a question."""
     farewell: Text = Field(default_factory=lambda: dict(FAREWELL))
     """Said to a visitor who says goodbye."""
+    attending: Text = Field(default_factory=lambda: dict(ATTENDING))
+    """Said to a visitor who has said the wake word and nothing else yet."""
     acknowledgements: dict[Language, list[Line]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
     """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
     reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))
@@ -166,6 +169,19 @@ class Turns(_Part):
     """and after half a sentence."""
 
 
+def _tellable(word: str) -> str:
+    han = len(re.findall("[\u4e00-\u9fff]", word))
+    if han < _WAKE_SYLLABLES and (han or len(word.split()) < _WAKE_WORDS):
+        raise ValueError(
+            f"“{word}” is too short to be told from other words; put a greeting before it, as in “hello Mei”"
+        )
+    return word
+
+
+_WAKE_SYLLABLES: Final = 2
+_WAKE_WORDS: Final = 2
+
+
 class Hearing(_Part):
     engine: str = "whisper"
     """An installed back-end: whisper, or openai for any server that speaks OpenAI's /v1/audio/transcriptions."""
@@ -178,9 +194,18 @@ class Hearing(_Part):
     microphones: Microphones = "push"
     """"push": viewers hold a button while they speak, any number at once; "one": so, and one at a time; "open": the
     host listens all the time and may be interrupted, for a kiosk that one visitor stands before."""
+    wake_words: list[Annotated[Line, AfterValidator(_tellable)]] = Field(default_factory=list, max_length=10)
+    """Where the host listens all the time: what a visitor says first, "hello Mei", 小梅, before anything else is heard.
+    None: whoever speaks is heard."""
     turns: Turns = Turns()
     terms: dict[Language, list[str]] = Field(default_factory=dict)
     """Names and terms viewers are likely to say, at most about fifty a language: they guide the recognition."""
+
+    @model_validator(mode="after")
+    def _waits_for_none(self) -> "Hearing":
+        if self.wake_words and not self.hands_free:
+            raise ValueError("wake_words are for rooms that listen without a button: set microphones: open as well")
+        return self
 
     @property
     def hands_free(self) -> bool:

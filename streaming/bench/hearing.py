@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
@@ -26,15 +27,17 @@ from knowledge.folder import read_folder
 from knowledge.homophones import Homophones
 from knowledge.words import terms
 from streaming import roomfile
-from streaming.bench import nobody, turns
+from streaming.bench import nobody, turns, wake
 from streaming.bench.hall import Pcm, murmur, under
-from streaming.bench.misheard import distance, sounds, units
+from streaming.bench.misheard import sounds, units
 from streaming.bench.nobody import Nobody
 from streaming.bench.turns import Turns
+from streaming.bench.wake import Woken
 from streaming.hearing.recognizer import Whisper
+from streaming.hearing.wake import WakeWords
 from streaming.models.store import Store
 from streaming.playout import at_48k
-from streaming.roomfile import LANGUAGES, Language
+from streaming.roomfile import LANGUAGES, Language, RoomFile
 
 VOICES: Final[dict[Language, tuple[str, ...]]] = {
     "en": ("hibari", "af_heart", "am_michael", "bf_emma", "bm_george"),
@@ -72,6 +75,7 @@ class Report:
     model: str
     words: list[Heard] = field(default_factory=list)
     turns: list[Turns] = field(default_factory=list)
+    wake: list[Woken] = field(default_factory=list)
     nobody: list[Nobody] = field(default_factory=list)
 
 
@@ -95,6 +99,14 @@ def run(room: Path, parts: Container[str], number: int, minutes: float, models: 
         if "turns" in parts:
             for condition in ("clean", "10 dB"):
                 report.turns.append(turns.measure(language, condition, said, noise, recognizer, vocabulary))
+        if "wake" in parts:
+            word = wake_word(settings, language)
+            texts = [f"{word}, {text}" for text, _ in said]
+            called = [pcm for _, pcm in spoken(texts, language, kokoro)]
+            others = [pcm for _, pcm in said]
+            for condition in ("clean", "10 dB"):
+                woken = wake.measure(language, condition, called, others, noise, recognizer, WakeWords([word]))
+                report.wake.append(woken)
         everything += said
     if "nobody" in parts:
         hall = murmur([pcm for _, pcm in everything], 60 * minutes, np.random.default_rng(_SEED + 1))
@@ -119,9 +131,19 @@ def table(report: Report) -> str:
         rows += [f"  {one.language} {one.condition}: {said}\n      {written}" for said, written in one.worst]
     if report.turns:
         rows.append(turns.table(report.turns))
+    if report.wake:
+        rows.append(wake.table(report.wake))
     if report.nobody:
         rows.append(nobody.table(report.nobody))
     return "\n".join(rows)
+
+
+def wake_word(settings: RoomFile, language: Language) -> str:
+    """The room's own; where it has none in this language, the host's name, after a greeting if it is English."""
+    han = language == "zh"
+    own = [word for word in settings.hearing.wake_words if any("\u4e00" <= c <= "\u9fff" for c in word) is han]
+    name = settings.host.name[language]
+    return own[0] if own else name if han else f"hello {name}"
 
 
 def _homophones(documents: Path) -> Homophones:
@@ -172,10 +194,10 @@ def _under(
         written = homophones.mended(recognizer.transcribe(came, None, vocabulary).text)
         took.append(time.perf_counter() - begun)
         expected, got = units(text, language), units(written, language)
-        errors = distance(expected, got)
+        errors = Levenshtein.distance(expected, got)
         wrong, total = wrong + errors, total + len(expected)
         wanted = sounds(expected, language)
-        wrong_sounds += distance(wanted, sounds(got, language))
+        wrong_sounds += Levenshtein.distance(wanted, sounds(got, language))
         total_sounds += len(wanted)
         seen.append((errors / max(1, len(expected)), text, written))
     worst = [(text, written) for share, text, written in sorted(seen, reverse=True)[:4] if share]

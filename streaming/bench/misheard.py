@@ -43,16 +43,6 @@ def sounds(units: Sequence[str], language: Language) -> list[str]:
     return [c for c in _g2p().phonemes(" ".join(units)) if c not in " ˈˌ"]
 
 
-def distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Levenshtein's."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1]
-
-
 @cache
 def _g2p() -> EnglishG2P:
     return EnglishG2P()

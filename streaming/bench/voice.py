@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 from tqdm import tqdm
 
 from avatar.bench.machine import machine
@@ -27,7 +28,7 @@ from avatar.speech import SpeechChunk
 from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
-from streaming.bench.misheard import distance, sounds, units
+from streaming.bench.misheard import sounds, units
 from streaming.bench.together import microphone, until
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
@@ -197,13 +198,13 @@ async def _words(speaker: Speaker, engines: Engines, settings: RoomFile, languag
         if predict is not None:
             opinions.append(await asyncio.to_thread(predict, sound))
         expected, got = units(text, language), units(heard, language)
-        errors = distance(expected, got)
+        errors = Levenshtein.distance(expected, got)
         wrong += errors
         with_terms = (await engines.recognize(sound, language, settings.hearing.vocabulary)).text
-        wrong_with_terms += distance(expected, units(with_terms, language))
+        wrong_with_terms += Levenshtein.distance(expected, units(with_terms, language))
         total += len(expected)
         wanted, came = sounds(expected, language), sounds(got, language)
-        wrong_sounds += distance(wanted, came)
+        wrong_sounds += Levenshtein.distance(wanted, came)
         total_sounds += len(wanted)
         seen.append((errors / max(1, len(expected)), text, heard))
     worst = [(text, heard) for share, text, heard in sorted(seen, reverse=True)[:6] if share]

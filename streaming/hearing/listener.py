@@ -73,7 +73,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """They have finished, and it was no speech."""
+    """They have finished, and it was no speech, or is not understood well enough to be a question."""
+
+    guess: str = ""
+    """What it may have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,7 @@ class Listener:
         elif written.text and (self._held or written.confidence >= CONFIDENT):
             self._tell(Said(written))
         else:
-            self._tell(Nothing())
+            self._tell(Nothing(written.text))
 
     def _glimpse(self) -> None:
         if self._glimpsing is None or self._glimpsing.done():

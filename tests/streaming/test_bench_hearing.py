@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from streaming.bench.hall import in_a_hall, murmur, over_opus
 from streaming.bench.hearing import Heard, Report, asked, table
-from streaming.bench.misheard import distance, sounds, units
+from streaming.bench.misheard import sounds, units
 from streaming.roomfile import LANGUAGES, Language
 
 ROOMS = Path(__file__).parents[2] / "rooms"
@@ -28,9 +29,8 @@ def test_however_it_is_written(language: Language, one: str, other: str) -> None
 
 def test_homophones_sound_alike_and_are_misheard() -> None:
     said, written = units("遗嘱", "zh"), units("宜主", "zh")
-    assert distance(said, written) == 2
-    assert distance(sounds(said, "zh"), sounds(written, "zh")) == 0
-    assert distance("kitten", "sitting") == 3
+    assert Levenshtein.distance(said, written) == 2
+    assert Levenshtein.distance(sounds(said, "zh"), sounds(written, "zh")) == 0
 
 
 def test_speech_stands_so_far_above_a_hall() -> None:

@@ -12,13 +12,16 @@ import pytest
 from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
 from streaming.bench.hall import over_opus
+from streaming.ears import Talker
 from streaming.engines import Engines
 from streaming.errors import EngineError
+from streaming.hearing.listener import Began, Continued, Heard, Meant, Nothing, Partial, Said
 from streaming.hearing.microphone import OpusPacket, Pcm
 from streaming.hearing.transcript import Language, Transcript
 from streaming.on_air import OnAir, Seat
 from streaming.packets import Packet
 from streaming.playout import at_48k
+from streaming.protocol import TalkStart
 from tests.streaming.test_on_air_alone import Knowing, cited, on_air, receive
 
 QUESTION = "How long may a probation period be?"
@@ -101,6 +104,45 @@ async def test_without_a_button_pauses_end_questions(
         heard.clear()
         speak(room, seat, packets)
         assert heard == []
+
+
+async def test_where_there_is_a_wake_word_nothing_is_heard_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: list[Pcm]
+) -> None:
+    async with on_air(tmp_path, monkeypatch, microphones="open", wake_words=["hello Mei"]) as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        await room._learn_wake_words(["hello Mei"])
+        seat = room.greet()
+        assert json.loads(seat.outbox.get_nowait())["room"]["wake_words"] == ["hello Mei"]
+        talker = Talker(seat.viewer, TalkStart(type="talk.start", id="t", hands_free=True), 1)
+
+        def hear(*what: Heard) -> None:
+            for one in what:
+                room._heard(talker, one)
+
+        def said(text: str) -> Said:
+            return Said(Transcript(text, "en", no_speech=False, confidence=0.9))
+
+        hear(Began(), Meant(), Partial("What do you"), said("What do you think of it?"), Nothing(), Continued())
+        assert room.core.state == "idle"
+        hear(Began(), said("Hello, May!"))
+        assert (await receive(seat, "asr.final"))["text"] == ""
+        send(room, seat, type="presence", here=False)
+        hear(Began(), Nothing("We met"))
+        assert not room.core.heeds(seat.viewer)
+        hear(Began(), Nothing("Hello may"))
+        assert (await receive(seat, "asr.final"))["text"] == ""
+        talker.turn = 2
+        hear(Began(), Meant(), Partial("What do you"), said(QUESTION))
+        assert (await receive(seat, "accepted"))["id"] == "t.2"
+        send(room, seat, type="presence", here=False)
+        talker.turn = 3
+        hear(Began(), said(QUESTION))
+        hear(Began(), Partial("hello Mei"), said(f"Hello Mei, {QUESTION}"))
+        assert (await receive(seat, "accepted"))["id"] == "t.3"
+        final = await receive(seat, "question", "t.3")
+        assert final["text"] == QUESTION
 
 
 async def receive_nothing() -> None:

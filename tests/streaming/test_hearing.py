@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rapidfuzz.distance import Levenshtein
 
 from avatar.voice import read_aloud
 from avatar.voice.hibari import Hibari
 from avatar.voice.kokoro import Kokoro
 from streaming.bench.hall import heard, over_opus
-from streaming.bench.misheard import distance
 from streaming.bench.together import microphone
 from streaming.errors import ModelError
 from streaming.hearing.guard import meant
@@ -41,7 +41,7 @@ def words(text: str) -> list[str]:
 def error_rate(said: str, understood: str) -> float:
     """Levenshtein distance over words (English) or characters (Chinese), per one said."""
     a, b = words(said), words(understood)
-    return distance(a, b) / len(a)
+    return Levenshtein.distance(a, b) / len(a)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ window.say = async (wav) => {
   source.start();
 };
 """
-"""A microphone that speaks when it is told to: a file of Chromium's own plays at its pace, not at the conversation's."""
+"""A microphone that speaks when it is told to: one of Chromium's that plays a file does so at its own pace."""
 
 
 class Visitor:

@@ -42,11 +42,9 @@ async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Re
 
 
 @asynccontextmanager
-async def on_air(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, microphones: str = "push"
-) -> AsyncIterator[tuple[OnAir, State]]:
+async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **hearing: Any) -> AsyncIterator[tuple[OnAir, State]]:
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
-    settings = room_file(tmp_path, language="en", hearing={"microphones": microphones})
+    settings = room_file(tmp_path, language="en", hearing=hearing)
     state = State(tmp_path / "state.sqlite")
     room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")
     try:

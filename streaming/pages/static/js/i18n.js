@@ -182,6 +182,7 @@ export const STRINGS = {
     "kiosk.stop": "停止回答",
     "kiosk.again": "重新开始",
     "kiosk.greeting": "您好，想了解什么？",
+    "kiosk.wake": "说一声“{word}”，开始对话",
     "noscript": "此页面需要启用 JavaScript。",
   },
   en: {
@@ -363,6 +364,7 @@ export const STRINGS = {
     "kiosk.stop": "Stop the answer",
     "kiosk.again": "Start over",
     "kiosk.greeting": "Hello. What would you like to know?",
+    "kiosk.wake": "Say “{word}” to begin",
     "noscript": "This page needs JavaScript.",
   },
 };

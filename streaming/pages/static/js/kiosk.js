@@ -12,6 +12,10 @@ const { session, picture, hint, talk } = visit();
 const stage = find("#exchange");
 const welcome = find("#welcome");
 const stop = find("#stop");
+const wake = find("#wake");
+
+/** Somebody is before the screen. */
+let here = false;
 
 /** The one exchange on the screen: this visitor's latest. */
 let current = null;
@@ -34,6 +38,8 @@ function show(exchange) {
 function draw() {
   welcome.hidden = current !== null;
   stage.hidden = current === null;
+  wake.hidden = !wakeWords.length || here;
+  wake.textContent = t("kiosk.wake", { word: wakeWord() });
   stop.hidden = !current?.exchange.stoppable;
   stop.disabled = Boolean(current?.exchange.stopping);
   stage.scrollTop = current?.exchange.sentences.length > 1 ? stage.scrollHeight : 0;
@@ -51,8 +57,14 @@ function reset() {
   draw();
 }
 
+/** What is to be said first, where the room waits for it. */
+let wakeWords = [];
+function wakeWord() {
+  const chinese = (word) => /\p{Script=Han}/u.test(word);
+  return wakeWords.find((word) => chinese(word) === (language.current === "zh")) ?? wakeWords[0] ?? "";
+}
+
 let idle = 0;
-let here = false;
 function stayAwake() {
   clearTimeout(idle);
   idle = setTimeout(() => (busy() ? stayAwake() : reset()), IDLE_MS);
@@ -63,6 +75,7 @@ function arrive() {
   if (!here) session.presence(true);
   here = true;
   stayAwake();
+  draw();
 }
 
 function busy() {
@@ -72,11 +85,18 @@ function busy() {
 session.conversation.addEventListener("change", ({ detail }) => show(detail));
 session.conversation.addEventListener("change", ({ detail }) => detail.own && stayAwake());
 language.addEventListener("change", () => current?.view.update());
+language.addEventListener("change", draw);
 stop.addEventListener("click", () => session.interrupt(current.exchange.id));
 find("#again").addEventListener("click", reset);
 addEventListener("pointerdown", arrive);
 addEventListener("keydown", arrive);
-session.addEventListener("partial", arrive);
+// Only who asks keeps the conversation going: a full hall is never silent.
+session.addEventListener("partial", () => here || arrive());
+session.addEventListener("welcome", ({ detail }) => {
+  wakeWords = detail.room.wake_words ?? [];
+  if (here) session.presence(true); // to a room that has not heard of it
+  draw();
+});
 session.addEventListener("farewell", reset);
 
 suggestions(find("#suggestions"), session, (text, spoken) => session.ask(text, { language: spoken }));
