@@ -36,6 +36,7 @@ from streaming.outlets.recording import Recorder
 from streaming.outlets.rtmp import RtmpPush
 from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
+from streaming.programme.programme import Programme
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
 from streaming.speaker import Speaker
@@ -50,6 +51,8 @@ log = logging.getLogger(__name__)
 TICK_S: Final = 0.1
 READING_S: Final = 30.0
 """How long a question waits for the documents to be read; less than what the core takes for a stall."""
+REMEMBERED_S: Final = 8 * 86_400.0
+"""How long it is known what the programme said."""
 OUTBOX: Final = 256
 """Messages that may wait for one viewer's socket; a viewer who takes none is let go and comes back by themselves."""
 
@@ -102,7 +105,8 @@ class OnAir:
         self._dialogue = Dialogue()
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
-        self.core = Room(settings, time.time())
+        self._programme = Programme(settings.programme, settings.language) if settings.programme else None
+        self.core = Room(settings, time.time(), self._programme)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.outlets = _outlets(settings, self.fanout.want_key)
         self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
@@ -144,6 +148,8 @@ class OnAir:
         for outlet in self.outlets:
             outlet.start()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
+        if self._programme is not None:
+            self._programme.restore(await self._state.aired(self.settings.id, time.time() - REMEMBERED_S))
         self._keep(self._tick_all())
         self._keep(self._prepare())
         if words := self.settings.hearing.wake_words:
@@ -262,8 +268,11 @@ class OnAir:
             if self.settings.hearing.wake_words:
                 lines.append(host.attending[language])
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
-                with contextlib.suppress(EngineError):  # it is said all the same, a little later
-                    await self._speaker.prepare(text, language)
+                await self._make_ready(text, language)
+
+    async def _make_ready(self, text: str, language: Language) -> None:
+        with contextlib.suppress(EngineError):  # it is said all the same, a little later
+            await self._speaker.prepare(text, language)
 
     # The microphone
 
@@ -369,6 +378,10 @@ class OnAir:
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
                 case room.Speak() | room.FinishSpeaking():
                     self._speech.put_nowait(action)
+                case room.Prepare(text, language):
+                    self._keep(self._make_ready(text, language))
+                case room.Air(aired):
+                    self._state.air(self.settings.id, aired)
                 case room.Stop():
                     self._stop()
                 case room.Duck(on):

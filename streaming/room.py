@@ -16,6 +16,8 @@ from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
 from streaming.hearing.ending import keeps_company, repeats, says_goodbye
+from streaming.programme.programme import Programme
+from streaming.programme.schedule import Aired
 from streaming.roomfile import Language, RoomFile
 
 PAUSE_S: Final = 0.6
@@ -97,6 +99,21 @@ class FinishSpeaking:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Have ready what is likely to be said next."""
+
+    text: str
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """Keep what the programme has said."""
+
+    aired: Aired
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop answering and speaking, now."""
 
@@ -135,14 +152,19 @@ class Record:
     outcome: Outcome | None
 
 
-Action = Tell | Answer | Speak | FinishSpeaking | Stop | Duck | Hold | Attend | Forget | Record
+Action = Tell | Answer | Speak | FinishSpeaking | Prepare | Air | Stop | Duck | Hold | Attend | Forget | Record
 
 
 class Room:
     """All times are Unix seconds, handed in by the caller."""
 
-    def __init__(self, settings: RoomFile, now: float) -> None:
+    def __init__(self, settings: RoomFile, now: float, programme: Programme | None = None) -> None:
         self._settings = settings
+        self._programme = programme
+        self._told: str | None = None
+        """The programme's line on air: a remark, too, but one that a question need not wait behind to be thought of."""
+        self._heard = False
+        """It has begun to sound."""
         self._waiting: deque[Question] = deque()
         self._current: Question | None = None
         self._remark: str | None = None
@@ -365,7 +387,9 @@ class Room:
 
     def _stop(self, now: float) -> list[Action]:
         """Take what is being said off the air."""
-        self._remark = self._filler = None
+        if self._told and self._programme:
+            self._programme.interrupted()
+        self._remark = self._filler = self._told = None
         self._speaking = False
         return [Stop(), *self._resume(now)]
 
@@ -436,6 +460,7 @@ class Room:
         if utterance != self._filler:
             self._moved_at = now
         self._speaking = True
+        self._heard = utterance == self._told
         actions = [*self._give_way(), *self._show()]
         if self._current and self._current.id == utterance:
             actions += self._tell_about(say.SpeechStarted(utterance, utterance), self._current)
@@ -458,6 +483,8 @@ class Room:
         self._moved_at = now
         if utterance == self._remark:
             self._remark = None
+            if utterance == self._told:
+                return [*self._line_ended(now), *self._show(), *self._go_on(now)]
             self._resume_at = max(self._resume_at, now + PAUSE_S)
             return [*self._show(), *self._go_on(now)]
         question = self._current
@@ -498,15 +525,46 @@ class Room:
     # Inside
 
     def _go_on(self, now: float) -> list[Action]:
-        if self._current or self._remark or self._floor or not self._waiting or now < self._resume_at:
+        if self._current or self._floor or now < self._resume_at or (self._remark and not self._told):
             return self._show()
         if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
+        if not self._waiting:
+            return [*self._show(), *self._go_on_with_programme(now)]
+        if self._programme:
+            self._programme.interrupted()
         self._current = self._waiting.popleft()
         self._moved_at = now
         self._filled = 0
         self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if self._current.spoken else ACKNOWLEDGE_S)
         return [*self._show(), Answer(self._current)]
+
+    def _go_on_with_programme(self, now: float) -> list[Action]:
+        if self._programme is None or self._remark or self._talking:
+            return []
+        line = self._programme.line(now)
+        if line is None:
+            return []
+        if not line.text:  # silence
+            return self._line_ended(now)
+        language = self._settings.language
+        actions = self._remark_on(line.text, language, now)
+        self._told, self._heard = self._remark, False
+        if upcoming := self._programme.upcoming:
+            actions.append(Prepare(upcoming, language))
+        return actions
+
+    def _line_ended(self, now: float) -> list[Action]:
+        """Of the programme; one that never sounded was not said."""
+        programme, told = self._programme, self._told
+        self._told = None
+        if programme is None:
+            return []
+        if told and not self._heard:
+            programme.failed(now)
+            return []
+        aired = programme.ended(now)
+        return [Air(aired)] if aired else []
 
     def _fill(self, now: float) -> list[Action]:
         """Cover the thinking: an acknowledgement, and later a reassurance."""

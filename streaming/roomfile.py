@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
+from streaming.programme.rundown import Rundown
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
@@ -304,6 +305,8 @@ class RoomFile(_Part):
     lexicon: Words = Field(default_factory=dict)
     """How words are said: pinyin ("单先生: shàn xiān sheng"), IPA ("Kokoro: /kəˈkɔɹoʊ/") or other words."""
     hearing: Hearing = Hearing()
+    programme: Rundown | None = None
+    """What the host says when nobody asks; none: they wait."""
     limits: Limits = Limits()
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)

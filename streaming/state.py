@@ -1,4 +1,4 @@
-"""What a room must not forget, in SQLite: every accepted question and its one outcome.
+"""What a room must not forget, in SQLite: every accepted question and its one outcome, and what its programme said.
 
 Reads and writes go through one thread, in order, so an outcome never overtakes its question; closing waits for what
 is still to be written.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streaming.errors import EverhostError
+from streaming.programme.schedule import Aired
 from streaming.room import Outcome, Question, spoken_text
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,15 @@ CREATE TABLE IF NOT EXISTS questions (
     ended_at REAL
 );
 CREATE INDEX IF NOT EXISTS unfinished ON questions (room, asked_at) WHERE outcome IS NULL;
+CREATE TABLE IF NOT EXISTS aired (
+    room TEXT NOT NULL,
+    segment TEXT NOT NULL,
+    wording INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS recently ON aired (room, at);
 """
 
 
@@ -82,6 +92,19 @@ class State:
         )
         return [Question(i, text, language, None, None, name, at) for i, text, language, name, at in rows]
 
+    def air(self, room: str, aired: Aired) -> None:
+        """Keep a line of the programme. Returns at once."""
+        row = (room, aired.segment, aired.wording, aired.line, aired.text, aired.at)
+        self._write("INSERT INTO aired VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    async def aired(self, room: str, since: float) -> list[Aired]:
+        """What the programme said since then (Unix time, s), oldest first; what is older is forgotten."""
+        self._write("DELETE FROM aired WHERE room = ? AND at < ?", (room, since))
+        rows = await asyncio.wrap_future(
+            self._run("SELECT segment, wording, line, text, at FROM aired WHERE room = ? ORDER BY at, rowid", (room,))
+        )
+        return [Aired(*row) for row in rows]
+
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
         self._run(sql, values).add_done_callback(_log_failure)
 
@@ -107,4 +130,4 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _log_failure(done: "Future[list[tuple[Any, ...]]]") -> None:
     if (error := done.exception()) is not None:
-        log.error("a question could not be recorded: %s", error)
+        log.error("the state could not be written: %s", error)

@@ -165,12 +165,14 @@ def asked(documents: Path, language: Language) -> list[str]:
 def spoken(texts: Sequence[str], language: Language, kokoro: Path) -> list[tuple[str, Pcm]]:
     """Each text with its sound at 48 kHz, a moment of silence around it; the voices take turns."""
     base = Kokoro.of(kokoro, next(voice for voice in VOICES[language] if voice != "hibari"))
-    voices = cycle(VOICES[language])
+    # A voice of Kokoro speaks a sentence when it is made: each once.
+    engines: dict[str, VoiceEngine] = {
+        voice: Hibari() if voice == "hibari" else base.speaking_as(voice) for voice in VOICES[language]
+    }
     quiet = np.zeros(int(_QUIET_S * SAMPLE_RATE), np.float32)
     said = []
-    for text in tqdm(texts, desc=f"saying, {language}", unit="question", disable=None):
-        voice = next(voices)
-        engine: VoiceEngine = Hibari() if voice == "hibari" else base.speaking_as(voice)
+    bar = tqdm(texts, desc=f"saying, {language}", unit="question", disable=None)
+    for text, engine in zip(bar, cycle(engines.values())):
         chunks = [at_48k(chunk).pcm for chunk in read_aloud(engine, text, language)]
         said.append((text, np.concatenate([quiet, *chunks, quiet])))
     return said

@@ -1,0 +1,112 @@
+"""The programme on air: line after line, around what viewers ask. Sans-I/O.
+
+A line is a sentence, so that a question never waits for longer than that. After an answer the segment goes on, with a
+bridge; what was broken off in the middle of a sentence is said again from its beginning.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from streaming.hearing.transcript import Language
+from streaming.programme.rundown import Rundown
+from streaming.programme.schedule import Aired, Line, Schedule, Telling
+
+RETRY_S: Final = 5.0
+"""After a line that could not be said."""
+TRIES: Final = 3
+"""Of one line."""
+
+
+class Programme:
+    def __init__(self, rundown: Rundown, language: Language, random: Random | None = None) -> None:
+        self._rundown = rundown
+        self._bridges = rundown.bridges.get(language, [])
+        self._random = random or Random()  # noqa: S311
+        self._schedule = Schedule(rundown, self._random)
+        self._telling: Telling | None = None
+        self._next = 0
+        """Which of its lines comes next."""
+        self._interrupted = False
+        """Something else was said since its last line."""
+        self._bridge: Line | None = None
+        """What is to be said before the next."""
+        self._at = self._moved_at = 0.0
+        """When the next line may begin; when the last one ended."""
+        self._tries = 0
+
+    def restore(self, aired: Sequence[Aired]) -> None:
+        """Go on where a programme broke off that said this, oldest first."""
+        self._schedule.aired(aired)
+        last = next((one for one in reversed(aired) if one.segment), None)
+        if last is not None:
+            self._telling = self._schedule.telling(last.segment, last.wording)
+            self._next, self._moved_at = last.line + 1, last.at
+            self.interrupted()
+
+    def line(self, now: float) -> Line | None:
+        """What to say now; None: nothing yet. The same until it ended."""
+        if now < self._at:
+            return None
+        if self._telling is not None and self._done:
+            self._telling = None
+        if self._telling is not None and now - max(self._moved_at, self._at) > self._rundown.resume_within_s:
+            self._telling = self._bridge = None
+        if self._telling is None:
+            self._telling, self._next, self._moved_at = self._schedule.choose(now), 0, now
+            self._bridge = None
+        if self._telling is None:
+            return None
+        if self._interrupted:
+            self._interrupted = False
+            self._bridge = self._some_bridge(now) if self._next else None
+        return self._bridge or self._telling.lines[self._next]
+
+    @property
+    def upcoming(self) -> str:
+        """The line after this one, to be made ready; "" when that is not known."""
+        if self._telling is None:
+            return ""
+        after = self._next if self._bridge else self._next + 1
+        return self._telling.lines[after].text if after < len(self._telling.lines) else ""
+
+    def ended(self, now: float) -> Aired | None:
+        """The line was said whole; what is to be remembered of it."""
+        self._moved_at, self._tries = now, 0
+        telling = self._telling
+        if telling is None:
+            return None
+        if self._bridge is not None:
+            text, self._bridge, self._at = self._bridge.text, None, now + 0.2
+            aired = Aired("", 0, -1, text, now)
+        else:
+            line = telling.lines[self._next]
+            aired = Aired(telling.segment, telling.wording, self._next, line.text, now)
+            self._next += 1
+            self._at = now + (max(line.pause_s, self._rundown.pause_s) if self._done else line.pause_s)
+        self._schedule.aired([aired])
+        return aired
+
+    def failed(self, now: float) -> None:
+        """The line could not be said: no voice, no picture."""
+        self._tries += 1
+        self._at = now + RETRY_S
+        if self._tries < TRIES:
+            return
+        self._tries = 0
+        if self._bridge is not None:
+            self._bridge = None
+        else:
+            self._next += 1
+
+    def interrupted(self) -> None:
+        """Something else is said, between two lines or in the middle of one."""
+        self._tries, self._interrupted = 0, True
+
+    def _some_bridge(self, now: float) -> Line | None:
+        fresh = [text for text in self._bridges if self._schedule.is_fresh(text, now)]
+        return Line(self._random.choice(fresh)) if fresh else None
+
+    @property
+    def _done(self) -> bool:
+        return self._telling is not None and self._next >= len(self._telling.lines)

@@ -1,0 +1,146 @@
+"""The programme as a room file has it: segments, and when each may come."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from streaming.hearing.transcript import Language
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIMES: Final = re.compile(r"(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A part of the day, in minutes since midnight; it may go past midnight."""
+
+    begin: int
+    end: int
+
+    def holds(self, local: datetime) -> bool:
+        minute = local.hour * 60 + local.minute
+        if self.begin < self.end:
+            return self.begin <= minute < self.end
+        return minute >= self.begin or minute < self.end
+
+
+def _times(text: Any) -> Any:
+    """ "09:00-12:00"."""
+    if not isinstance(text, str):
+        return text
+    match = _TIMES.fullmatch(text.strip())
+    numbers = [int(number) for number in match.groups()] if match else []
+    if not numbers or max(numbers[0], numbers[2]) > 24 or max(numbers[1], numbers[3]) > 59:
+        raise ValueError(f"“{text}” is no part of the day; write it as 09:00-12:00")
+    begin, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
+    if max(begin, end) > 24 * 60 or begin == end:
+        raise ValueError(f"“{text}” is no part of the day; write it as 09:00-12:00")
+    return Times(begin % (24 * 60), end)
+
+
+Period = Annotated[Times, BeforeValidator(_times)]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone “{name}”; write it as Asia/Shanghai") from None
+    return name
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, arbitrary_types_allowed=True)
+
+
+Said = Annotated[str, Field(min_length=1, max_length=4000)]
+
+
+class Quiz(_Part):
+    question: Said
+    answer: Said
+    think_s: float = Field(default=8.0, ge=0, le=120)
+    """Silence between the two."""
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class Segment(_Part):
+    """One thing to say or do, told in one of its wordings."""
+
+    script: Annotated[list[Said], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    """What is said, in one or more wordings, each of any number of sentences;"""
+    quiz: Annotated[list[Quiz], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    """or questions that the host asks and answers, one each time;"""
+    silence_s: float | None = Field(default=None, gt=0, le=3600)
+    """or nothing, for so long."""
+    weight: float = Field(default=1.0, gt=0)
+    """How often it comes, beside the others."""
+    every_minutes: float | None = Field(default=None, gt=0)
+    """It comes as soon as so long has passed, and not before."""
+    gap_minutes: float = Field(default=0.0, ge=0)
+    """It does not come again before."""
+    per_day: int | None = Field(default=None, ge=1)
+    times: Annotated[list[Period], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    """Parts of the day in which it may come; always otherwise."""
+    days: Annotated[list[Day], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Segment":
+        if sum(map(bool, (self.script, self.quiz, self.silence_s))) != 1:
+            raise ValueError("give one of script, quiz and silence_s")
+        return self
+
+    def is_on(self, local: datetime) -> bool:
+        """Whether it may come at this time of the week."""
+        today = not self.days or _DAYS[local.weekday()] in self.days
+        return today and (not self.times or any(times.holds(local) for times in self.times))
+
+
+BRIDGES: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "好，我们接着说。",
+        "回到刚才的话题。",
+        "刚才说到一半，我继续。",
+        "嗯，接着刚才的讲。",
+        "那我们继续。",
+        "说回刚才那件事。",
+    ],
+    "en": [
+        "Now, where were we?",
+        "Back to what I was saying.",
+        "Let me go on from there.",
+        "To pick up where I left off.",
+        "So, as I was saying.",
+        "Right, let us go on.",
+    ],
+}
+
+
+class Rundown(_Part):
+    """Programme of a room."""
+
+    segments: dict[Annotated[str, Field(pattern=r"^[\w-]{1,40}$")], Segment] = Field(min_length=1)
+    pause_s: float = Field(default=4.0, ge=0, le=600)
+    """Between two segments."""
+    repeat_after_minutes: float = Field(default=60.0, ge=0)
+    """No sentence is said again before."""
+    resume_within_s: float = Field(default=90.0, ge=0)
+    """A segment broken off by an answer goes on after it; after longer than this another begins."""
+    quiet: Annotated[list[Period], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    """Parts of the day in which the host says nothing unasked."""
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    """Of all times; the machine's otherwise."""
+    bridges: dict[Language, list[Said]] = Field(default_factory=lambda: dict(BRIDGES))
+    """Said before a segment goes on."""
+
+    def local(self, now: float) -> datetime:
+        """Unix time as clocks in the room show it."""
+        return datetime.fromtimestamp(now, ZoneInfo(self.timezone) if self.timezone else None)

@@ -1,0 +1,147 @@
+"""Which segment comes next. Sans-I/O: what was said when, and a clock."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+from typing import Final
+
+from knowledge.sentences import split_sentences
+from streaming.programme.rundown import Rundown, Segment
+
+BREATH_S: Final = 0.35
+"""Between two sentences."""
+_NEVER: Final = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence, and the silence after it. No text: the silence only."""
+
+    text: str
+    pause_s: float = BREATH_S
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A segment in one of its wordings."""
+
+    segment: str
+    wording: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aired:
+    """A line that was said whole."""
+
+    segment: str
+    """"" of a bridge."""
+    wording: int
+    line: int
+    """Which of the wording; -1 of a bridge."""
+    text: str
+    at: float
+    """Unix time, s."""
+
+
+class Schedule:
+    def __init__(self, rundown: Rundown, random: Random) -> None:
+        self._rundown = rundown
+        self._random = random
+        self._tellings = {
+            name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
+            for name, segment in rundown.segments.items()
+        }
+        self._said: dict[str, float] = {}
+        """When each sentence was said last."""
+        self._begun: dict[str, float] = {}
+        """When each segment came last."""
+        self._today: defaultdict[str, int] = defaultdict(int)
+        self._day: date | None = None
+        self._last = ""
+
+    def telling(self, segment: str, wording: int) -> Telling | None:
+        """None where there is no such wording (any more)."""
+        tellings = self._tellings.get(segment, [])
+        return tellings[wording] if wording < len(tellings) else None
+
+    def aired(self, entries: Iterable[Aired]) -> None:
+        """What was said, oldest first."""
+        for one in entries:
+            if one.text:
+                self._said[one.text] = one.at
+            if one.segment:
+                self._last = one.segment
+            if one.line == 0:
+                self._turn_day(one.at)
+                self._begun[one.segment] = one.at
+                self._today[one.segment] += 1
+
+    def is_fresh(self, text: str, now: float) -> bool:
+        """Whether it was not said for long enough to be said again."""
+        return now - self._said.get(text, _NEVER) >= self._rundown.repeat_after_minutes * 60
+
+    def choose(self, now: float) -> Telling | None:
+        """The next segment; None when none may come now."""
+        local = self._rundown.local(now)
+        if any(times.holds(local) for times in self._rundown.quiet):
+            return None
+        self._turn_day(now)
+        self._forget(now)
+        able = {
+            name: fresh
+            for name, segment in self._rundown.segments.items()
+            if self._may_come(name, segment, now) and segment.is_on(local) and (fresh := self._fresh(name, now))
+        }
+        if not able:
+            return None
+        segments = self._rundown.segments
+        due = [name for name in able if segments[name].every_minutes is not None]
+        if due:
+            name = max(due, key=lambda name: self._overdue(name, now))
+        else:
+            names = [name for name in able if name != self._last] or list(able)
+            name = self._random.choices(names, [segments[name].weight for name in names])[0]
+        return self._random.choice(able[name])
+
+    def _may_come(self, name: str, segment: Segment, now: float) -> bool:
+        since = now - self._begun.get(name, _NEVER)
+        enough = segment.per_day is not None and self._today[name] >= segment.per_day
+        return not enough and since >= 60 * max(segment.gap_minutes, segment.every_minutes or 0.0)
+
+    def _overdue(self, name: str, now: float) -> float:
+        """How many times its period has passed."""
+        every = self._rundown.segments[name].every_minutes or 1.0
+        return (now - self._begun.get(name, _NEVER)) / every
+
+    def _fresh(self, name: str, now: float) -> list[Telling]:
+        return [
+            telling
+            for telling in self._tellings[name]
+            if all(not line.text or self.is_fresh(line.text, now) for line in telling.lines)
+        ]
+
+    def _turn_day(self, now: float) -> None:
+        if (day := self._rundown.local(now).date()) != self._day:
+            self._day = day
+            self._today.clear()
+
+    def _forget(self, now: float) -> None:
+        """What may be said again need not be remembered."""
+        if len(self._said) > 2 * sum(len(t.lines) for ts in self._tellings.values() for t in ts) + 100:
+            self._said = {text: at for text, at in self._said.items() if not self.is_fresh(text, now)}
+
+
+def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
+    if segment.silence_s is not None:
+        return [(Line("", segment.silence_s),)]
+    if segment.quiz:
+        return [(*_sentences(one.question, one.think_s), *_sentences(one.answer)) for one in segment.quiz]
+    return [_sentences(text) for text in segment.script]
+
+
+def _sentences(text: str, pause_s: float = BREATH_S) -> tuple[Line, ...]:
+    sentences = split_sentences(text)
+    return tuple(Line(one, BREATH_S if k + 1 < len(sentences) else pause_s) for k, one in enumerate(sentences))

@@ -1,0 +1,245 @@
+"""The programme: which segment comes, and how it goes on around what viewers ask. A manual clock; no stage."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from streaming.programme.programme import RETRY_S, TRIES, Programme
+from streaming.programme.rundown import Rundown
+from streaming.programme.schedule import Aired, Schedule
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=SHANGHAI).timestamp()
+HOUR = 3600.0
+
+
+def rundown(segments: dict[str, Any], **rest: Any) -> Rundown:
+    return Rundown.model_validate({"segments": segments, "timezone": "Asia/Shanghai", **rest})
+
+
+def chosen(schedule: Schedule, begin: float, seconds: float, each_s: float = 60.0) -> Iterator[tuple[float, str]]:
+    """What comes when every segment takes ``each_s``."""
+    now = begin
+    while now < begin + seconds:
+        if (telling := schedule.choose(now)) is not None:
+            yield now, telling.segment
+            schedule.aired(
+                Aired(telling.segment, telling.wording, k, line.text, now) for k, line in enumerate(telling.lines)
+            )
+        now += each_s
+
+
+def times_of(name: str, came: list[tuple[float, str]]) -> list[float]:
+    return [at for at, segment in came if segment == name]
+
+
+# What a room file may say
+
+
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ({}, "one of script, quiz and silence_s"),
+        ({"script": "A.", "silence_s": 3}, "one of script, quiz and silence_s"),
+        ({"script": "A.", "times": "9 to 12"}, "09:00-12:00"),
+        ({"script": "A.", "times": "25:00-26:00"}, "09:00-12:00"),
+        ({"script": "A.", "times": "09:00-09:00"}, "09:00-12:00"),
+        ({"script": "A.", "days": "monday"}, "mon"),
+        ({"script": "A.", "weight": 0}, "greater than 0"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(segment: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        rundown({"a": segment})
+
+
+def test_an_unknown_time_zone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="Asia/Shanghai"):
+        rundown({"a": {"script": "A."}}, timezone="Peking")
+
+
+# Which segment comes
+
+
+def test_segments_come_by_weight_and_none_twice_in_a_row() -> None:
+    schedule = Schedule(
+        rundown(
+            {"a": {"script": "A.", "weight": 3}, "b": {"script": "B."}, "c": {"script": "C."}}, repeat_after_minutes=0
+        ),
+        Random(1),
+    )
+    names = [name for _, name in chosen(schedule, MONDAY, 600 * 60)]
+    assert all(one != two for one, two in itertools.pairwise(names))
+    assert names.count("a") > 1.4 * names.count("b")
+    assert names.count("b") > 80
+
+
+def test_what_is_due_comes_first_and_not_before() -> None:
+    schedule = Schedule(
+        rundown({"news": {"script": "N.", "every_minutes": 20}, "b": {"script": "B."}}, repeat_after_minutes=0),
+        Random(1),
+    )
+    came = times_of("news", list(chosen(schedule, MONDAY, 3 * HOUR)))
+    assert came[0] == MONDAY
+    assert [after - before for before, after in itertools.pairwise(came)] == [20 * 60.0] * (len(came) - 1)
+
+
+def test_a_gap_is_kept_and_a_days_quota_too() -> None:
+    schedule = Schedule(
+        rundown(
+            {"a": {"script": "A.", "gap_minutes": 60}, "b": {"script": "B.", "per_day": 3}, "c": {"silence_s": 5}},
+            repeat_after_minutes=0,
+        ),
+        Random(2),
+    )
+    came = list(chosen(schedule, MONDAY, 48 * HOUR))
+    a = times_of("a", came)
+    assert len(a) > 30
+    assert min(after - before for before, after in itertools.pairwise(a)) >= HOUR
+    days = [datetime.fromtimestamp(at, SHANGHAI).date() for at in times_of("b", came)]
+    assert [days.count(day) for day in sorted(set(days))] == [3, 3, 3]
+
+
+def test_times_and_days_of_the_room_are_kept() -> None:
+    schedule = Schedule(
+        rundown(
+            {
+                "morning": {"script": "M.", "times": ["09:00-12:00"], "days": ["mon", "tue"]},
+                "night": {"script": "N.", "times": "22:00-02:00"},
+                "else": {"silence_s": 1},
+            },
+            repeat_after_minutes=0,
+            quiet="03:00-07:00",
+        ),
+        Random(3),
+    )
+    came = list(chosen(schedule, MONDAY, 7 * 24 * HOUR, 600))
+    local = [(datetime.fromtimestamp(at, SHANGHAI), name) for at, name in came]
+    assert {(at.weekday(), at.hour) for at, name in local if name == "morning"} == {
+        (day, hour) for day in (0, 1) for hour in (9, 10, 11)
+    }
+    assert {at.hour for at, name in local if name == "night"} == {22, 23, 0, 1}
+    assert not {at.hour for at, _ in local} & {3, 4, 5, 6}
+
+
+def test_no_wording_comes_again_too_soon_and_the_host_rather_waits() -> None:
+    schedule = Schedule(rundown({"a": {"script": ["One. Two.", "Three."]}}, repeat_after_minutes=30), Random(4))
+    came = list(chosen(schedule, MONDAY, 2 * HOUR))
+    assert len(came) == 8
+    assert schedule.is_fresh("Four.", MONDAY)
+
+
+# One line after the other
+
+
+def spoken(programme: Programme, now: float, lines: int) -> tuple[list[str], float]:
+    said = []
+    while len(said) < lines:
+        line = programme.line(now)
+        if line is None:
+            now += 0.5
+            continue
+        if line.text:
+            said.append(line.text)
+        programme.ended(now)
+    return said, now
+
+
+def talk(**rest: Any) -> Programme:
+    return Programme(rundown({"a": {"script": "One. Two. Three."}}, **rest), "en", Random(1))
+
+
+def test_a_segment_is_told_sentence_by_sentence() -> None:
+    programme = talk()
+    line = programme.line(MONDAY)
+    assert line is not None
+    assert (line.text, programme.upcoming) == ("One.", "Two.")
+    assert programme.line(MONDAY) == line
+    aired = programme.ended(MONDAY + 2)
+    assert aired == Aired("a", 0, 0, "One.", MONDAY + 2)
+    assert programme.line(MONDAY + 2.1) is None  # a breath
+    assert spoken(programme, MONDAY + 3, 2)[0] == ["Two.", "Three."]
+    assert programme.line(MONDAY + 60) is None  # nothing else to say within the hour
+    assert spoken(programme, MONDAY + HOUR + 60, 1)[0] == ["One."]
+
+
+def test_between_a_question_and_its_solution_there_is_time_to_think() -> None:
+    quiz = {"question": "How old is it?", "answer": "Four thousand years.", "think_s": 10}
+    programme = Programme(rundown({"q": {"quiz": [quiz]}}), "en", Random(1))
+    assert spoken(programme, MONDAY, 1)[0] == ["How old is it?"]
+    assert programme.line(MONDAY + 9) is None
+    assert spoken(programme, MONDAY + 9, 1) == (["Four thousand years."], MONDAY + 10)
+
+
+def test_after_an_answer_a_bridge_leads_back() -> None:
+    programme = talk(bridges={"en": ["Where were we?"]})
+    spoken(programme, MONDAY, 1)
+    programme.interrupted()
+    programme.interrupted()
+    assert spoken(programme, MONDAY + 20, 3)[0] == ["Where were we?", "Two.", "Three."]
+
+
+def test_the_same_bridge_is_not_said_twice_within_the_hour() -> None:
+    programme = talk(bridges={"en": ["Where were we?"]})
+    said, now = spoken(programme, MONDAY, 1)
+    for _ in range(2):
+        programme.interrupted()
+        more, now = spoken(programme, now + 10, 1)
+        said += more
+        if more == ["Where were we?"]:
+            said += spoken(programme, now, 1)[0]
+    assert said == ["One.", "Where were we?", "Two.", "Three."]
+
+
+def test_before_its_first_line_a_segment_needs_no_bridge() -> None:
+    programme = talk(bridges={"en": ["Where were we?"]})
+    programme.line(MONDAY)
+    programme.interrupted()
+    assert spoken(programme, MONDAY + 20, 1)[0] == ["One."]
+
+
+def test_after_too_long_another_segment_begins() -> None:
+    two = rundown({"a": {"script": "One. Two."}, "b": {"script": "Three. Four."}}, resume_within_s=60)
+    programme = Programme(two, "en", Random(1))
+    (first,), now = spoken(programme, MONDAY, 1)
+    programme.interrupted()
+    assert spoken(programme, now + 61, 2)[0] == (["Three.", "Four."] if first == "One." else ["One.", "Two."])
+
+
+def test_a_line_that_cannot_be_said_is_tried_again_and_then_passed_over() -> None:
+    programme = talk()
+    now = MONDAY
+    for _ in range(TRIES):
+        line = programme.line(now)
+        assert line is not None
+        assert line.text == "One."
+        programme.failed(now)
+        assert programme.line(now + RETRY_S - 0.1) is None
+        now += RETRY_S
+    assert spoken(programme, now, 1)[0] == ["Two."]
+
+
+def test_a_restart_goes_on_where_it_broke_off() -> None:
+    programme = talk(bridges={"en": ["Where were we?"]})
+    aired = []
+    for now in (MONDAY, MONDAY + 3):
+        assert programme.line(now)
+        aired.append(programme.ended(now))
+    after = talk(bridges={"en": ["Where were we?"]})
+    after.restore([one for one in aired if one])
+    assert spoken(after, MONDAY + 10, 2)[0] == ["Where were we?", "Three."]
+    late = talk()
+    late.restore([one for one in aired if one])
+    assert late.line(MONDAY + 600) is None  # too late to go on, and said too lately to be told anew
+
+
+def test_a_room_file_that_has_changed_meanwhile_begins_anew() -> None:
+    programme = talk()
+    programme.restore([Aired("gone", 3, 1, "Old.", MONDAY)])
+    assert spoken(programme, MONDAY + 1, 1)[0] == ["One."]
