@@ -21,6 +21,7 @@ from knowledge.document import Document
 from knowledge.embedding import DIMENSIONS, Matrix, Vector
 from knowledge.errors import IndexingError
 from knowledge.passage import Passage
+from knowledge.telling import within
 from knowledge.wanted import Way, sounds
 from knowledge.words import stem, terms
 
@@ -210,6 +211,17 @@ class Index:
                 "SELECT title FROM passage WHERE language = ? GROUP BY title ORDER BY count(*) DESC, title", (language,)
             )
             return [title for (title,) in rows]
+
+    def within(self, source: str, language: str) -> list[Passage]:
+        """The passages in force of a document, or of a folder of them ("." for all), in their order."""
+        with self._reading() as db:
+            out = self._out_of_force()
+            rows = db.execute(
+                f"SELECT key, {_COLUMNS} FROM passage WHERE language = ? ORDER BY source, key",  # noqa: S608
+                (language,),
+            )
+            found = [Passage(*row) for key, *row in rows if key not in out]
+        return [passage for passage in found if within(passage, source, language)]
 
     def vocabulary(self) -> dict[str, int]:
         """How often each term stands in the passages and their headings."""

@@ -157,6 +157,10 @@ class Library:
         """What the documents in ``language`` are about, the largest first."""
         return await self._run(lambda: self._index.titles(language))
 
+    async def passages(self, source: str, language: str) -> list[Passage]:
+        """Those in force of a document, or of a folder of them ("." for all), in their order."""
+        return await self._run(lambda: self._index.within(source, language))
+
     async def search(self, question: str, *, language: str, limit: int = 4) -> Found:
         """The passages ``question`` is about; ``language`` is preferred.
 

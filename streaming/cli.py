@@ -110,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--data", type=Path, default=Path("var"))
     ask.set_defaults(run=_ask)
 
+    rehearse = commands.add_parser("rehearse", help="what a room's programme would say in the next hours, in a moment")
+    rehearse.add_argument("room", type=Path, metavar="ROOM.yaml")
+    rehearse.add_argument("--hours", type=float, default=3.0)
+    rehearse.add_argument("--begin", metavar="TIME", help="as 2026-11-27T09:00, in the room's time zone; default: now")
+    rehearse.add_argument("--seed", type=int, default=0, help="another seed takes other turns")
+    rehearse.set_defaults(run=_rehearse)
+
     ingest = commands.add_parser(
         "ingest", help="index a room's documents ahead of going on air, and say what is skipped"
     )
@@ -266,6 +273,13 @@ def _ask(arguments: argparse.Namespace) -> int:
         raise EverhostError("give a question, or a file of them with --questions")
     questions = read_questions(arguments.questions) if arguments.questions else [arguments.question]
     return asyncio.run(ask(arguments.room, questions, arguments.data, arguments.models, as_json=arguments.json))
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    from streaming.rehearse import rehearse
+
+    print(rehearse(arguments.room, arguments.begin, arguments.hours, arguments.seed))  # noqa: T201
+    return 0
 
 
 def _ingest(arguments: argparse.Namespace) -> int:

@@ -136,6 +136,7 @@ class House:
             return
         self._answerers[on_air.settings.id] = answerer
         on_air.knows(answerer, answerer.library.mended)
+        await on_air.tell_of(answerer.library)
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:

@@ -6,6 +6,7 @@ and the stage with its viewers over WebRTC.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import secrets
 import time
@@ -19,6 +20,8 @@ from avatar.face import Floats
 from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
+from knowledge.library import Library
+from knowledge.telling import telling
 from streaming import playout, room, stage
 from streaming import protocol as say
 from streaming.answering import context
@@ -51,6 +54,8 @@ log = logging.getLogger(__name__)
 TICK_S: Final = 0.1
 READING_S: Final = 30.0
 """How long a question waits for the documents to be read; less than what the core takes for a stall."""
+TOPICS_S: Final = 60.0
+"""Between two looks at what the documents of the programme's topics say."""
 REMEMBERED_S: Final = 8 * 86_400.0
 """How long it is known what the programme said."""
 OUTBOX: Final = 256
@@ -134,6 +139,18 @@ class OnAir:
         if mended is not None:
             self._ears.mended = mended
         self._read.set()
+
+    async def tell_of(self, library: Library) -> None:
+        """Let the programme tell what the room's documents say, as they change."""
+        if self._programme is None or self.settings.programme is None:
+            return
+        topics = {name: segment.topic for name, segment in self.settings.programme.segments.items() if segment.topic}
+        while topics:
+            for name, sources in topics.items():
+                told = [await library.passages(source, self.settings.language) for source in sources]
+                passages = telling(itertools.chain.from_iterable(told))
+                self._programme.learn(name, [(one.heading, one.statements) for one in passages])
+            await asyncio.sleep(TOPICS_S)
 
     @property
     def can_answer(self) -> bool:

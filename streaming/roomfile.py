@@ -356,6 +356,10 @@ def load(path: Path) -> RoomFile:
     documents = (path.parent / room.documents).resolve()
     if not documents.is_dir():
         raise RoomFileError(f"{path}: documents: there is no folder {documents}")
+    for name, segment in (room.programme.segments if room.programme else {}).items():
+        for source in segment.topic:
+            if not (documents / source).exists():
+                raise RoomFileError(f"{path}: programme.segments.{name}.topic: there is no {documents / source}")
     found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
     found["push"] = [_runnable(push, path) for push in room.push]
     if room.hearing.model is not None and (folder := (path.parent / room.hearing.model).resolve()).is_dir():

@@ -32,8 +32,7 @@ _KNOWN: Final = 16
 _RISE_DB: Final = 0.06
 _RISE_SPEAKING_DB: Final = 0.015
 """By which the noise can rise in a chunk: 2 dB/s, and 0.5 dB/s while somebody speaks."""
-_BEGIN: Final = 3
-_RESUME: Final = 2
+_BEGIN: Final = 2
 """Chunks of speech among the last four with which a turn begins, or goes on: a click is shorter."""
 _SHORTEST_S: Final = 0.2
 """Less speech than this was a cough."""
@@ -193,7 +192,7 @@ class Turn:
         return [*happened, Happened.PAUSED]
 
     def _wait(self) -> list[Happened]:
-        if sum(self._recent) >= _RESUME:
+        if sum(self._recent) >= _BEGIN:
             self._state = _State.SPEAKING
             return [Happened.RESUMED]
         if not self._held and self.silent_s >= self._manner.patience_s(self._ending):

@@ -4,7 +4,7 @@ A line is a sentence, so that a question never waits for longer than that. After
 bridge; what was broken off in the middle of a sentence is said again from its beginning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final
 
@@ -23,7 +23,7 @@ class Programme:
         self._rundown = rundown
         self._bridges = rundown.bridges.get(language, [])
         self._random = random or Random()  # noqa: S311
-        self._schedule = Schedule(rundown, self._random)
+        self._schedule = Schedule(rundown, language, self._random)
         self._telling: Telling | None = None
         self._next = 0
         """Which of its lines comes next."""
@@ -34,15 +34,19 @@ class Programme:
         self._at = self._moved_at = 0.0
         """When the next line may begin; when the last one ended."""
         self._tries = 0
+        self._left_off: Aired | None = None
+        """The last line before a restart."""
+
+    def learn(self, segment: str, passages: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """What a topic's documents have to tell now: what each passage is about, and its sentences. A passage that is
+        being told is told to its end.
+        """
+        self._schedule.learn(segment, passages)
 
     def restore(self, aired: Sequence[Aired]) -> None:
         """Go on where a programme broke off that said this, oldest first."""
         self._schedule.aired(aired)
-        last = next((one for one in reversed(aired) if one.segment), None)
-        if last is not None:
-            self._telling = self._schedule.telling(last.segment, last.wording)
-            self._next, self._moved_at = last.line + 1, last.at
-            self.interrupted()
+        self._left_off = next((one for one in reversed(aired) if one.segment), None)
 
     def line(self, now: float) -> Line | None:
         """What to say now; None: nothing yet. The same until it ended."""
@@ -53,8 +57,7 @@ class Programme:
         if self._telling is not None and now - max(self._moved_at, self._at) > self._rundown.resume_within_s:
             self._telling = self._bridge = None
         if self._telling is None:
-            self._telling, self._next, self._moved_at = self._schedule.choose(now), 0, now
-            self._bridge = None
+            self._begin(now)
         if self._telling is None:
             return None
         if self._interrupted:
@@ -94,14 +97,27 @@ class Programme:
         if self._tries < TRIES:
             return
         self._tries = 0
-        if self._bridge is not None:
-            self._bridge = None
-        else:
-            self._next += 1
+        if self._telling is not None:
+            self._schedule.pass_over(self._telling.segment)
+        self._telling = self._bridge = None
 
     def interrupted(self) -> None:
         """Something else is said, between two lines or in the middle of one."""
         self._tries, self._interrupted = 0, True
+
+    def _begin(self, now: float) -> None:
+        """Another segment, or the one that a restart broke off."""
+        self._bridge = None
+        last = self._left_off
+        if last is not None and now - last.at <= self._rundown.resume_within_s:
+            telling = self._schedule.telling(last.segment, last.wording)
+            if telling is not None and last.line + 1 < len(telling.lines):
+                self._telling, self._next, self._moved_at = telling, last.line + 1, now
+                self._left_off, self._interrupted = None, True
+                return
+        self._telling, self._next, self._moved_at = self._schedule.choose(now), 0, now
+        if self._telling is not None:
+            self._left_off = None
 
     def _some_bridge(self, now: float) -> Line | None:
         fresh = [text for text in self._bridges if self._schedule.is_fresh(text, now)]

@@ -79,6 +79,8 @@ class Segment(_Part):
     """What is said, in one or more wordings, each of any number of sentences;"""
     quiz: Annotated[list[Quiz], BeforeValidator(_one_or_more)] = Field(default_factory=list)
     """or questions that the host asks and answers, one each time;"""
+    topic: Annotated[list[Said], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    """or what documents tell, a passage each time: files or folders, relative to the room's documents;"""
     silence_s: float | None = Field(default=None, gt=0, le=3600)
     """or nothing, for so long."""
     weight: float = Field(default=1.0, gt=0)
@@ -94,8 +96,8 @@ class Segment(_Part):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Segment":
-        if sum(map(bool, (self.script, self.quiz, self.silence_s))) != 1:
-            raise ValueError("give one of script, quiz and silence_s")
+        if sum(map(bool, (self.script, self.quiz, self.topic, self.silence_s))) != 1:
+            raise ValueError("give one of script, quiz, topic and silence_s")
         return self
 
     def is_on(self, local: datetime) -> bool:
@@ -122,6 +124,28 @@ BRIDGES: Final[dict[Language, list[str]]] = {
         "Right, let us go on.",
     ],
 }
+HEADING: Final = "{heading}"
+TRANSITIONS: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "接下来说说：{heading}。",
+        "下面讲一讲：{heading}。",
+        "再来看看：{heading}。",
+        "说到这里，讲讲{heading}。",
+        "聊一个话题：{heading}。",
+    ],
+    "en": [
+        "Next: {heading}.",
+        "Let me tell you about this: {heading}.",
+        "Here is something else: {heading}.",
+        "Another thing: {heading}.",
+    ],
+}
+
+
+def _has_heading(text: str) -> str:
+    if HEADING not in text:
+        raise ValueError(f"“{text}” must hold {HEADING}, which stands for what comes next")
+    return text
 
 
 class Rundown(_Part):
@@ -140,6 +164,10 @@ class Rundown(_Part):
     """Of all times; the machine's otherwise."""
     bridges: dict[Language, list[Said]] = Field(default_factory=lambda: dict(BRIDGES))
     """Said before a segment goes on."""
+    transitions: dict[Language, list[Annotated[Said, AfterValidator(_has_heading)]]] = Field(
+        default_factory=lambda: dict(TRANSITIONS)
+    )
+    """Said before a passage of a topic; none: it begins at once."""
 
     def local(self, now: float) -> datetime:
         """Unix time as clocks in the room show it."""

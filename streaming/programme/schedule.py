@@ -1,14 +1,15 @@
 """Which segment comes next. Sans-I/O: what was said when, and a clock."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from random import Random
 from typing import Final
 
 from knowledge.sentences import split_sentences
-from streaming.programme.rundown import Rundown, Segment
+from streaming.hearing.transcript import Language
+from streaming.programme.rundown import HEADING, Rundown, Segment
 
 BREATH_S: Final = 0.35
 """Between two sentences."""
@@ -47,8 +48,9 @@ class Aired:
 
 
 class Schedule:
-    def __init__(self, rundown: Rundown, random: Random) -> None:
+    def __init__(self, rundown: Rundown, language: Language, random: Random) -> None:
         self._rundown = rundown
+        self._transitions = rundown.transitions.get(language, [])
         self._random = random
         self._tellings = {
             name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
@@ -56,16 +58,30 @@ class Schedule:
         }
         self._said: dict[str, float] = {}
         """When each sentence was said last."""
+        self._wording: dict[str, int] = {}
+        """In which wording each segment came last."""
         self._begun: dict[str, float] = {}
         """When each segment came last."""
         self._today: defaultdict[str, int] = defaultdict(int)
         self._day: date | None = None
         self._last = ""
 
+    def learn(self, segment: str, passages: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """What a topic's documents have to tell now: what each passage is about, and its sentences."""
+        self._tellings[segment] = [
+            Telling(segment, k, (*self._announced(k, heading), *map(Line, sentences)))
+            for k, (heading, sentences) in enumerate(passages)
+            if sentences
+        ]
+
+    def _announced(self, k: int, heading: str) -> tuple[Line, ...]:
+        if not heading or not self._transitions:
+            return ()
+        return (Line(self._transitions[k % len(self._transitions)].replace(HEADING, heading)),)
+
     def telling(self, segment: str, wording: int) -> Telling | None:
         """None where there is no such wording (any more)."""
-        tellings = self._tellings.get(segment, [])
-        return tellings[wording] if wording < len(tellings) else None
+        return next((one for one in self._tellings.get(segment, []) if one.wording == wording), None)
 
     def aired(self, entries: Iterable[Aired]) -> None:
         """What was said, oldest first."""
@@ -75,9 +91,14 @@ class Schedule:
             if one.segment:
                 self._last = one.segment
             if one.line == 0:
+                self._wording[one.segment] = one.wording
                 self._turn_day(one.at)
                 self._begun[one.segment] = one.at
                 self._today[one.segment] += 1
+
+    def pass_over(self, segment: str) -> None:
+        """It could not be told: rather another next."""
+        self._last = segment
 
     def is_fresh(self, text: str, now: float) -> bool:
         """Whether it was not said for long enough to be said again."""
@@ -104,7 +125,14 @@ class Schedule:
         else:
             names = [name for name in able if name != self._last] or list(able)
             name = self._random.choices(names, [segments[name].weight for name in names])[0]
-        return self._random.choice(able[name])
+        return self._pick(name, able[name])
+
+    def _pick(self, name: str, fresh: list[Telling]) -> Telling:
+        """Any wording of a script; of documents the passage after the last one, so that one thing leads to another."""
+        last = self._wording.get(name)
+        if not self._rundown.segments[name].topic or last is None:
+            return self._random.choice(fresh)
+        return next((telling for telling in fresh if telling.wording > last), fresh[0])
 
     def _may_come(self, name: str, segment: Segment, now: float) -> bool:
         since = now - self._begun.get(name, _NEVER)

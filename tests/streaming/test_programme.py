@@ -1,8 +1,8 @@
 """The programme: which segment comes, and how it goes on around what viewers ask. A manual clock; no stage."""
 
-import itertools
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from streaming.programme.programme import RETRY_S, TRIES, Programme
+from streaming.programme.rehearsal import rehearse, told
 from streaming.programme.rundown import Rundown
 from streaming.programme.schedule import Aired, Schedule
 
@@ -45,8 +46,8 @@ def times_of(name: str, came: list[tuple[float, str]]) -> list[float]:
 @pytest.mark.parametrize(
     ("segment", "message"),
     [
-        ({}, "one of script, quiz and silence_s"),
-        ({"script": "A.", "silence_s": 3}, "one of script, quiz and silence_s"),
+        ({}, "one of script, quiz, topic and silence_s"),
+        ({"script": "A.", "silence_s": 3}, "one of script, quiz, topic and silence_s"),
         ({"script": "A.", "times": "9 to 12"}, "09:00-12:00"),
         ({"script": "A.", "times": "25:00-26:00"}, "09:00-12:00"),
         ({"script": "A.", "times": "09:00-09:00"}, "09:00-12:00"),
@@ -72,10 +73,11 @@ def test_segments_come_by_weight_and_none_twice_in_a_row() -> None:
         rundown(
             {"a": {"script": "A.", "weight": 3}, "b": {"script": "B."}, "c": {"script": "C."}}, repeat_after_minutes=0
         ),
+        "en",
         Random(1),
     )
     names = [name for _, name in chosen(schedule, MONDAY, 600 * 60)]
-    assert all(one != two for one, two in itertools.pairwise(names))
+    assert all(one != two for one, two in pairwise(names))
     assert names.count("a") > 1.4 * names.count("b")
     assert names.count("b") > 80
 
@@ -83,11 +85,12 @@ def test_segments_come_by_weight_and_none_twice_in_a_row() -> None:
 def test_what_is_due_comes_first_and_not_before() -> None:
     schedule = Schedule(
         rundown({"news": {"script": "N.", "every_minutes": 20}, "b": {"script": "B."}}, repeat_after_minutes=0),
+        "en",
         Random(1),
     )
     came = times_of("news", list(chosen(schedule, MONDAY, 3 * HOUR)))
     assert came[0] == MONDAY
-    assert [after - before for before, after in itertools.pairwise(came)] == [20 * 60.0] * (len(came) - 1)
+    assert [after - before for before, after in pairwise(came)] == [20 * 60.0] * (len(came) - 1)
 
 
 def test_a_gap_is_kept_and_a_days_quota_too() -> None:
@@ -96,12 +99,13 @@ def test_a_gap_is_kept_and_a_days_quota_too() -> None:
             {"a": {"script": "A.", "gap_minutes": 60}, "b": {"script": "B.", "per_day": 3}, "c": {"silence_s": 5}},
             repeat_after_minutes=0,
         ),
+        "en",
         Random(2),
     )
     came = list(chosen(schedule, MONDAY, 48 * HOUR))
     a = times_of("a", came)
     assert len(a) > 30
-    assert min(after - before for before, after in itertools.pairwise(a)) >= HOUR
+    assert min(after - before for before, after in pairwise(a)) >= HOUR
     days = [datetime.fromtimestamp(at, SHANGHAI).date() for at in times_of("b", came)]
     assert [days.count(day) for day in sorted(set(days))] == [3, 3, 3]
 
@@ -117,6 +121,7 @@ def test_times_and_days_of_the_room_are_kept() -> None:
             repeat_after_minutes=0,
             quiet="03:00-07:00",
         ),
+        "en",
         Random(3),
     )
     came = list(chosen(schedule, MONDAY, 7 * 24 * HOUR, 600))
@@ -129,7 +134,7 @@ def test_times_and_days_of_the_room_are_kept() -> None:
 
 
 def test_no_wording_comes_again_too_soon_and_the_host_rather_waits() -> None:
-    schedule = Schedule(rundown({"a": {"script": ["One. Two.", "Three."]}}, repeat_after_minutes=30), Random(4))
+    schedule = Schedule(rundown({"a": {"script": ["One. Two.", "Three."]}}, repeat_after_minutes=30), "en", Random(4))
     came = list(chosen(schedule, MONDAY, 2 * HOUR))
     assert len(came) == 8
     assert schedule.is_fresh("Four.", MONDAY)
@@ -212,8 +217,10 @@ def test_after_too_long_another_segment_begins() -> None:
     assert spoken(programme, now + 61, 2)[0] == (["Three.", "Four."] if first == "One." else ["One.", "Two."])
 
 
-def test_a_line_that_cannot_be_said_is_tried_again_and_then_passed_over() -> None:
-    programme = talk()
+def test_a_line_that_cannot_be_said_is_tried_again_and_then_another_segment_begins() -> None:
+    segments = {"a": {"script": "One. Two."}, "b": {"script": "Other.", "gap_minutes": 1}}
+    programme = Programme(rundown(segments), "en", Random(1))
+    programme.restore([Aired("b", 0, 0, "Else.", MONDAY - 60)])
     now = MONDAY
     for _ in range(TRIES):
         line = programme.line(now)
@@ -222,7 +229,7 @@ def test_a_line_that_cannot_be_said_is_tried_again_and_then_passed_over() -> Non
         programme.failed(now)
         assert programme.line(now + RETRY_S - 0.1) is None
         now += RETRY_S
-    assert spoken(programme, now, 1)[0] == ["Two."]
+    assert spoken(programme, now, 1)[0] == ["Other."]
 
 
 def test_a_restart_goes_on_where_it_broke_off() -> None:
@@ -243,3 +250,54 @@ def test_a_room_file_that_has_changed_meanwhile_begins_anew() -> None:
     programme = talk()
     programme.restore([Aired("gone", 3, 1, "Old.", MONDAY)])
     assert spoken(programme, MONDAY + 1, 1)[0] == ["One."]
+
+
+# What documents tell
+
+
+def test_a_topic_is_told_passage_by_passage_once_its_documents_are_read() -> None:
+    programme = Programme(rundown({"bronzes": {"topic": "bronzes.md"}}), "en", Random(1))
+    assert programme.line(MONDAY) is None
+    bronze = ("What bronze is", ["Bronze is copper with tin.", "Lead was added."])
+    programme.learn("bronzes", [bronze, ("", []), ("", ["The Shang cast it."])])
+    said, now = spoken(programme, MONDAY + 10, 4)
+    lecture = ["Next: What bronze is.", *bronze[1]]
+    assert said in ([*lecture, "The Shang cast it."], ["The Shang cast it.", *lecture])
+    assert programme.line(now + 60) is None
+    programme.learn("bronzes", [("", ["It was gold when it was new."])])
+    assert spoken(programme, now + 60, 1)[0] == ["It was gold when it was new."]
+
+
+def test_documents_are_told_in_their_order() -> None:
+    programme = Programme(rundown({"law": {"topic": "."}}, repeat_after_minutes=0.5), "en", Random(1))
+    programme.learn("law", [("", [f"Article {k}."]) for k in range(5)])
+    said, _ = spoken(programme, MONDAY, 12)
+    numbers = [int(text[8]) for text in said]
+    assert [(after - before) % 5 for before, after in pairwise(numbers)] == [1] * 11
+
+
+def test_a_transition_holds_what_comes() -> None:
+    with pytest.raises(ValidationError, match="heading"):
+        rundown({"a": {"script": "A."}}, transitions={"en": ["Next."]})
+
+
+def test_a_restart_goes_on_with_a_topic_once_its_documents_are_read() -> None:
+    programme = Programme(rundown({"bronzes": {"topic": "bronzes.md"}}, bridges={}), "en", Random(1))
+    programme.restore([Aired("bronzes", 0, 0, "One.", MONDAY)])
+    assert programme.line(MONDAY + 10) is None
+    programme.learn("bronzes", [("", ["One.", "Two."])])
+    assert spoken(programme, MONDAY + 20, 1)[0] == ["Two."]
+
+
+# Gone through without a host
+
+
+def test_a_rehearsal_tells_what_would_be_said_and_when_nothing_is_left() -> None:
+    plan = rundown({"a": {"script": "One. Two."}, "b": {"silence_s": 10}}, repeat_after_minutes=30)
+    gone_through = rehearse(plan, "en", {}, MONDAY, 1.0, Random(1))
+    assert [one.text for one in gone_through.said] == ["One.", "Two."] * 2
+    assert gone_through.again == [("One.", 2), ("Two.", 2)]
+    assert gone_through.silence[0] == pytest.approx(1800, abs=60)
+    shown = told(gone_through, plan)
+    assert shown.startswith("09:00:0")
+    assert "nothing left to say" in shown

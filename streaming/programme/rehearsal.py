@@ -1,0 +1,108 @@
+"""The programme gone through without a host: what would be said when, hours in a moment."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Final
+
+from avatar.voice import marks
+from streaming.hearing.transcript import Language
+from streaming.programme.programme import Programme
+from streaming.programme.rundown import Rundown
+
+_STEP_S: Final = 0.5
+_DULL_S: Final = 60.0
+"""A silence that bores."""
+_PER_SECOND: Final[dict[Language, float]] = {"zh": 4.6, "en": 15.0}
+"""Characters a voice says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    begin: float
+    end: float
+    """Unix time, s."""
+    segment: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    said: Sequence[Said]
+    hours: float
+
+    @property
+    def speaking(self) -> float:
+        """Share of the time."""
+        return sum(one.end - one.begin for one in self.said) / (3600 * self.hours)
+
+    @property
+    def silence(self) -> tuple[float, float]:
+        """The longest: seconds, and when it began."""
+        ends = [one.end for one in self.said]
+        begins = [one.begin for one in self.said[1:]]
+        return max(
+            ((begin - end, end) for end, begin in zip(ends, begins, strict=False)), default=(3600 * self.hours, 0.0)
+        )
+
+    @property
+    def again(self) -> list[tuple[str, int]]:
+        """Sentences that were said more than once, most often first."""
+        return [(text, n) for text, n in Counter(one.text for one in self.said).most_common() if n > 1]
+
+
+def rehearse(
+    rundown: Rundown,
+    language: Language,
+    topics: Mapping[str, Iterable[tuple[str, Sequence[str]]]],
+    begin: float,
+    hours: float,
+    random: Random,
+) -> Rehearsal:
+    """``topics``: of each segment with documents, their passages: what each is about, and its sentences.
+
+    ``begin``: Unix time, s.
+    """
+    programme = Programme(rundown, language, random)
+    for name, passages in topics.items():
+        programme.learn(name, passages)
+    said: list[Said] = []
+    now = begin
+    while now < begin + 3600 * hours:
+        line = programme.line(now)
+        if line is None:
+            now += _STEP_S
+            continue
+        end = now + len(marks.plain(line.text)) / _PER_SECOND[language]
+        aired = programme.ended(end)
+        if line.text and aired is not None:
+            said.append(Said(now, end, aired.segment, marks.plain(line.text)))
+        now = end
+    return Rehearsal(said, hours)
+
+
+def told(rehearsal: Rehearsal, rundown: Rundown) -> str:
+    """For people."""
+    rows, segment = [], ""
+    for one in rehearsal.said:
+        if one.segment != segment:
+            segment = one.segment
+            rows.append(f"\n{_clock(rundown, one.begin)}  {segment}")
+        rows.append(f"          {one.text}")
+    seconds, at = rehearsal.silence
+    rows.append(
+        f"\n{len(rehearsal.said)} sentences in {rehearsal.hours:g} h; speaking {rehearsal.speaking:.0%} of the time; "
+        f"longest silence {seconds:.0f} s" + (f", from {_clock(rundown, at)}" if at else "")
+    )
+    if seconds > _DULL_S:
+        rows.append("the programme has nothing left to say then: give it more segments, or lower repeat_after_minutes")
+    if again := rehearsal.again:
+        rows.append(f"{len(again)} sentences were said more than once; most often ({again[0][1]} times): {again[0][0]}")
+    return "\n".join(rows).lstrip("\n")
+
+
+def _clock(rundown: Rundown, at: float) -> str:
+    local: datetime = rundown.local(at)
+    return f"{local:%H:%M:%S}"
