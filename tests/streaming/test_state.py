@@ -10,6 +10,7 @@ import pytest
 
 from streaming import protocol as say
 from streaming.errors import EverhostError
+from streaming.programme.schedule import Aired
 from streaming.room import Question
 from streaming.state import State
 
@@ -53,6 +54,22 @@ async def test_accepted_questions_survive_in_the_order_they_were_asked(path: Pat
     assert (left[0].text, left[0].language, left[0].name, left[0].asked_at) == ("试用期最长多久？", "zh", "小王", 1.0)
     assert (left[0].viewer, left[0].client_id) == (None, None)  # whoever asked is no longer connected
     assert [one.id for one in await state.unfinished("museum")] == ["q4"]
+
+
+async def test_what_a_programme_said_is_known_after_a_restart_and_forgotten_in_time(path: Path) -> None:
+    said = [Aired("talk", 0, k, f"Sentence {k}.", 100.0 + k) for k in range(4)]
+    state = State(path)
+    for one in said:
+        state.air("law", one)
+    state.air("museum", Aired("", 0, -1, "Where were we?", 103.0))
+    state.close()
+    again = State(path)
+    try:
+        assert await again.aired("law", 102.0) == said[2:]
+        assert await again.aired("law", 0.0) == said[2:]
+        assert len(await again.aired("museum", 0.0)) == 1
+    finally:
+        again.close()
 
 
 def test_closing_loses_nothing_that_was_recorded(path: Path) -> None:
@@ -114,4 +131,4 @@ async def test_what_cannot_be_written_is_logged_and_the_room_goes_on(
         state.record("law", question("q1"), None)
         with pytest.raises(sqlite3.OperationalError):
             await state.unfinished("law")
-    assert "could not be recorded: no such table" in caplog.text
+    assert "could not be written: no such table" in caplog.text
