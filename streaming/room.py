@@ -419,13 +419,13 @@ class Room:
         self._resume_at = now + PAUSE_AFTER_INTERRUPT_S
         return self._show()
 
-    def _remark_on(self, text: str, language: Language, now: float) -> list[Action]:
+    def _remark_on(self, text: str, language: Language, now: float, *, optional: bool = False) -> list[Action]:
         """Say something that answers nobody; left out while something else is on air."""
         if not text or self._current or self._remark or self._floor:
             return []
         self._remark = f"r{next(self._remarks)}"
         self._moved_at = now
-        return [Speak(self._remark, text, language), FinishSpeaking(self._remark)]
+        return [Speak(self._remark, text, language, optional), FinishSpeaking(self._remark)]
 
     # The answer
 
@@ -548,7 +548,8 @@ class Room:
         if not line.text:  # silence
             return self._line_ended(now)
         language = self._settings.language
-        actions = self._remark_on(line.text, language, now)
+        # Left out, and tried again later, while no voice is there.
+        actions = self._remark_on(line.text, language, now, optional=True)
         self._told, self._heard = self._remark, False
         if upcoming := self._programme.upcoming:
             actions.append(Prepare(upcoming, language))
