@@ -13,8 +13,11 @@ _SURE: Final = -1.0
 """Mean log probability of a token below which a segment is a guess; Whisper's own threshold."""
 _REPETITIVE: Final = 2.4
 """zlib compression ratio above which a segment repeats itself; Whisper's own threshold. Short ones do not get there."""
-_REPEATED: Final = re.compile(r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}|(\w[\w ]{6,40}\w)(?:\W*\2){2,}", re.IGNORECASE)
+_REPEATED: Final = re.compile(
+    r"(\w[\w ]{0,24}\w)(?:\W*\1){3,}|(\w[\w ]{6,40}\w)(?:\W*\2){2,}|([\u4e00-\u9fff]{3,12})(?:\W*\3){2,}", re.IGNORECASE
+)
 """What noise is heard as: 杀死，杀死，杀死，杀死; Why would you do it? Why would you do it? Why would you do it?"""
+_ITEMS: Final = re.compile("[,，、;；.。]")
 _GHOSTS: Final = re.compile(
     r"普通话的句子|以下是普通话|字幕(?:由|志愿者|制作|提供)|Amara|点赞\W*订阅|谢谢(?:大家)?(?:观看|收看)|下期再见|"
     r"thank(?:s| you)(?: so much)? for (?:watching|listening)|subscribe to (?:my|our|the) channel|subtitles by",
@@ -36,6 +39,17 @@ def meant(text: str, sureness: float, repetition: float) -> bool:
     """Whether somebody said this, rather than the model having heard something in noise."""
     invented = _REPEATED.search(text) or _GHOSTS.search(text)
     return sureness > _SURE and repetition < _REPETITIVE and not invented
+
+
+def recites(text: str, hints: str) -> bool:
+    """Whether this is a list of the terms that the model was told to expect, which it makes of babble."""
+    known = {_bare(term) for term in _ITEMS.split(hints)}
+    items = [item for item in map(_bare, _ITEMS.split(text)) if item]
+    return len(items) > 1 and all(item in known for item in items)
+
+
+def _bare(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
 
 
 def simplified(text: str) -> str:

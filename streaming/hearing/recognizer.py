@@ -11,7 +11,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
 
 from streaming.errors import ModelError
-from streaming.hearing.guard import cleaned, load, meant, simplified
+from streaming.hearing.guard import cleaned, load, meant, recites, simplified
 from streaming.hearing.transcript import NO_WORDS, Language, Transcript
 from streaming.hearing.vad import speech_only
 
@@ -81,7 +81,7 @@ class Whisper:
         )
         kept = [s for s in segments if meant(s.text, s.avg_logprob, s.compression_ratio)]
         text = "".join(segment.text for segment in kept).strip()
-        if text.rstrip("。") in _ZH_PROMPT:
+        if text.rstrip("。") in _ZH_PROMPT or recites(text, vocabulary.get(language, "")):
             text = ""
         sureness = float(np.exp(np.mean([segment.avg_logprob for segment in kept]))) if kept else 0.0
         if language == "zh":

@@ -6,6 +6,7 @@ import os
 import re
 import wave
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streaming.errors import ModelError
-from streaming.hearing.guard import cleaned, load, meant, simplified
+from streaming.hearing.guard import cleaned, load, meant, recites, simplified
 from streaming.hearing.transcript import NO_WORDS, Language, Transcript
 from streaming.hearing.vad import speech_only
 
@@ -62,9 +63,13 @@ class Remote:
         if not len(speech):
             return Transcript("", language or "zh", no_speech=True, confidence=0.0)
         fields: dict[str, str] = {"language": language} if language else {}
-        if prompt := ", ".join(filter(None, [vocabulary.get(language, "")] if language else vocabulary.values())):
+        prompt = ", ".join(filter(None, [vocabulary.get(language, "")] if language else vocabulary.values()))
+        if prompt:
             fields["prompt"] = prompt
-        return _understood(self._ask(_wav(speech), fields), language)
+        understood = _understood(self._ask(_wav(speech), fields), language)
+        if recites(understood.text, prompt):
+            return replace(understood, text="", confidence=0.0)
+        return understood
 
     def _ask(self, wav: bytes, fields: Mapping[str, str]) -> dict[str, Any]:
         """The server's answer: JSON that has a text."""

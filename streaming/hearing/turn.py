@@ -32,8 +32,10 @@ _KNOWN: Final = 16
 _RISE_DB: Final = 0.06
 _RISE_SPEAKING_DB: Final = 0.015
 """By which the noise can rise in a chunk: 2 dB/s, and 0.5 dB/s while somebody speaks."""
-_BEGIN: Final = 2
-"""Chunks of speech among the last four with which a turn begins, or goes on: a click is shorter."""
+_BEGIN: Final = 3
+_RESUME: Final = 2
+"""Chunks of speech among the last four with which a turn begins, or goes on: a click is shorter. Two to begin with are
+32 ms sooner, and took a faint echo of the host for a visitor more often (docs/hearing.md)."""
 _SHORTEST_S: Final = 0.2
 """Less speech than this was a cough."""
 _MEANT_S: Final = 0.4
@@ -192,7 +194,7 @@ class Turn:
         return [*happened, Happened.PAUSED]
 
     def _wait(self) -> list[Happened]:
-        if sum(self._recent) >= _BEGIN:
+        if sum(self._recent) >= _RESUME:
             self._state = _State.SPEAKING
             return [Happened.RESUMED]
         if not self._held and self.silent_s >= self._manner.patience_s(self._ending):

@@ -13,7 +13,7 @@ from avatar.voice.kokoro import Kokoro
 from streaming.bench.hall import heard, over_opus
 from streaming.bench.together import microphone
 from streaming.errors import ModelError
-from streaming.hearing.guard import meant
+from streaming.hearing.guard import meant, recites
 from streaming.hearing.microphone import PATIENCE, RATE, Microphone, OpusPacket
 from streaming.hearing.recognizer import Whisper
 from streaming.hearing.vad import CHUNK, VoiceActivity, speech_only
@@ -151,6 +151,8 @@ def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
         ("thank you thank you thank you thank you", False),
         ("Why would you do it? Why would you do it? Why would you do it?", False),
         ("我们在兵, 以下是普通话。", False),
+        ("我的普通话是普通话是普通话是普通话。", False),
+        ("试用期、试用期，我问的是试用期", True),
         ("Thanks for watching!", False),
         ("请不吝点赞、订阅、转发", False),
         ("谢谢你，那房东不退押金怎么办？", True),
@@ -158,6 +160,20 @@ def test_missing_model_says_what_to_do(tmp_path: Path) -> None:
 )
 def test_what_repeats_itself_was_not_said(text: str, said: bool) -> None:
     assert meant(text, -0.5, 1.4) is said
+
+
+@pytest.mark.parametrize(
+    ("text", "recited"),
+    [
+        ("消费者权益, 抚养费, 交通事故, 交通事故,", True),
+        ("Probation, labour contract.", True),
+        ("抚养费", False),
+        ("抚养费，一个月多少？", False),
+        ("", False),
+    ],
+)
+def test_a_list_of_what_was_expected_was_not_said(text: str, recited: bool) -> None:
+    assert recites(text, "消费者权益, 抚养费, 交通事故, probation, labour contract") is recited
 
 
 def test_what_is_a_guess_was_not_said() -> None:
