@@ -80,7 +80,7 @@ class Programme:
         if telling is None:
             return None
         if self._bridge is not None:
-            text, self._bridge, self._at = self._bridge.text, None, now + 0.2
+            text, self._at, self._bridge = self._bridge.text, now + self._bridge.pause_s, None
             aired = Aired("", 0, -1, text, now)
         else:
             line = telling.lines[self._next]
