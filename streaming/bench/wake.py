@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from tqdm import tqdm
@@ -11,9 +12,9 @@ from streaming.hearing.recognizer import Whisper
 from streaming.hearing.transcript import Language
 from streaming.hearing.wake import WakeWords
 
-HEARD = 0.95
+HEARD: Final = 0.95
 """Goal: of those who call."""
-_SEED = 11
+_SEED: Final = 11
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ _COMPANY: Final = frozenset({
     "行", "知道了", "明白", "明白了", "谢谢", "mm", "mhm", "mmhmm", "hm", "hmm", "uh", "uhhuh", "huh", "yeah", "yes",
     "yep", "yup", "ok", "okay", "right", "oh", "ah", "aha", "isee", "sure", "thanks", "thankyou",
 })  # fmt: skip
+_SHREDS: Final = re.compile(r"(?:[\u4e00-\u9fff]{1,2}[,，、] ?){2,}")
+"""“感觉, 租资, 到,”: bits of words, and it breaks off."""
 _FAREWELL: Final = frozenset({
     "再见", "拜拜", "再见了", "谢谢再见", "好的再见", "拜拜了", "回头见", "bye", "byebye", "goodbye", "thanksbye",
     "thankyoubye", "thankyougoodbye", "thanksgoodbye", "okbye", "okaybye", "seeyou", "seeyoulater",
@@ -71,9 +73,9 @@ def ending(text: str, language: Language) -> Ending:
 
 
 def keeps_company(text: str) -> bool:
-    """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”."""
+    """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”; or is what babble is heard as."""
     letters = _letters(text)
-    return len(letters) == 1 or letters in _COMPANY
+    return len(letters) == 1 or letters in _COMPANY or _SHREDS.fullmatch(text.strip()) is not None
 
 
 def says_goodbye(text: str) -> bool:

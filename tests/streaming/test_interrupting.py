@@ -50,7 +50,7 @@ def test_after_a_cough_the_host_goes_on() -> None:
     assert room.state == "speaking"
 
 
-@pytest.mark.parametrize("text", ["嗯嗯。", "uh-huh", "好的"])
+@pytest.mark.parametrize("text", ["嗯嗯。", "uh-huh", "好的", "感觉, 租资, 到,"])
 def test_after_an_mm_too(text: str) -> None:
     room = make()
     question = answering(room)
