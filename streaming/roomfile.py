@@ -170,6 +170,11 @@ class Turns(_Part):
     """and after half a sentence."""
 
 
+_WAKE_SYLLABLES: Final = 2
+_WAKE_WORDS: Final = 2
+"""A wake word has so many characters, or words, at least."""
+
+
 def _tellable(word: str) -> str:
     han = len(re.findall("[\u4e00-\u9fff]", word))
     if han < _WAKE_SYLLABLES and (han or len(word.split()) < _WAKE_WORDS):
@@ -177,10 +182,6 @@ def _tellable(word: str) -> str:
             f"“{word}” is too short to be told from other words; put a greeting before it, as in “hello Mei”"
         )
     return word
-
-
-_WAKE_SYLLABLES: Final = 2
-_WAKE_WORDS: Final = 2
 
 
 class Hearing(_Part):
