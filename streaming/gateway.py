@@ -18,6 +18,7 @@ from knowledge.library import Library, Progress
 from streaming import metrics
 from streaming import protocol as say
 from streaming.answering import room_answerer, warm_up
+from streaming.comments import add_comments
 from streaming.documents_http import add_documents
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
@@ -179,6 +180,7 @@ def create_app(house: House) -> FastAPI:
     add_whip(app, find, operators)
     add_faces(app, find, operators)
     add_documents(app, house.library, operators)
+    add_comments(app, find, operators)
     _add_viewers(app, find)
     return app
 

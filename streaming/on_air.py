@@ -220,6 +220,19 @@ class OnAir:
             case say.TalkEnd():
                 self._ears.release(seat.viewer)
 
+    def comment(self, author: str, id: str, text: str, name: str, language: Language | None) -> dict[str, str]:  # noqa: A002
+        """A comment from a live platform; what became of it."""
+        ask = say.Ask(type="ask", id=id, text=text, name=name, language=language)
+        actions = self.core.commented(author, ask, time.time())
+        self._perform(actions)
+        for action in actions:
+            match action:
+                case room.Record(question, None):
+                    return {"outcome": "accepted", "question": question.id}
+                case room.Tell(say.Rejected(_, code, reason)):
+                    return {"outcome": "rejected", "code": code, "reason": reason}
+        return {"outcome": "passed"}
+
     def broadcast(self, text: str, but: str | None = None) -> None:
         for seat in self._seats.values():
             if seat.viewer != but:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
-from streaming.hearing.ending import keeps_company, repeats, says_goodbye
+from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.programme import Programme
 from streaming.programme.schedule import Aired
 from streaming.roomfile import Language, RoomFile
@@ -39,6 +39,15 @@ UTTERED: Final = 6
 """Clauses the host said last: a microphone may hear them."""
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
+
+READ_OUT: Final = 80
+"""Characters of a comment that are read out; of a longer one only who asks is named."""
+ANNOUNCED: Final[dict[Language, tuple[str, str, str]]] = {
+    "zh": ("{name}问：{text}", "有朋友问：{text}", "{name}有个问题，我来回答。"),
+    "en": ("{name} asks: {text}", "Somebody asks: {text}", "A question from {name}."),
+}
+"""Before a comment is answered: with a name, without one, and where it is too long to be read out."""
+NOBODY: Final[dict[Language, str]] = {"zh": "有位朋友", "en": "one of you"}
 
 CONTINUED: Final = "continued"
 """Why a question is skipped whose asker goes on with it."""
@@ -64,6 +73,8 @@ class Question:
     refused: bool = False
     spoken: bool = False
     """Asked aloud."""
+    announced: bool = False
+    """Said before it is answered: who watches on a platform does not see it."""
 
 
 # What the room wants done.
@@ -217,7 +228,14 @@ class Room:
 
     # Viewers
 
-    def asked(self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False) -> list[Action]:
+    def commented(self, author: str, ask: say.Ask, now: float) -> list[Action]:
+        """A comment on a live platform: a question is read out and answered, anything else is let pass."""
+        language = ask.language or language_of(ask.text, self._settings.language)
+        return self.asked(author, ask, now, announced=True) if asks(ask.text, language) else []
+
+    def asked(
+        self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False, announced: bool = False
+    ) -> list[Action]:
         text = " ".join(ask.text.split())
         limits = self._settings.limits
         if not any(character.isalnum() for character in text):
@@ -231,7 +249,7 @@ class Room:
             return [_reject(viewer, ask, "too_many", reason)]
         language = ask.language or language_of(text, self._settings.language)
         question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now)
-        question.spoken = spoken
+        question.spoken, question.announced = spoken, announced
         self._waiting.append(question)
         position = len(self._waiting) + (self._current is not None)
         return [
@@ -537,7 +555,10 @@ class Room:
         self._moved_at = now
         self._filled = 0
         self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if self._current.spoken else ACKNOWLEDGE_S)
-        return [*self._show(), Answer(self._current)]
+        actions = [*self._show(), Answer(self._current)]
+        if self._current.announced:
+            actions += self._say_meanwhile(_announcement(self._current), self._current.language)
+        return actions
 
     def _go_on_with_programme(self, now: float) -> list[Action]:
         if self._programme is None or self._remark or self._talking:
@@ -576,15 +597,17 @@ class Room:
             return []
         host = self._settings.host
         lines = (host.reassurances if self._filled else host.acknowledgements).get(question.language, [])
-        self._filled += 1
         self._fill_at = now + REASSURE_S
         if not lines:
+            self._filled += 1
             return []
+        return self._say_meanwhile(self._line(tuple(lines)), question.language, optional=True)
+
+    def _say_meanwhile(self, text: str, language: Language, *, optional: bool = False) -> list[Action]:
+        """Say something before the answer, which is being thought of."""
+        self._filled += 1
         self._filler = f"r{next(self._remarks)}"
-        return [
-            Speak(self._filler, self._line(tuple(lines)), question.language, optional=True),
-            FinishSpeaking(self._filler),
-        ]
+        return [Speak(self._filler, text, language, optional), FinishSpeaking(self._filler)]
 
     def _line(self, lines: tuple[str, ...]) -> str:
         """One of ``lines``: all of them before any again, in a new order each time, none twice in a row."""
@@ -653,6 +676,14 @@ def language_of(text: str, default: Language) -> Language:
         return default
     han = sum("\u4e00" <= character <= "\u9fff" for character in letters)
     return "zh" if han * 4 >= len(letters) else "en"
+
+
+def _announcement(question: Question) -> str:
+    named, nameless, too_long = ANNOUNCED[question.language]
+    if len(question.text) > READ_OUT:
+        return too_long.replace("{name}", question.name or NOBODY[question.language])
+    announced = named if question.name else nameless
+    return announced.replace("{name}", question.name).replace("{text}", question.text)
 
 
 def _reject(viewer: str, ask: say.Ask, code: str, reason: str) -> Tell:

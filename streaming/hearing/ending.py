@@ -72,6 +72,11 @@ def ending(text: str, language: Language) -> Ending:
     return Ending.COMPLETE if whole else Ending.OPEN
 
 
+def asks(text: str, language: Language) -> bool:
+    """Whether a text, written or said, looks like a question; among a platform's comments few are."""
+    return "?" in text or "？" in text or _ASKS[language].search(text.rstrip(_PUNCTUATION)) is not None
+
+
 def keeps_company(text: str) -> bool:
     """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”; or is what babble is heard as."""
     letters = _letters(text)

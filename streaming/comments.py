@@ -1,0 +1,97 @@
+"""Comments of a live platform: what its bridge posts. Questions among them are read out and answered.
+
+``POST /rooms/{room}/comments``, behind the operator's token, with one comment or a list of them; the answer says what
+became of each. What comes a second time, as after a lost connection, is answered once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import FastAPI, HTTPException, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from streaming.body import read_body
+from streaming.on_air import OnAir
+from streaming.operator import Operators
+from streaming.roomfile import Language
+
+MOST: Final = 100
+"""Comments of one request."""
+_MAX_BYTES: Final = 1_000_000
+_REMEMBERED: Final = 4096
+"""Comments that are known when they come again."""
+
+
+class Comment(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
+    platform: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]
+    """douyin, bilibili, …"""
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    """The platform's, of the comment."""
+    author: Annotated[str, Field(min_length=1, max_length=64)]
+    """The platform's, of whoever wrote it."""
+    name: Annotated[str, Field(max_length=40)] = ""
+    """As everybody there sees it."""
+    text: Annotated[str, Field(max_length=2000)]
+    language: Language | None = None
+
+
+class Outcome(BaseModel):
+    id: str
+    outcome: Literal["accepted", "passed", "repeated", "rejected"]
+    """"passed": it asks nothing; "repeated": it was posted before."""
+    question: str | None = None
+    """The room's id of an accepted one; messages to viewers carry it."""
+    code: str | None = None
+    reason: str | None = None
+
+
+_COMMENTS: Final[TypeAdapter[list[Comment]]] = TypeAdapter(
+    Annotated[
+        list[Comment],
+        BeforeValidator(lambda given: given if isinstance(given, list) else [given]),
+        Field(min_length=1, max_length=MOST),
+    ]
+)
+
+
+def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -> None:
+    """``find`` gives a room by its name, or raises HTTPException."""
+    seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+
+    @app.post("/rooms/{room}/comments", status_code=202)
+    async def post(room: str, request: Request) -> dict[str, list[Outcome]]:
+        operators.check(request)
+        on_air = find(room)
+        comments = _read(await read_body(request, _MAX_BYTES, f"{MOST} comments at once are enough"))
+        return {"comments": [_take(on_air, room, one, seen) for one in comments]}
+
+
+def _read(body: bytes) -> list[Comment]:
+    try:
+        return _COMMENTS.validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise HTTPException(422, f"{where or 'comment'}: {first['msg']}") from None
+
+
+def _take(on_air: OnAir, room: str, comment: Comment, seen: "OrderedDict[tuple[str, str, str], Any]") -> Outcome:
+    key = (room, comment.platform, comment.id)
+    if key in seen:
+        return Outcome(id=comment.id, outcome="repeated")
+    outcome = Outcome.model_validate(
+        {
+            "id": comment.id,
+            **on_air.comment(
+                f"{comment.platform}:{comment.author}", comment.id, comment.text, comment.name, comment.language
+            ),
+        }
+    )
+    if outcome.outcome != "rejected":  # a full room may have a place later
+        seen[key] = None
+        if len(seen) > _REMEMBERED:
+            seen.popitem(last=False)
+    return outcome
