@@ -227,8 +227,8 @@ class OnAir:
         self._perform(actions)
         for action in actions:
             match action:
-                case room.Record(question, None):
-                    return {"outcome": "accepted", "question": question.id}
+                case room.Tell(say.Accepted(_, question)):
+                    return {"outcome": "accepted", "question": question}
                 case room.Tell(say.Rejected(_, code, reason)):
                     return {"outcome": "rejected", "code": code, "reason": reason}
         return {"outcome": "passed"}

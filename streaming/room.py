@@ -15,7 +15,7 @@ from typing import Final, Literal
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
-from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
+from streaming.hearing.ending import asks, keeps_company, letters, repeats, says_goodbye
 from streaming.programme.programme import Programme
 from streaming.programme.schedule import Aired
 from streaming.roomfile import Language, RoomFile
@@ -42,12 +42,16 @@ REMEMBERED: Final = 20
 
 READ_OUT: Final = 80
 """Characters of a comment that are read out; of a longer one only who asks is named."""
-ANNOUNCED: Final[dict[Language, tuple[str, str, str]]] = {
-    "zh": ("{name}问：{text}", "有朋友问：{text}", "{name}有个问题，我来回答。"),
-    "en": ("{name} asks: {text}", "Somebody asks: {text}", "A question from {name}."),
+_ANNOUNCED: Final[dict[Language, tuple[str, str]]] = {
+    "zh": ("{who}问：{text}", "{who}有个问题，我来回答。"),
+    "en": ("{who} asked: {text}", "{who} asked a question."),
 }
-"""Before a comment is answered: with a name, without one, and where it is too long to be read out."""
-NOBODY: Final[dict[Language, str]] = {"zh": "有位朋友", "en": "one of you"}
+"""Before a comment is answered; and where it is too long to be read out."""
+_SOMEBODY: Final[dict[Language, str]] = {"zh": "有位朋友", "en": "Somebody"}
+_OTHERS: Final[dict[Language, tuple[str, str]]] = {
+    "zh": ("{name}和另外一位朋友", "{name}和另外{n}位朋友"),
+    "en": ("{name} and somebody else", "{name} and {n} others"),
+}
 
 CONTINUED: Final = "continued"
 """Why a question is skipped whose asker goes on with it."""
@@ -75,6 +79,8 @@ class Question:
     """Asked aloud."""
     announced: bool = False
     """Said before it is answered: who watches on a platform does not see it."""
+    others: int = 0
+    """How many more have asked the same."""
 
 
 # What the room wants done.
@@ -229,9 +235,16 @@ class Room:
     # Viewers
 
     def commented(self, author: str, ask: say.Ask, now: float) -> list[Action]:
-        """A comment on a live platform: a question is read out and answered, anything else is let pass."""
-        language = ask.language or language_of(ask.text, self._settings.language)
-        return self.asked(author, ask, now, announced=True) if asks(ask.text, language) else []
+        """A comment on a live platform: a question is read out and answered, anything else is let pass. Who asks what
+        somebody else there is waiting to hear is answered with them.
+        """
+        if not asks(ask.text, ask.language or language_of(ask.text, self._settings.language)):
+            return []
+        for place, question in enumerate(self._waiting, 1 + (self._current is not None)):
+            if question.announced and question.viewer != author and letters(question.text) == letters(ask.text):
+                question.others += 1
+                return [Tell(say.Accepted(ask.id, question.id, place), author)]
+        return self.asked(author, ask, now, announced=True)
 
     def asked(
         self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False, announced: bool = False
@@ -679,11 +692,12 @@ def language_of(text: str, default: Language) -> Language:
 
 
 def _announcement(question: Question) -> str:
-    named, nameless, too_long = ANNOUNCED[question.language]
-    if len(question.text) > READ_OUT:
-        return too_long.replace("{name}", question.name or NOBODY[question.language])
-    announced = named if question.name else nameless
-    return announced.replace("{name}", question.name).replace("{text}", question.text)
+    language = question.language
+    who = question.name or _SOMEBODY[language]
+    if question.others:
+        who = _OTHERS[language][question.others > 1].replace("{name}", who).replace("{n}", str(question.others))
+    announced = _ANNOUNCED[language][len(question.text) > READ_OUT]
+    return announced.replace("{who}", who).replace("{text}", question.text)
 
 
 def _reject(viewer: str, ask: say.Ask, code: str, reason: str) -> Tell:

@@ -79,22 +79,23 @@ def asks(text: str, language: Language) -> bool:
 
 def keeps_company(text: str) -> bool:
     """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”; or is what babble is heard as."""
-    letters = _letters(text)
-    return len(letters) == 1 or letters in _COMPANY or _SHREDS.fullmatch(text.strip()) is not None
+    bare = letters(text)
+    return len(bare) == 1 or bare in _COMPANY or _SHREDS.fullmatch(text.strip()) is not None
 
 
 def says_goodbye(text: str) -> bool:
     """Whether somebody takes their leave: “谢谢，再见！”."""
-    return _letters(text) in _FAREWELL
+    return letters(text) in _FAREWELL
 
 
 def repeats(text: str, said: str) -> bool:
     """Whether a text is what the host has ``said``, heard again."""
-    heard = _letters(text)
+    heard = letters(text)
     threes = [heard[k : k + 3] for k in range(len(heard) - 2)]
-    known = _letters(said)
+    known = letters(said)
     return len(heard) >= _SHORTEST and sum(three in known for three in threes) >= _SAME * len(threes)
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """A text's letters and digits, in lower case: what is left of it in any recognizer's spelling."""
     return "".join(character for character in text.lower() if character.isalnum())

@@ -118,9 +118,9 @@ async def test_only_an_operators_bridge_may_post(tmp_path: Path, monkeypatch: py
     ("text", "name", "said"),
     [
         ("试用期最长多久？", "小王", "小王问：试用期最长多久？"),
-        ("试用期最长多久？", "", "有朋友问：试用期最长多久？"),
+        ("试用期最长多久？", "", "有位朋友问：试用期最长多久？"),
         ("房东说" * READ_OUT + "怎么办？", "小王", "小王有个问题，我来回答。"),
-        ("How long may it be?", "Ann", "Ann asks: How long may it be?"),
+        ("How long may it be?", "Ann", "Ann asked: How long may it be?"),
     ],
 )
 def test_a_comment_is_read_out_while_its_answer_is_thought_of(text: str, name: str, said: str) -> None:
@@ -149,3 +149,26 @@ def test_a_viewers_own_question_is_not_read_out() -> None:
     actions = room.asked("v1", ask(), 1.0)
     assert only(r.Speak, actions) == []
     assert told(say.Accepted, actions, "v1")
+
+
+def test_who_asks_the_same_is_answered_with_the_first() -> None:
+    room = Room(room_file(), 0.0)
+    room.asked("v1", ask(), 1.0)
+    first = room.commented("bilibili:1", say.Ask(type="ask", id="m1", text="房东不退押金怎么办？", name="小王"), 1.0)
+    for k in (2, 3):
+        again = say.Ask(type="ask", id=f"m{k}", text="房东不退押金，怎么办", name="小李")
+        (accepted,) = told(say.Accepted, room.commented(f"bilibili:{k}", again, 1.0), f"bilibili:{k}")
+        assert accepted.question == only(r.Record, first)[0].question.id
+        assert accepted.position == 2
+    assert room.waiting == 1
+    assert room.current
+    actions = room.interrupt("v1", "c1", 2.0) + room.tick(10.0)
+    assert [one.text for one in only(r.Speak, actions)] == ["小王和另外2位朋友问：房东不退押金怎么办？"]
+
+
+def test_who_asks_twice_is_no_two() -> None:
+    room = Room(room_file(), 0.0)
+    room.asked("v1", ask(), 1.0)
+    for k in range(2):
+        room.commented("bilibili:1", say.Ask(type="ask", id=f"m{k}", text="房东不退押金怎么办？"), 1.0)
+    assert room.waiting == 2
