@@ -1,4 +1,4 @@
-"""Comments of a live platform: what its bridge posts. Questions among them are read out and answered.
+"""What happens on a live platform, as its bridge posts it: questions are read out and answered, gifts thanked for.
 
 ``POST /rooms/{room}/comments``, behind the operator's token, with one comment or a list of them; the answer says what
 became of each. What comes a second time, as after a lost connection, is answered once.
@@ -34,14 +34,18 @@ class Comment(BaseModel):
     """The platform's, of whoever wrote it."""
     name: Annotated[str, Field(max_length=40)] = ""
     """As everybody there sees it."""
-    text: Annotated[str, Field(max_length=2000)]
+    kind: Literal["comment", "gift", "follow", "enter"] = "comment"
+    text: Annotated[str, Field(max_length=2000)] = ""
+    """Of a comment."""
+    gift: Annotated[str, Field(max_length=40)] = ""
+    """What was given, as people there call it."""
     language: Language | None = None
 
 
 class Outcome(BaseModel):
     id: str
-    outcome: Literal["accepted", "passed", "repeated", "rejected"]
-    """"passed": it asks nothing; "repeated": it was posted before."""
+    outcome: Literal["accepted", "noted", "passed", "repeated", "rejected"]
+    """"noted": thanks or a welcome may be said; "passed": it asks nothing; "repeated": it was posted before."""
     question: str | None = None
     """The room's id of an accepted one; messages to viewers carry it."""
     code: str | None = None
@@ -82,16 +86,17 @@ def _take(on_air: OnAir, room: str, comment: Comment, seen: "OrderedDict[tuple[s
     key = (room, comment.platform, comment.id)
     if key in seen:
         return Outcome(id=comment.id, outcome="repeated")
-    outcome = Outcome.model_validate(
-        {
-            "id": comment.id,
-            **on_air.comment(
-                f"{comment.platform}:{comment.author}", comment.id, comment.text, comment.name, comment.language
-            ),
-        }
-    )
+    outcome = Outcome.model_validate({"id": comment.id, **_told(on_air, comment)})
     if outcome.outcome != "rejected":  # a full room may have a place later
         seen[key] = None
         if len(seen) > _REMEMBERED:
             seen.popitem(last=False)
     return outcome
+
+
+def _told(on_air: OnAir, comment: Comment) -> dict[str, str]:
+    if comment.kind != "comment":
+        on_air.happened(comment.kind, comment.name, comment.gift)
+        return {"outcome": "noted"}
+    author = f"{comment.platform}:{comment.author}"
+    return on_air.comment(author, comment.id, comment.text, comment.name, comment.language)

@@ -39,6 +39,7 @@ from streaming.outlets.recording import Recorder
 from streaming.outlets.rtmp import RtmpPush
 from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
+from streaming.programme.courtesy import Kind
 from streaming.programme.programme import Programme
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile
@@ -232,6 +233,10 @@ class OnAir:
                 case room.Tell(say.Rejected(_, code, reason)):
                     return {"outcome": "rejected", "code": code, "reason": reason}
         return {"outcome": "passed"}
+
+    def happened(self, kind: Kind, name: str, what: str) -> None:
+        """Somebody on a live platform gave something, follows, or has come in."""
+        self._perform(self.core.happened(kind, name, what, time.time()))
 
     def broadcast(self, text: str, but: str | None = None) -> None:
         for seat in self._seats.values():

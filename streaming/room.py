@@ -16,6 +16,7 @@ from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
 from streaming.hearing.ending import asks, keeps_company, letters, repeats, says_goodbye
+from streaming.programme.courtesy import Courtesy, Kind
 from streaming.programme.programme import Programme
 from streaming.programme.schedule import Aired
 from streaming.roomfile import Language, RoomFile
@@ -178,6 +179,7 @@ class Room:
     def __init__(self, settings: RoomFile, now: float, programme: Programme | None = None) -> None:
         self._settings = settings
         self._programme = programme
+        self._courtesy = Courtesy(settings.language, random.Random())  # noqa: S311
         self._told: str | None = None
         """The programme's line on air: a remark, too, but one that a question need not wait behind to be thought of."""
         self._heard = False
@@ -245,6 +247,11 @@ class Room:
                 question.others += 1
                 return [Tell(say.Accepted(ask.id, question.id, place), author)]
         return self.asked(author, ask, now, announced=True)
+
+    def happened(self, kind: Kind, name: str, what: str, now: float) -> list[Action]:
+        """Somebody on a live platform gave something, follows, or has come in."""
+        self._courtesy.came(kind, name, what, now)
+        return self._go_on(now)
 
     def asked(
         self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False, announced: bool = False
@@ -561,7 +568,7 @@ class Room:
         if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
         if not self._waiting:
-            return [*self._show(), *self._go_on_with_programme(now)]
+            return [*self._show(), *self._go_on_unasked(now)]
         if self._programme:
             self._programme.interrupted()
         self._current = self._waiting.popleft()
@@ -573,8 +580,12 @@ class Room:
             actions += self._say_meanwhile(_announcement(self._current), self._current.language)
         return actions
 
-    def _go_on_with_programme(self, now: float) -> list[Action]:
-        if self._programme is None or self._remark or self._talking:
+    def _go_on_unasked(self, now: float) -> list[Action]:
+        if self._remark or self._talking:
+            return []
+        if courtesy := self._courtesy.line(now):
+            return self._remark_on(courtesy, self._settings.language, now, optional=True)
+        if self._programme is None:
             return []
         line = self._programme.line(now)
         if line is None:

@@ -66,6 +66,15 @@ async def test_a_question_among_the_comments_is_answered_once(tmp_path: Path, mo
         assert (await post(client, comment()))[0]["outcome"] == "repeated"
 
 
+async def test_a_gift_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _), bridge(room, tmp_path) as client:
+        outcomes = await post(client, comment(id="g1", kind="gift", gift="rose"), comment(id="e1", kind="enter"))
+        assert [one["outcome"] for one in outcomes] == ["noted", "noted"]
+        speak = room._speech.get_nowait()
+        assert isinstance(speak, r.Speak)
+        assert "rose" in speak.text
+
+
 async def test_one_comment_needs_no_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_air(tmp_path, monkeypatch) as (room, _), bridge(room, tmp_path) as client:
         answer = await client.post("/rooms/test/comments", json=COMMENT)
