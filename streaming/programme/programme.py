@@ -110,14 +110,15 @@ class Programme:
         self._bridge = None
         last = self._left_off
         if last is not None and now - last.at <= self._rundown.resume_within_s:
+            if self._schedule.awaits(last.segment):
+                return  # its documents are still being read
             telling = self._schedule.telling(last.segment, last.wording)
             if telling is not None and last.line + 1 < len(telling.lines):
                 self._telling, self._next, self._moved_at = telling, last.line + 1, now
                 self._left_off, self._interrupted = None, True
                 return
+        self._left_off = None
         self._telling, self._next, self._moved_at = self._schedule.choose(now), 0, now
-        if self._telling is not None:
-            self._left_off = None
 
     def _some_bridge(self, now: float) -> Line | None:
         fresh = [text for text in self._bridges if self._schedule.is_fresh(text, now)]

@@ -56,6 +56,8 @@ class Schedule:
             name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
             for name, segment in rundown.segments.items()
         }
+        self._learned: set[str] = set()
+        """Topics whose documents are known."""
         self._said: dict[str, float] = {}
         """When each sentence was said last."""
         self._wording: dict[str, int] = {}
@@ -68,6 +70,7 @@ class Schedule:
 
     def learn(self, segment: str, passages: Iterable[tuple[str, Sequence[str]]]) -> None:
         """What a topic's documents have to tell now: what each passage is about, and its sentences."""
+        self._learned.add(segment)
         self._tellings[segment] = [
             Telling(segment, k, (*self._announced(k, heading), *map(Line, sentences)))
             for k, (heading, sentences) in enumerate(passages)
@@ -78,6 +81,11 @@ class Schedule:
         if not heading or not self._transitions:
             return ()
         return (Line(self._transitions[k % len(self._transitions)].replace(HEADING, heading)),)
+
+    def awaits(self, segment: str) -> bool:
+        """Whether it is a topic whose documents are not known yet."""
+        known = self._rundown.segments.get(segment)
+        return known is not None and bool(known.topic) and segment not in self._learned
 
     def telling(self, segment: str, wording: int) -> Telling | None:
         """None where there is no such wording (any more)."""

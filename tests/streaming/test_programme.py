@@ -282,11 +282,19 @@ def test_a_transition_holds_what_comes() -> None:
 
 
 def test_a_restart_goes_on_with_a_topic_once_its_documents_are_read() -> None:
-    programme = Programme(rundown({"bronzes": {"topic": "bronzes.md"}}, bridges={}), "en", Random(1))
+    segments = {"bronzes": {"topic": "bronzes.md"}, "talk": {"script": "Hello."}}
+    programme = Programme(rundown(segments, bridges={}), "en", Random(1))
     programme.restore([Aired("bronzes", 0, 0, "One.", MONDAY)])
     assert programme.line(MONDAY + 10) is None
     programme.learn("bronzes", [("", ["One.", "Two."])])
-    assert spoken(programme, MONDAY + 20, 1)[0] == ["Two."]
+    assert spoken(programme, MONDAY + 20, 2)[0] == ["Two.", "Hello."]
+
+
+def test_documents_that_cannot_be_read_are_not_waited_for_for_ever() -> None:
+    segments = {"bronzes": {"topic": "bronzes.md"}, "talk": {"script": "Hello."}}
+    programme = Programme(rundown(segments, resume_within_s=60), "en", Random(1))
+    programme.restore([Aired("bronzes", 0, 0, "One.", MONDAY)])
+    assert spoken(programme, MONDAY + 10, 1) == (["Hello."], MONDAY + 60.5)
 
 
 # Gone through without a host
