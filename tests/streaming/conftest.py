@@ -1,5 +1,6 @@
 """A room on air for tests that need everything real: one gateway process for the whole run, on a free loopback port."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -92,10 +93,41 @@ def serving(folder: Path, port: int, room: str = "legal-assistant") -> Iterator[
             raise
 
 
+class Shared:
+    """The example room that tests share: started when one wants it, ended when one wants the machine to itself."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._on = contextlib.ExitStack()
+        self._air: Air | None = None
+
+    def on_air(self) -> Air:
+        """Able to answer."""
+        if self._air is None:
+            self._air = self._on.enter_context(serving(self._folders.mktemp("air"), free_port()))
+            wait_for(self._air, "ready", MODELS_S, lambda health: health["status"] == "ready")
+            wait_for(self._air, "read", 300, lambda health: health["rooms"][0]["can_answer"])
+        return self._air
+
+    def end(self) -> None:
+        self._air = None
+        self._on.close()
+
+
 @pytest.fixture(scope="session")
-def air(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Air]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    shared = Shared(tmp_path_factory)
+    yield shared
+    shared.end()
+
+
+@pytest.fixture
+def air(shared: Shared) -> Air:
     """The example room, on air and able to answer."""
-    with serving(tmp_path_factory.mktemp("air"), free_port()) as air:
-        wait_for(air, "ready", MODELS_S, lambda health: health["status"] == "ready")
-        wait_for(air, "read", 300, lambda health: health["rooms"][0]["can_answer"])
-        yield air
+    return shared.on_air()
+
+
+@pytest.fixture
+def alone(shared: Shared) -> None:
+    """No other room on air: two stages and a browser are more than two slow cores can do."""
+    shared.end()

@@ -9,7 +9,7 @@ import pytest
 from tests.streaming.conftest import MODELS_S, free_port, serving, wait_for
 from tests.streaming.test_browser import Page, chromium, spoken_file
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(4000), pytest.mark.usefixtures("alone")]
 
 SLOWEST_S = 120
 """For an answer on a busy machine, where everything else waits for the stage and the browser."""

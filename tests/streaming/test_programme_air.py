@@ -12,7 +12,7 @@ from streaming.bench.viewer import Viewer, viewer
 from streaming.programme.rundown import BRIDGES
 from tests.streaming.conftest import MODELS_S, ROOMS, free_port, serving, wait_for
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(4000), pytest.mark.usefixtures("alone")]
 
 TOPIC = "en/bronzes.md"
 
