@@ -55,6 +55,8 @@ class Library:
         self._homophones: Homophones | None = None
         self.skipped: tuple[Skipped, ...] = ()
         """Files of the folder that could not be read, for the operator."""
+        self.changes = 0
+        """Counts how often documents have come, changed or gone."""
 
     @classmethod
     async def open(
@@ -106,6 +108,7 @@ class Library:
                 if file not in self.skipped:
                     _log.warning("%s %s", self.documents / file.source, file.reason)
             self.skipped = folder.skipped
+            self.changes += bool(folder.documents or gone)
             if folder.documents or gone or self._homophones is None:
                 counts = await self._run(self._index.vocabulary)
                 # Seconds with 100 000 passages, for which no search shall wait.

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from knowledge.passage import Passage
 from knowledge.statements import plain, statements
@@ -17,8 +16,7 @@ def within(passage: Passage, source: str, language: str) -> bool:
     return passage.language == language and (folder == "." or f"{passage.source}/".startswith(f"{folder}/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     heading: str
     """What it is about, without the source in brackets after it; "" for none."""
     statements: tuple[str, ...]

@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,11 +147,13 @@ class OnAir:
         if self._programme is None or self.settings.programme is None:
             return
         topics = {name: segment.topic for name, segment in self.settings.programme.segments.items() if segment.topic}
+        known = None
         while topics:
-            for name, sources in topics.items():
-                told = [await library.passages(source, self.settings.language) for source in sources]
-                passages = telling(itertools.chain.from_iterable(told))
-                self._programme.learn(name, [(one.heading, one.statements) for one in passages])
+            if (now := (library.changes, date.today())) != known:  # documents come into force and out of it by day
+                known = now
+                for name, sources in topics.items():
+                    told = [await library.passages(source, self.settings.language) for source in sources]
+                    self._programme.learn(name, telling(itertools.chain.from_iterable(told)))
             await asyncio.sleep(TOPICS_S)
 
     @property

@@ -21,10 +21,7 @@ def rehearse(room: Path, begin: str | None, hours: float, seed: int) -> str:
         raise RoomFileError(f"{room} has no programme; rooms/legal-live.yaml shows one")
     passages = [passage for document in read_folder(settings.documents).documents for passage in document.passages]
     topics = {
-        name: [
-            (told.heading, told.statements)
-            for told in telling(p for p in passages if any(within(p, one, settings.language) for one in segment.topic))
-        ]
+        name: telling(p for p in passages if any(within(p, one, settings.language) for one in segment.topic))
         for name, segment in settings.programme.segments.items()
         if segment.topic
     }

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
+from streaming.parts import Part, one_or_more
 from streaming.programme.rundown import Rundown
 
 Language = Literal["zh", "en"]
@@ -29,10 +30,6 @@ def _both(value: Any) -> Any:
 def _every(texts: dict[Language, str]) -> dict[Language, str]:
     """A language left out gets the text of the other: viewers of both come to any room."""
     return {language: texts.get(language) or next(iter(texts.values())) for language in LANGUAGES}
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 Text = Annotated[
@@ -82,7 +79,7 @@ FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。"
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Host(_Part):
+class Host(Part):
     name: Text
     pack: str = "lin"
     """A host that comes with everhost, or the path of a pack file."""
@@ -103,7 +100,7 @@ class Host(_Part):
     """Said when it takes long."""
 
 
-class Llm(_Part):
+class Llm(Part):
     """Which language model writes the answers. Without ``base_url``, the embedded one."""
 
     base_url: str | None = Field(default=None, pattern=r"^https?://")
@@ -115,7 +112,7 @@ class Llm(_Part):
     """Silence after which a server is given up, and the next of the list asked."""
 
 
-class Voice(_Part):
+class Voice(Part):
     engine: str
     """An installed back-end: kokoro (Mandarin, English), hibari (English)."""
     voice: str | None = None
@@ -129,12 +126,8 @@ class Voice(_Part):
         return f"voice {self.engine}" + (f" {self.voice}" if self.voice else "")
 
 
-def _one_or_more(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-Llms = Annotated[list[Llm], Field(min_length=1), BeforeValidator(_one_or_more)]
-Voices = Annotated[list[Voice], Field(min_length=1), BeforeValidator(_one_or_more)]
+Llms = Annotated[list[Llm], Field(min_length=1), BeforeValidator(one_or_more)]
+Voices = Annotated[list[Voice], Field(min_length=1), BeforeValidator(one_or_more)]
 """In the order of preference: when one fails in the middle of an answer, the next goes on."""
 
 
@@ -159,7 +152,7 @@ Words = Annotated[dict[Line, Line], BeforeValidator(_texts), AfterValidator(_say
 Microphones = Literal["push", "one", "open"]
 
 
-class Turns(_Part):
+class Turns(Part):
     """How long a speaker may be silent before their question is taken to be over, in seconds. A hall wants more."""
 
     complete_s: float = Field(default=0.5, ge=0.3, le=5)
@@ -184,7 +177,7 @@ def _tellable(word: str) -> str:
     return word
 
 
-class Hearing(_Part):
+class Hearing(Part):
     engine: str = "whisper"
     """An installed back-end: whisper, or openai for any server that speaks OpenAI's /v1/audio/transcriptions."""
     model: str | None = None
@@ -227,7 +220,7 @@ class Hearing(_Part):
         return {language: ", ".join(words) for language, words in self.terms.items()}
 
 
-class Limits(_Part):
+class Limits(Part):
     questions: int = Field(default=50, ge=1, le=10_000)
     """Questions that may wait in the room."""
     per_viewer: int = Field(default=3, ge=1)
@@ -237,7 +230,7 @@ class Limits(_Part):
     """A question not begun for so long is told so and dropped."""
 
 
-class Push(_Part):
+class Push(Part):
     """A live platform that the room is pushed to."""
 
     name: str | None = Field(default=None, pattern=r"^[\w.-]{1,40}$")
@@ -263,7 +256,7 @@ class Push(_Part):
         return self
 
 
-class Recording(_Part):
+class Recording(Part):
     folder: Path = Path("recordings")
     minutes: float = Field(default=60, ge=0.1, le=1440)
     """Length of a file."""
@@ -271,7 +264,7 @@ class Recording(_Part):
     """The oldest files are deleted beyond that. An hour has 1.4 GB at most, at 3 Mbit/s."""
 
 
-class Video(_Part):
+class Video(Part):
     """How the picture is encoded; the defaults suit two cores."""
 
     encoder: Literal["auto", "x264", "nvenc"] = "auto"
@@ -284,7 +277,7 @@ class Video(_Part):
     """Ticks (1/48 s) between a tick and its release: latency, and what an encoder may take for a key frame."""
 
 
-class RoomFile(_Part):
+class RoomFile(Part):
     """A room. Paths in it are relative to the file."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -300,7 +293,7 @@ class RoomFile(_Part):
     disclaimer: Text | None = None
     suggestions: dict[Language, list[str]] = Field(default_factory=dict)
     """Questions offered on the page."""
-    llm: Llms = [Llm()]
+    llm: Llms = Field(default_factory=lambda: [Llm()])
     """Asked in this order; when all fail, the documents are quoted."""
     voices: dict[Language, Voices] = Field(default_factory=_default_voices)
     lexicon: Words = Field(default_factory=dict)

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from streaming.hearing.transcript import Language
+from streaming.parts import Part, one_or_more
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -54,32 +55,24 @@ def _zone(name: str) -> str:
     return name
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, arbitrary_types_allowed=True)
-
-
 Said = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-class Quiz(_Part):
+class Quiz(Part):
     question: Said
     answer: Said
     think_s: float = Field(default=8.0, ge=0, le=120)
     """Silence between the two."""
 
 
-def _one_or_more(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-class Segment(_Part):
+class Segment(Part):
     """One thing to say or do, told in one of its wordings."""
 
-    script: Annotated[list[Said], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    script: Annotated[list[Said], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """What is said, in one or more wordings, each of any number of sentences;"""
-    quiz: Annotated[list[Quiz], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    quiz: Annotated[list[Quiz], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """or questions that the host asks and answers, one each time;"""
-    topic: Annotated[list[Said], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    topic: Annotated[list[Said], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """or what documents tell, a passage each time: files or folders, relative to the room's documents;"""
     silence_s: float | None = Field(default=None, gt=0, le=3600)
     """or nothing, for so long."""
@@ -90,9 +83,9 @@ class Segment(_Part):
     gap_minutes: float = Field(default=0.0, ge=0)
     """It does not come again before."""
     per_day: int | None = Field(default=None, ge=1)
-    times: Annotated[list[Period], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    times: Annotated[list[Period], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """Parts of the day in which it may come; always otherwise."""
-    days: Annotated[list[Day], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    days: Annotated[list[Day], BeforeValidator(one_or_more)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Segment":
@@ -148,7 +141,7 @@ def _has_heading(text: str) -> str:
     return text
 
 
-class Rundown(_Part):
+class Rundown(Part):
     """Programme of a room."""
 
     segments: dict[Annotated[str, Field(pattern=r"^[\w-]{1,40}$")], Segment] = Field(min_length=1)
@@ -158,7 +151,7 @@ class Rundown(_Part):
     """No sentence is said again before."""
     resume_within_s: float = Field(default=90.0, ge=0)
     """A segment broken off by an answer goes on after it; after longer than this another begins."""
-    quiet: Annotated[list[Period], BeforeValidator(_one_or_more)] = Field(default_factory=list)
+    quiet: Annotated[list[Period], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """Parts of the day in which the host says nothing unasked."""
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     """Of all times; the machine's otherwise."""
