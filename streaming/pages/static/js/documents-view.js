@@ -79,10 +79,10 @@ export class DocumentsView {
       told.prepend(line);
       const response = await this.#ask(file.name, { method: "PUT", body: file });
       const ok = response?.ok ?? false;
-      line.dataset.state = ok ? "ok" : "gone";
       line.textContent = ok
         ? t("console.documents.added", { name: file.name, n: (await response.json()).passages })
         : t("console.documents.refused", { name: file.name, why: await reason(response, file.name) });
+      line.dataset.state = ok ? "ok" : "gone"; // what became of it is told with its reason, not before
     }
     await this.refresh();
   }
