@@ -14,13 +14,19 @@ _VIEWERS: Final = 1000
 _LONGEST: Final = 30.0
 """Length, in ideographs, up to which a question may be but half of one."""
 _LEANS: Final = re.compile(
-    r"^\s*(?:那|还有|另外|然后|再|它|他们?|她|这个?|这种|那个|那种|那么|上面|刚才|前面|如果|要是|为什么|为啥|怎么办|多久|多少|几天|谁|哪里)"
+    r"^\s*(?:那|还有|另外|然后|再|它|他们?|她|这个?|这种|那个|那种|那么|上面|刚才|前面)"
     r"|呢\s*[？?。！]?\s*$"
     r"|(?:它|这个|那个|这种|那种|上述|刚才)"
-    r"|^\s*(?:and|but|so|then|or|also|what about|how about|what if|why|how (?:long|much|many|so)|when|who|where)\b"
+    r"|^\s*(?:and|but|so|then|or|also|what about|how about|what if)\b"
     r"|\b(?:it|its|they|them|their|that|this|those|these|he|she|him|her|there|then|one)\b",
     re.IGNORECASE,
 )
+_MAY_LEAN: Final = re.compile(
+    r"^\s*(?:如果|要是|为什么|为啥|怎么办|多久|多少|几天|谁|哪里)"
+    r"|^\s*(?:why|how (?:long|much|many|so)|when|who|where)\b",
+    re.IGNORECASE,
+)
+"""Whole questions begin so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +74,10 @@ class Dialogue:
 
 
 def leans(question: str) -> bool:
-    """Whether a question may be but half of one: "那孕期呢？", "and before that?"."""
-    return ideographs(question) <= _LONGEST and bool(_LEANS.search(question))
+    """Whether a question may be but half of one: "那孕期呢？", "and before that?", "how long?"."""
+    return ideographs(question) <= _LONGEST and bool(_LEANS.search(question) or _MAY_LEAN.search(question))
+
+
+def stands_alone(question: str) -> bool:
+    """Whether nothing in a question points at what was said before."""
+    return not _LEANS.search(question)

@@ -16,7 +16,21 @@ from knowledge.errors import KnowledgeError
 from streaming.errors import EverhostError
 
 DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
+LIVE_ROOM = Path("rooms/legal-live.yaml")
 HEARING_PARTS = ("words", "turns", "wake", "nobody", "talk")
+BRIDGES: dict[str, tuple[str, dict[str, str]]] = {
+    "bilibili": (
+        "Bilibili's open live platform; its keys come from the environment",
+        {
+            "access_key": "BILIBILI_ACCESS_KEY",
+            "access_secret": "BILIBILI_ACCESS_SECRET",
+            "app_id": "BILIBILI_APP_ID",
+            "code": "BILIBILI_CODE",
+        },
+    ),
+    "lines": ("standard input: one comment a line, in JSON", {}),
+}
+"""What each reads, and the environment variables of its keys."""
 FACE_BENCHES = {
     "render": "milliseconds a picture takes to draw",
     "likeness": "live pictures against path-traced ones",
@@ -117,6 +131,33 @@ def _parser() -> argparse.ArgumentParser:
     rehearse.add_argument("--seed", type=int, default=0, help="another seed takes other turns")
     rehearse.set_defaults(run=_rehearse)
 
+    token = commands.add_parser("token", help="give people and programs tokens of less than an operator's power")
+    token.add_argument("--data", type=Path, default=Path("var"), help="the data folder of 'everhost serve'")
+    acts = token.add_subparsers(dest="act", metavar="ACT", required=True)
+    add = acts.add_parser("add", help="make a token, and print it once")
+    add.add_argument("name")
+    add.add_argument("--role", choices=["bridge", "moderator", "operator"], required=True)
+    acts.add_parser("list", help="whose there are")
+    acts.add_parser("remove", help="take a token back").add_argument("name")
+    token.set_defaults(run=_token)
+
+    bridge = commands.add_parser("bridge", help="bring what happens on a live platform into a room")
+    platforms = bridge.add_subparsers(metavar="PLATFORM", required=True)
+    for name, (what, variables) in BRIDGES.items():
+        platform = platforms.add_parser(name, help=what)
+        platform.add_argument("--room", required=True, metavar="ID")
+        platform.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway's (default: %(default)s)")
+        platform.add_argument(
+            "--data", type=Path, default=Path("var"),
+            help="the gateway's data folder, for its token, unless that is in EVERHOST_OPERATOR_TOKEN (default: var)",
+        )  # fmt: skip
+        for key, variable in variables.items():
+            option = f"--{key.replace('_', '-')}-env"
+            platform.add_argument(option, default=variable, metavar="NAME", help="default: %(default)s")
+        if name == "bilibili":
+            platform.add_argument("--api", metavar="URL", help="another address of the platform's")
+        platform.set_defaults(run=_bridge, bridge=name)
+
     ingest = commands.add_parser(
         "ingest", help="index a room's documents ahead of going on air, and say what is skipped"
     )
@@ -205,6 +246,14 @@ def _parser() -> argparse.ArgumentParser:
     mixed.add_argument("--json", action="store_true", help="one JSON object")
     mixed.set_defaults(run=_bench_mixed)
 
+    chaos = bench.add_parser("chaos", help="a room on air whose processes are killed: what its viewers have of it")
+    chaos.add_argument("--room", type=Path, default=LIVE_ROOM, metavar="ROOM.yaml", help=f"default: {LIVE_ROOM}")
+    chaos.add_argument("--minutes", type=float, default=30, help="default: 30")
+    chaos.add_argument("--seed", type=int, default=0, help="another seed asks and kills otherwise")
+    chaos.add_argument("--folder", type=Path, help="where to leave the room's state and log; default: nowhere")
+    chaos.add_argument("--json", action="store_true", help="one JSON object")
+    chaos.set_defaults(run=_bench_chaos)
+
     for name, (what, options) in AIR_BENCHES.items():
         air = bench.add_parser(name, help=what)
         air.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -275,11 +324,40 @@ def _ask(arguments: argparse.Namespace) -> int:
     return asyncio.run(ask(arguments.room, questions, arguments.data, arguments.models, as_json=arguments.json))
 
 
+def _token(arguments: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from streaming import tokens
+
+    match arguments.act:
+        case "add":
+            print(tokens.give(arguments.data, arguments.name, arguments.role))  # noqa: T201
+        case "remove":
+            tokens.take_back(arguments.data, arguments.name)
+        case _:
+            for one in tokens.given(arguments.data):
+                made = datetime.fromtimestamp(one.made_at)
+                print(f"{one.name:20} {one.role:10} {made:%Y-%m-%d %H:%M}")  # noqa: T201
+    return 0
+
+
 def _rehearse(arguments: argparse.Namespace) -> int:
     from streaming.rehearse import rehearse
 
     print(rehearse(arguments.room, arguments.begin, arguments.hours, arguments.seed))  # noqa: T201
     return 0
+
+
+def _bridge(arguments: argparse.Namespace) -> int:
+    from streaming.bridges import command
+    from streaming.bridges.post import Gateway
+
+    gateway = Gateway.find(arguments.url, arguments.room, arguments.data)
+    if arguments.bridge == "lines":
+        return command.run_lines(gateway)
+    _, variables = BRIDGES[arguments.bridge]
+    names = {key: getattr(arguments, f"{key}_env") for key in variables}
+    return command.run_bilibili(gateway, names, arguments.api)
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
@@ -434,6 +512,14 @@ def _bench_mixed(arguments: argparse.Namespace) -> int:
     report = mixed.run(arguments.room, arguments.seconds, arguments.models)
     print(json.dumps(asdict(report)) if arguments.json else mixed.table(report))  # noqa: T201
     return 0
+
+
+def _bench_chaos(arguments: argparse.Namespace) -> int:
+    from streaming.bench import chaos, endurance
+
+    report = chaos.run(arguments.room, arguments.minutes, arguments.seed, arguments.models, arguments.folder)
+    print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else endurance.table(report))  # noqa: T201
+    return 1 if report.short else 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

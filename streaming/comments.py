@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from streaming.body import read_body
 from streaming.on_air import OnAir
-from streaming.operator import Operators
+from streaming.operator import PROBLEMS, Operator, Operators
 from streaming.roomfile import Language
 
 MOST: Final = 100
@@ -44,8 +44,9 @@ class Comment(BaseModel):
 
 class Outcome(BaseModel):
     id: str
-    outcome: Literal["accepted", "noted", "passed", "repeated", "rejected"]
-    """"noted": thanks or a welcome may be said; "passed": it asks nothing; "repeated": it was posted before."""
+    outcome: Literal["accepted", "held", "noted", "passed", "repeated", "rejected"]
+    """"held": an operator looks at it first; "noted": thanks or a welcome may be said; "passed": it asks nothing;
+    "repeated": it was posted before."""
     question: str | None = None
     """The room's id of an accepted one; messages to viewers carry it."""
     code: str | None = None
@@ -65,9 +66,16 @@ def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operator
     """``find`` gives a room by its name, or raises HTTPException."""
     seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
-    @app.post("/rooms/{room}/comments", status_code=202)
-    async def post(room: str, request: Request) -> dict[str, list[Outcome]]:
-        operators.check(request)
+    schema = _COMMENTS.json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    sent = {"anyOf": [{"$ref": "#/components/schemas/Comment"}, schema]}
+    described = {"requestBody": {"required": True, "content": {"application/json": {"schema": sent}}}}
+
+    @app.post("/rooms/{room}/comments", status_code=202, responses=PROBLEMS, openapi_extra=described, tags=["platform"])
+    async def post(
+        room: str, request: Request, _: Annotated[Operator, operators.needs("bridge")]
+    ) -> dict[str, list[Outcome]]:
+        """What happened on a live platform; what became of each."""
         on_air = find(room)
         comments = _read(await read_body(request, _MAX_BYTES, f"{MOST} comments at once are enough"))
         return {"comments": [_take(on_air, room, one, seen) for one in comments]}

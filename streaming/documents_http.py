@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
@@ -18,20 +18,20 @@ from knowledge.folder import MAX_BYTES, check
 from knowledge.library import Library
 from streaming.answering import report
 from streaming.body import read_body
-from streaming.operator import Operators
+from streaming.operator import Operator, Operators
 
 
 def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Operators) -> None:
     """``library`` gives a room's by its name, or raises HTTPException."""
 
     @app.get("/rooms/{room}/documents")
-    async def show(room: str, request: Request) -> dict[str, Any]:
-        operators.check(request)
+    async def show(room: str, request: Request, _: Annotated[Operator, operators.needs("operator")]) -> dict[str, Any]:
         return await report(library(room))
 
     @app.put("/rooms/{room}/documents/{source:path}", status_code=201)
-    async def put(room: str, source: str, request: Request) -> dict[str, Any]:
-        operators.check(request)
+    async def put(
+        room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
+    ) -> dict[str, Any]:
         known = library(room)
         file = _place(known.documents, source)
         too_much = f"a document may have {MAX_BYTES // 1_000_000} MB; split it"
@@ -45,8 +45,9 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
         return {"source": source, "passages": passages}
 
     @app.delete("/rooms/{room}/documents/{source:path}")
-    async def remove(room: str, source: str, request: Request) -> Response:
-        operators.check(request)
+    async def remove(
+        room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
+    ) -> Response:
         known = library(room)
         file = _place(known.documents, source)
         try:

@@ -3,22 +3,24 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from knowledge.answerer import CitedAnswerer
 from knowledge.library import Library, Progress
-from streaming import metrics
+from streaming import metrics, roomfile
 from streaming import protocol as say
 from streaming.answering import room_answerer, warm_up
 from streaming.comments import add_comments
+from streaming.desk import add_desk
 from streaming.documents_http import add_documents
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 PAGES: Final = Path(str(files("streaming").joinpath("pages")))
 STATUS_S: Final = 1.0
+WATCH_S: Final = 2.0
+"""Between two looks at whether a room file was edited."""
 GOODBYE_S: Final = 1.0
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -57,15 +61,24 @@ class House:
     folder: Path
     """Where indexes and state are kept."""
     network: Network
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Of the rooms by their ids; edits of them are taken on air."""
     _answerers: dict[str, CitedAnswerer] = field(default_factory=dict)
     _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @classmethod
-    def open(cls, settings: Sequence[RoomFile], store: Store, folder: Path, network: Network = LOCAL) -> "House":
+    def open(
+        cls,
+        settings: Sequence[RoomFile],
+        store: Store,
+        folder: Path,
+        network: Network = LOCAL,
+        files: Mapping[str, Path] | None = None,
+    ) -> "House":
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
-        house = cls({}, engines, state, folder, network)
+        house = cls({}, engines, state, folder, network, files or {})
         house.rooms = {one.id: OnAir(one, engines, state, house.status, folder / "speech", network) for one in settings}
         return house
 
@@ -79,6 +92,10 @@ class House:
             asyncio.create_task(self._warm_up(), name="warm up"),
         ]
         self._tasks += [asyncio.create_task(self._learn(on_air), name="learn") for on_air in self.rooms.values()]
+        self._tasks += [
+            asyncio.create_task(self._watch(file, self.rooms[room]), name=f"watch {file}")
+            for room, file in self.files.items()
+        ]
         for task in self._tasks:
             task.add_done_callback(_log_failure)
 
@@ -127,6 +144,21 @@ class House:
         await self.engines.loaded(LLM)
         await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
 
+    async def _watch(self, file: Path, on_air: OnAir) -> None:
+        """Take the room file's edits, once it is whole."""
+        known = await asyncio.to_thread(_changed_at, file)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if (changed_at := await asyncio.to_thread(_changed_at, file)) in (known, None):
+                continue
+            known = changed_at
+            try:
+                settings = await asyncio.to_thread(roomfile.load, file)
+                on_air.take_edits(settings)
+            except EverhostError as error:
+                on_air.file_error = str(error)
+                log.error("the room goes on as it was: %s", error)
+
     async def _learn(self, on_air: OnAir) -> None:
         try:
             opening = room_answerer(on_air.settings, self.engines, self.folder)
@@ -138,6 +170,14 @@ class House:
         self._answerers[on_air.settings.id] = answerer
         on_air.knows(answerer, answerer.library.mended)
         await on_air.tell_of(answerer.library)
+
+
+def _changed_at(file: Path) -> int | None:
+    """None while it is not there: some editors write a file anew."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:
@@ -168,6 +208,12 @@ def create_app(house: House) -> FastAPI:
         status = 409 if isinstance(error, FloorTakenError) else 400
         return JSONResponse({"code": type(error).__name__, "message": str(error)}, status)
 
+    @app.exception_handler(RequestValidationError)
+    async def point_out(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return JSONResponse({"detail": f"{where or 'body'}: {first['msg']}"}, 422)
+
     def find(room: str) -> OnAir:
         if (on_air := house.rooms.get(room)) is None:
             raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.rooms)}")
@@ -181,6 +227,7 @@ def create_app(house: House) -> FastAPI:
     add_faces(app, find, operators)
     add_documents(app, house.library, operators)
     add_comments(app, find, operators)
+    add_desk(app, find, operators)
     _add_viewers(app, find)
     return app
 
@@ -272,7 +319,7 @@ def _add_viewers(app: FastAPI, find: Any) -> None:
 
 
 async def _seat(socket: WebSocket, on_air: OnAir) -> None:
-    seat = on_air.greet()
+    seat = on_air.greet(socket.query_params.get("viewer", ""))
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(send_all(socket, seat.outbox)),
         asyncio.create_task(_receive_all(socket, on_air, seat)),

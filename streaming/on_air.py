@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -23,7 +24,8 @@ from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
 from knowledge.library import Library
 from knowledge.telling import telling
-from streaming import playout, room, stage
+from streaming import actions as do
+from streaming import playout, stage
 from streaming import protocol as say
 from streaming.answering import context
 from streaming.ears import Ears, Talker
@@ -42,11 +44,12 @@ from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
 from streaming.programme.courtesy import Kind
 from streaming.programme.programme import Programme
+from streaming.questions import Outcome, Question
 from streaming.room import Room
-from streaming.roomfile import Language, RoomFile
+from streaming.roomfile import Language, RoomFile, edited
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
-from streaming.state import State
+from streaming.state import Desk, State
 from streaming.tasks import keep
 from streaming.whep import Whep
 from streaming.whip import Whip
@@ -60,8 +63,19 @@ TOPICS_S: Final = 60.0
 """Between two looks at what the documents of the programme's topics say."""
 REMEMBERED_S: Final = 8 * 86_400.0
 """How long it is known what the programme said."""
+ALIVE_S: Final = 5.0
+"""Between two notes that the room is on air."""
+CAME_BACK_S: Final = 600.0
+"""After a break of up to so long the host says that there was one."""
+RECENT_S: Final = 3600.0
+"""Answers from before a restart are remembered for so long,"""
+REMEMBERED: Final = 1000
+"""and so many of them."""
 OUTBOX: Final = 256
 """Messages that may wait for one viewer's socket; a viewer who takes none is let go and comes back by themselves."""
+
+_VIEWER: Final = re.compile(r"[\w-]{16}")
+"""What seats call viewers."""
 
 AI_NOTICE: Final[dict[Language, str]] = {
     "zh": "主播为人工智能生成的数字人，回答由人工智能生成，仅供参考。",
@@ -110,6 +124,8 @@ class OnAir:
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._answerer: Answerer | None = None
         self._dialogue = Dialogue()
+        self._edited = asyncio.Event()
+        """The room file was."""
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self._programme = Programme(settings.programme, settings.language) if settings.programme else None
@@ -122,15 +138,18 @@ class OnAir:
         self.whep = Whep(self.fanout, self._ears.hear, self._join, network)
         self.whip = Whip(self._hear_operator, network)
         self._watchers: set[Callable[[str], None]] = set()
+        self.file_error = ""
+        """Why the room file as it is now was not taken."""
         self.report: stage.Report | None = None
         self.gap_s = 0.0
         """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
-        self._speech: asyncio.Queue[room.Speak | room.FinishSpeaking] = asyncio.Queue()
+        self._speech: asyncio.Queue[do.Speak | do.FinishSpeaking] = asyncio.Queue()
         self._speaking: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
+        self._alive_at = 0.0
 
     def knows(self, answerer: Answerer | None, mended: Callable[[str], str] | None = None) -> None:
         """The documents are read and questions can be answered; None: they cannot be read.
@@ -144,17 +163,36 @@ class OnAir:
 
     async def tell_of(self, library: Library) -> None:
         """Let the programme tell what the room's documents say, as they change."""
-        if self._programme is None or self.settings.programme is None:
-            return
-        topics = {name: segment.topic for name, segment in self.settings.programme.segments.items() if segment.topic}
         known = None
-        while topics:
-            if (now := (library.changes, date.today())) != known:  # documents come into force and out of it by day
+        while True:
+            rundown = self.settings.programme
+            now = (library.changes, date.today(), rundown)  # documents come into force and out of it by day
+            if rundown is not None and now != known:
                 known = now
-                for name, sources in topics.items():
-                    told = [await library.passages(source, self.settings.language) for source in sources]
-                    self._programme.learn(name, telling(itertools.chain.from_iterable(told)))
-            await asyncio.sleep(TOPICS_S)
+                for name, segment in rundown.segments.items():
+                    told = [await library.passages(source, self.settings.language) for source in segment.topic]
+                    if segment.topic and self._programme is not None:
+                        self._programme.learn(name, telling(itertools.chain.from_iterable(told)))
+            self._edited.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TOPICS_S):
+                    await self._edited.wait()
+
+    def take_edits(self, settings: RoomFile) -> None:
+        """The room file was edited: what can be taken without a restart is, at the next boundary."""
+        taken, left = edited(self.settings, settings)
+        self.settings = taken
+        if taken.programme is None:
+            self._programme = None
+        elif self._programme is None:
+            self._programme = Programme(taken.programme, taken.language)
+        else:
+            self._programme.edited(taken.programme, taken.language)
+        self.core.edited(taken, self._programme)
+        self._edited.set()
+        self._keep(self._prepare())
+        self.file_error = f"a restart takes what was changed in {', '.join(left)}" if left else ""
+        log.info("%s: the room file was edited and taken; %s", taken.id, self.file_error or "all of it")
 
     @property
     def can_answer(self) -> bool:
@@ -165,17 +203,37 @@ class OnAir:
         return max(len(self._seats), len(self.whep))
 
     async def start(self) -> None:
+        left = await self._remember()
+        self.stage.slate(left.cut)
         self.stage.start()
         for outlet in self.outlets:
             outlet.start()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
-        if self._programme is not None:
-            self._programme.restore(await self._state.aired(self.settings.id, time.time() - REMEMBERED_S))
         self._keep(self._tick_all())
         self._keep(self._prepare())
         if words := self.settings.hearing.wake_words:
             self._keep(self._learn_wake_words(words))
-        self._perform(self.core.restore(await self._state.unfinished(self.settings.id), time.time()))
+        now = time.time()
+        if now - left.on_air_at < CAME_BACK_S:
+            self.perform(self.core.came_back(now))
+        self.perform(self.core.restore(await self._state.unfinished(self.settings.id), now))
+
+    async def _remember(self) -> Desk:
+        """What there was before a restart; how an operator left the room."""
+        name, now = self.settings.id, time.time()
+        left = await self._state.desk(name)
+        self.core.switched(paused=left.paused, cut=left.cut)
+        for viewer, until in (await self._state.muted(name, now)).items():
+            self.core.questions.mute(viewer, until)
+        if not self.settings.hearing.hands_free:  # whoever comes to a kiosk next is another
+            for question, outcome, at in reversed(await self._state.ended(name, now - RECENT_S, REMEMBERED)):
+                if outcome in ("answered", "refused"):
+                    self.core.recent.append(question)
+                    self.core.questions.was_answered(question.viewer, at)
+                    self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
+        if self._programme is not None:
+            self._programme.restore(await self._state.aired(name, now - REMEMBERED_S))
+        return left
 
     async def close(self) -> None:
         await asyncio.gather(self.whep.close_all(), self.whip.close_all(), self._ears.close())
@@ -188,18 +246,20 @@ class OnAir:
 
     # Viewers
 
-    def greet(self) -> Seat:
-        """A new viewer's seat, with the welcome already in it."""
-        seat = Seat(secrets.token_urlsafe(12))
+    def greet(self, known: str = "") -> Seat:
+        """A viewer's seat, with the welcome already in it. Who comes back says who they were (``known``), so that what
+        they asked finds them; the id is as good as a key, since nobody can guess it.
+        """
+        came_back = _VIEWER.fullmatch(known) is not None and known not in self._seats
+        seat = Seat(known if came_back else secrets.token_urlsafe(12))
         self._seats[seat.viewer] = seat
         seat.put(say.dumps(self._welcome(seat.viewer)))
         return seat
 
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.viewer, None)
-        self._dialogue.forget(seat.viewer)
         self._ears.leave(seat.viewer)
-        self._perform(self.core.left(seat.viewer, time.time()))
+        self.perform(self.core.left(seat.viewer, time.time()))
 
     def receive(self, seat: Seat, text: str) -> None:
         """One message from a viewer."""
@@ -211,14 +271,14 @@ class OnAir:
             return
         match message:
             case say.Ask():
-                self._perform(self.core.asked(seat.viewer, message, now))
+                self.perform(self.core.asked(seat.viewer, message, now))
             case say.Interrupt(id=question):
-                self._perform(self.core.interrupt(seat.viewer, question, now))
+                self.perform(self.core.interrupt(seat.viewer, question, now))
             case say.Presence(here=True):
                 self.core.here(seat.viewer)
                 self._keep(self._greet())
             case say.Presence():
-                self._perform(self.core.gone(seat.viewer, now))
+                self.perform(self.core.gone(seat.viewer, now))
             case say.TalkStart():
                 self._talk(seat.viewer, message)
             case say.TalkEnd():
@@ -228,22 +288,30 @@ class OnAir:
         """A comment from a live platform; what became of it."""
         ask = say.Ask(type="ask", id=id, text=text, name=name, language=language)
         actions = self.core.commented(author, ask, time.time())
-        self._perform(actions)
+        self.perform(actions)
         for action in actions:
             match action:
-                case room.Tell(say.Accepted(_, question)):
+                case do.Tell(say.Held(_, question)):
+                    return {"outcome": "held", "question": question}
+        for action in actions:
+            match action:
+                case do.Tell(say.Accepted(_, question)):
                     return {"outcome": "accepted", "question": question}
-                case room.Tell(say.Rejected(_, code, reason)):
+                case do.Tell(say.Rejected(_, code, reason)):
                     return {"outcome": "rejected", "code": code, "reason": reason}
         return {"outcome": "passed"}
 
+    async def ended(self, limit: int) -> list[tuple[Question, Outcome, float]]:
+        """The last questions that ended, how and when (Unix time, s), the latest first."""
+        return await self._state.ended(self.settings.id, 0.0, limit)
+
     def happened(self, kind: Kind, name: str, what: str) -> None:
         """Somebody on a live platform gave something, follows, or has come in."""
-        self._perform(self.core.happened(kind, name, what, time.time()))
+        self.perform(self.core.happened(kind, name, what, time.time()))
 
-    def broadcast(self, text: str, but: str | None = None) -> None:
+    def broadcast(self, text: str, but: frozenset[str] = frozenset()) -> None:
         for seat in self._seats.values():
-            if seat.viewer != but:
+            if seat.viewer not in but:
                 seat.put(text)
 
     def _welcome(self, viewer: str) -> dict[str, Any]:
@@ -276,7 +344,7 @@ class OnAir:
                     "question": question.text,
                     "name": question.name,
                     "refused": question.refused,
-                    "text": room.spoken_text(question),
+                    "text": question.answer,
                     "citations": [_json(cited) for cited in question.citations],
                 }
                 for question in self.core.recent
@@ -293,7 +361,7 @@ class OnAir:
         if not await self._speaker.can_say(text, language):
             # The small English voice is there seconds after the start, long before the others.
             language, text = "en", ARRIVING
-        self._perform(self.core.greet(text, language, time.time()))
+        self.perform(self.core.greet(text, language, time.time()))
 
     async def _prepare(self) -> None:
         """Have ready what is said again and again, so that it starts at once."""
@@ -301,6 +369,7 @@ class OnAir:
         for language in self.settings.voices:
             await self._speaker.arrived(language)
             lines = [host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language]]
+            lines.append(host.cut_off[language])
             if self.settings.hearing.hands_free:
                 lines.append(host.farewell[language])
             if self.settings.hearing.wake_words:
@@ -316,11 +385,11 @@ class OnAir:
 
     def _talk(self, viewer: str, message: say.TalkStart) -> None:
         if refused := self.core.may_talk(viewer, message):
-            self._perform(refused)
+            self.perform(refused)
             return
         self._ears.open(viewer, message)
         if not message.hands_free:
-            self._perform(self.core.talking(viewer))
+            self.perform(self.core.talking(viewer))
 
     def _heard(self, talker: Talker, heard: listener.Heard) -> None:
         """What one microphone heard, for its viewer's eyes and the room's mind."""
@@ -329,36 +398,36 @@ class OnAir:
             if not self._is_called(heard):
                 return
             core.here(viewer)
-            self._perform([*core.speaking(viewer), *core.meant(viewer)])
+            self.perform([*core.speaking(viewer), *core.meant(viewer)])
         match heard:
             case listener.Began():
-                self._perform([room.Tell(say.AsrPartial(talker.id, ""), viewer), *core.speaking(viewer)])
+                self.perform([do.Tell(say.AsrPartial(talker.id, ""), viewer), *core.speaking(viewer)])
             case listener.Continued():
-                self._perform(core.take_back(viewer, talker.before, now))
+                self.perform(core.take_back(viewer, talker.before, now))
             case listener.Meant():
-                self._perform(core.meant(viewer))
+                self.perform(core.meant(viewer))
             case listener.Partial(text):
-                self._perform([room.Tell(say.AsrPartial(talker.id, self._after_name(text)), viewer)])
+                self.perform([do.Tell(say.AsrPartial(talker.id, self._after_name(text)), viewer)])
             case listener.Said(transcript):
                 text = self._after_name(transcript.text)
-                self._perform([room.Tell(say.AsrFinal(talker.id, text), viewer)])
+                self.perform([do.Tell(say.AsrFinal(talker.id, text), viewer)])
                 if not text:
-                    self._perform(core.called(viewer, transcript.language, now))
+                    self.perform(core.called(viewer, transcript.language, now))
                     return
                 talk = talker.talk
                 ask = say.Ask(type="ask", id=talker.id, text=text, name=talk.name, language=talk.language)
-                self._perform(core.said(viewer, ask, now))
+                self.perform(core.said(viewer, ask, now))
             case listener.Nothing(guess) if self._wake_words and self._wake_words.rest(guess) is not None:
-                self._perform([room.Tell(say.AsrFinal(talker.id, ""), viewer)])
-                self._perform(core.called(viewer, self.settings.language, now))
+                self.perform([do.Tell(say.AsrFinal(talker.id, ""), viewer)])
+                self.perform(core.called(viewer, self.settings.language, now))
             case listener.Nothing():
-                self._perform([room.Tell(say.AsrFinal(talker.id, ""), viewer), *core.unsaid(viewer, now)])
+                self.perform([do.Tell(say.AsrFinal(talker.id, ""), viewer), *core.unsaid(viewer, now)])
                 if not talker.talk.hands_free:
                     refused = say.Rejected(talker.id, "nothing_heard", "no speech was understood")
-                    self._perform([room.Tell(refused, viewer)])
+                    self.perform([do.Tell(refused, viewer)])
             case listener.Failed(error):
                 trouble = say.Error("hearing_unavailable", str(error), talker.id)
-                self._perform([room.Tell(trouble, viewer), *core.unsaid(viewer, now)])
+                self.perform([do.Tell(trouble, viewer), *core.unsaid(viewer, now)])
 
     def _is_called(self, heard: listener.Heard) -> bool:
         """Whether the host's wake word was said; a name alone is hardly a text to be sure of."""
@@ -381,9 +450,9 @@ class OnAir:
     def _hear_operator(self, pcm: playout.Pcm | None) -> None:
         now = time.time()
         if pcm is None:
-            self._perform(self.core.leave_floor(now))
+            self.perform(self.core.leave_floor(now))
         elif not self.core.floor:
-            self._perform(self.core.take_floor(now))
+            self.perform(self.core.take_floor(now))
         self.stage.tell(stage.Live(pcm))
 
     def puppeteer(self, weights: Floats, rotation: Floats, translation: Floats) -> None:
@@ -402,47 +471,54 @@ class OnAir:
 
     # The core's decisions
 
-    def _perform(self, actions: Iterable[room.Action]) -> None:
+    def perform(self, actions: Iterable[do.Action]) -> None:
         for action in actions:
             match action:
-                case room.Tell(message, viewer, but):
+                case do.Tell(message, viewer, but):
                     if viewer is None:
                         self.broadcast(say.encode(message, "room"), but)
                     elif seat := self._seats.get(viewer):
                         seat.put(say.encode(message, "viewer"))
-                case room.Record(question, outcome):
+                case do.Record(question, outcome):
                     self._state.record(self.settings.id, question, outcome)
-                case room.Answer(question):
+                case do.Answer(question):
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
-                case room.Speak() | room.FinishSpeaking():
+                case do.Speak() | do.FinishSpeaking():
                     self._speech.put_nowait(action)
-                case room.Prepare(text, language):
+                case do.Prepare(text, language):
                     self._keep(self._make_ready(text, language))
-                case room.Air(aired):
+                case do.Air(aired):
                     self._state.air(self.settings.id, aired)
-                case room.Stop():
-                    self._stop()
-                case room.Duck(on):
+                case do.Stop(thinking):
+                    self._stop(thinking=thinking)
+                case do.Duck(on):
                     self.stage.tell(stage.Duck(on))
-                case room.Hold(on):
+                case do.Hold(on):
                     self.stage.tell(stage.Hold(on))
-                case room.Forget(viewer):
+                case do.Slate(on):
+                    self.stage.slate(on)
+                case do.Keep(paused, cut):
+                    self._state.switch(self.settings.id, paused=paused, cut=cut)
+                case do.Mute(viewer, until):
+                    self._state.mute(self.settings.id, viewer, until)
+                case do.Forget(viewer):
                     self._dialogue.forget(viewer)
-                case room.Attend(mode):
+                case do.Attend(mode):
                     self.stage.tell(stage.Attend(mode))
 
-    def _stop(self) -> None:
+    def _stop(self, *, thinking: bool) -> None:
         # All queues of what is being said are cleared at once: the answer's, the voice's, the stage's.
-        for task in (self._answering, self._speaking):
+        for task in (self._answering if thinking else None, self._speaking):
             if task is not None:
                 task.cancel()
                 self._keep(task)  # until it has let go of its engine
-        self._answering = None
+        if thinking:
+            self._answering = None
         self._speech = asyncio.Queue()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
         self.stage.tell(stage.Hush())
 
-    async def _answer(self, question: room.Question) -> None:
+    async def _answer(self, question: Question) -> None:
         started = time.monotonic()
         try:
             refused = False
@@ -456,21 +532,22 @@ class OnAir:
                         refused = True
                     said.append(item.text)
                     citations = () if isinstance(item, Refusal) else item.citations
-                    self._perform(
+                    self.perform(
                         self.core.sentence(question.id, item.text, map(_cited, citations), time.time()),
                     )
             if not refused:
                 # Whoever comes to a kiosk next is another.
                 turn = Turn(question.text, " ".join(said), time.time())
-                self._dialogue.remember(question.viewer, turn, private=self.settings.hearing.hands_free)
-            self._perform(self.core.answered(question.id, refused=refused, now=time.time()))
+                for asker in question.askers:
+                    self._dialogue.remember(asker.viewer, turn, private=self.settings.hearing.hands_free)
+            self.perform(self.core.answered(question.id, refused=refused, now=time.time()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
         except Exception as error:  # whatever it was, the asker is told and the room goes on
             foreseen = isinstance(error, KnowledgeError | EverhostError)
             log.warning("%s could not be answered: %s", question.id, error, exc_info=not foreseen)
             text = NO_ANSWER[question.language]
-            self._perform(self.core.sentence(question.id, text, (), time.time()))
-            self._perform(self.core.answered(question.id, refused=True, now=time.time()))
+            self.perform(self.core.sentence(question.id, text, (), time.time()))
+            self.perform(self.core.answered(question.id, refused=True, now=time.time()))
 
     async def _knowledge(self) -> Answerer:
         """The answerer; just after a start it is waited for."""
@@ -484,11 +561,13 @@ class OnAir:
     async def _speak_all(self) -> None:
         """Sentence by sentence, to the stage; what the stage has in hand plays while the next is made."""
         while True:
-            match await self._speech.get():
-                case room.FinishSpeaking(utterance):
+            action = await self._speech.get()
+            await self.stage.there()
+            match action:
+                case do.FinishSpeaking(utterance):
                     if not self.stage.tell(stage.Finish(utterance)):  # nobody there to say that it ended
-                        self._perform(self.core.speech_ended(utterance, time.time()))
-                case room.Speak(utterance, text, language, optional):
+                        self.perform(self.core.speech_ended(utterance, time.time()))
+                case do.Speak(utterance, text, language, optional):
                     try:
                         if optional and not await self._speaker.can_say(text, language):
                             continue
@@ -511,11 +590,11 @@ class OnAir:
                 for outlet in self.outlets:
                     outlet.put(told)
             case playout.Started(utterance, _):
-                self._perform(self.core.speech_started(utterance, time.time()))
+                self.perform(self.core.speech_started(utterance, time.time()))
             case playout.Captioned(utterance, text, start, end):
-                self._perform(self.core.captioned(utterance, text, start, end, time.time()))
+                self.perform(self.core.captioned(utterance, text, start, end, time.time()))
             case playout.Ended(utterance, _, hushed):
-                self._perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
+                self.perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
             case playout.Waited(samples=samples):
                 self.gap_s += samples / SAMPLE_RATE
             case stage.Face(tick, frame):
@@ -537,14 +616,17 @@ class OnAir:
         self.stage.tell(stage.Lighten(encodings))
 
     def _lost_stage(self) -> None:
-        self._perform(self.core.speech_lost(time.time()))
+        self.perform(self.core.speech_lost(time.time()))
 
     async def _tick_all(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             try:
                 self._ears.tick()
-                self._perform(self.core.tick(time.time()))
+                self.perform(self.core.tick(now := time.time()))
+                if now - self._alive_at >= ALIVE_S and self.stage.ready:
+                    self._alive_at = now
+                    self._state.is_on_air(self.settings.id, now)
             except Exception:  # the room's clock must not stop
                 log.exception("the room's tick failed")
 

@@ -164,6 +164,23 @@ class Expired(Of):
 
 
 @dataclass(frozen=True, slots=True)
+class Held(Of):
+    """An operator looks at it before it is answered."""
+
+    type = "held"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits(Of):
+    """Its place has changed."""
+
+    type = "waiting"
+    position: int
+    """How many are before it, plus one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected(Message):
     type = "rejected"
     id: str

@@ -9,16 +9,36 @@ import random
 import secrets
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
-from streaming.hearing.ending import asks, keeps_company, letters, repeats, says_goodbye
+from streaming.actions import (
+    Action,
+    Air,
+    Answer,
+    Attend,
+    Duck,
+    FinishSpeaking,
+    Forget,
+    Hold,
+    Keep,
+    Mute,
+    Prepare,
+    Record,
+    Slate,
+    Speak,
+    Stop,
+    Tell,
+)
+from streaming.announcing import announcement
+from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.courtesy import Courtesy, Kind
 from streaming.programme.programme import Programme
-from streaming.programme.schedule import Aired
+from streaming.questions import TRIES, Outcome, Question, Waiting, may_join
+from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
 
 PAUSE_S: Final = 0.6
@@ -41,136 +61,16 @@ UTTERED: Final = 6
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
-READ_OUT: Final = 80
-"""Characters of a comment that are read out; of a longer one only who asks is named."""
-_ANNOUNCED: Final[dict[Language, tuple[str, str]]] = {
-    "zh": ("{who}问：{text}", "{who}有个问题，我来回答。"),
-    "en": ("{who} asked: {text}", "{who} asked a question."),
-}
-"""Before a comment is answered; and where it is too long to be read out."""
-_SOMEBODY: Final[dict[Language, str]] = {"zh": "有位朋友", "en": "Somebody"}
-_OTHERS: Final[dict[Language, tuple[str, str]]] = {
-    "zh": ("{name}和另外一位朋友", "{name}和另外{n}位朋友"),
-    "en": ("{name} and somebody else", "{name} and {n} others"),
-}
+TEXTS: Final = 20
+"""Texts of an operator that may wait; the oldest are let go."""
+TOLD_PLACES: Final = 10
+"""So many of those who wait are told when their place changes."""
 
+HELD: Final = "an operator looks at it first"
+SKIPPED: Final = "an operator passed it over"
+Decision = Literal["approve", "hold", "pin", "answer", "skip"]
 CONTINUED: Final = "continued"
 """Why a question is skipped whose asker goes on with it."""
-
-Outcome = Literal["answered", "refused", "skipped", "expired", "failed"]
-
-
-@dataclass(slots=True)
-class Question:
-    id: str
-    text: str
-    language: Language
-    viewer: str | None
-    """None when it came from no connected viewer (a platform's comment, or from before a restart)."""
-    client_id: str | None
-    name: str
-    asked_at: float
-    """Unix time, s."""
-    sentences: list[str] = field(default_factory=list)
-    citations: list[say.Cited] = field(default_factory=list)
-    written: bool = False
-    """The answer is complete, spoken or not."""
-    refused: bool = False
-    spoken: bool = False
-    """Asked aloud."""
-    announced: bool = False
-    """Said before it is answered: who watches on a platform does not see it."""
-    others: int = 0
-    """How many more have asked the same."""
-
-
-# What the room wants done.
-@dataclass(frozen=True, slots=True)
-class Tell:
-    message: say.Message
-    viewer: str | None = None
-    """None: everybody."""
-    but: str | None = None
-    """Everybody except this viewer, who is told in their own words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    question: Question
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    utterance: str
-    text: str
-    """With its delivery marks."""
-    language: Language
-    optional: bool = False
-    """Left out unless it can be said at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishSpeaking:
-    """Nothing more will be said in this utterance."""
-
-    utterance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prepare:
-    """Have ready what is likely to be said next."""
-
-    text: str
-    language: Language
-
-
-@dataclass(frozen=True, slots=True)
-class Air:
-    """Keep what the programme has said."""
-
-    aired: Aired
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop answering and speaking, now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Duck:
-    """Speak softly, or as before."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Fall silent; when off, go on with what was being said."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Attend:
-    mode: Attention
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Forget what a viewer asked."""
-
-    viewer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Keep a question: without outcome when accepted, with one when it ended."""
-
-    question: Question
-    outcome: Outcome | None
-
-
-Action = Tell | Answer | Speak | FinishSpeaking | Prepare | Air | Stop | Duck | Hold | Attend | Forget | Record
 
 
 class Room:
@@ -184,7 +84,7 @@ class Room:
         """The programme's line on air: a remark, too, but one that a question need not wait behind to be thought of."""
         self._heard = False
         """It has begun to sound."""
-        self._waiting: deque[Question] = deque()
+        self._waiting = Waiting(settings)
         self._current: Question | None = None
         self._remark: str | None = None
         """The utterance on air that answers nobody: a greeting, a notice."""
@@ -201,6 +101,12 @@ class Room:
         """or silent, since they mean it."""
         self._floor = False
         """An operator speaks through the host; nothing else is said."""
+        self._texts: deque[tuple[str, Language]] = deque(maxlen=TEXTS)
+        """What an operator wants said."""
+        self._paused = False
+        """Nothing more is begun, but for those."""
+        self._cut = False
+        """A slate is shown instead of the host."""
         self._state = Attention.IDLE
         self._speaking = False
         self._uttered: deque[str] = deque(maxlen=UTTERED)
@@ -234,64 +140,115 @@ class Room:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def questions(self) -> Waiting:
+        """Those that wait."""
+        return self._waiting
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @property
+    def cut(self) -> bool:
+        """A slate is shown instead of the host."""
+        return self._cut
+
+    @property
+    def segment(self) -> str:
+        """Of the programme, that is being told; "" when there is none."""
+        return self._programme.segment if self._programme else ""
+
+    def edited(self, settings: RoomFile, programme: Programme | None) -> None:
+        """Another room file, as far as :data:`streaming.roomfile.LIVE` goes."""
+        self._settings = self._waiting.settings = settings
+        self._programme = programme
+
     # Viewers
 
     def commented(self, author: str, ask: say.Ask, now: float) -> list[Action]:
-        """A comment on a live platform: a question is read out and answered, anything else is let pass. Who asks what
-        somebody else there is waiting to hear is answered with them.
-        """
+        """A comment on a live platform: a question is read out and answered, anything else is let pass."""
         if not asks(ask.text, ask.language or language_of(ask.text, self._settings.language)):
             return []
-        for place, question in enumerate(self._waiting, 1 + (self._current is not None)):
-            if question.announced and question.viewer != author and letters(question.text) == letters(ask.text):
-                question.others += 1
-                return [Tell(say.Accepted(ask.id, question.id, place), author)]
-        return self.asked(author, ask, now, announced=True)
+        return self.asked(author, ask, now, "comment")
 
     def happened(self, kind: Kind, name: str, what: str, now: float) -> list[Action]:
         """Somebody on a live platform gave something, follows, or has come in."""
         self._courtesy.came(kind, name, what, now)
         return self._go_on(now)
 
-    def asked(
-        self, viewer: str, ask: say.Ask, now: float, *, spoken: bool = False, announced: bool = False
-    ) -> list[Action]:
+    def asked(self, viewer: str, ask: say.Ask, now: float, kind: Asked = "typed") -> list[Action]:
+        """Who asks what somebody else is waiting to hear is answered with them."""
         text = " ".join(ask.text.split())
-        limits = self._settings.limits
-        if not any(character.isalnum() for character in text):
-            return [_reject(viewer, ask, "empty", "there is no question in it")]
-        if len(text) > limits.characters:
-            return [_reject(viewer, ask, "too_long", f"a question may have {limits.characters} characters at most")]
-        if len(self._waiting) >= limits.questions:
-            return [_reject(viewer, ask, "busy", "too many questions are waiting; ask again in a few minutes")]
-        if sum(q.viewer == viewer for q in self._waiting) >= limits.per_viewer:
-            reason = f"you have {limits.per_viewer} questions waiting; ask again when one is answered"
-            return [_reject(viewer, ask, "too_many", reason)]
+        if (refused := self._waiting.refusal(viewer, text, kind, now)) is not None:
+            return [Tell(say.Rejected(ask.id, refused.code, refused.reason), viewer)]
         language = ask.language or language_of(text, self._settings.language)
-        question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now)
-        question.spoken, question.announced = spoken, announced
-        self._waiting.append(question)
-        position = len(self._waiting) + (self._current is not None)
-        return [
-            Record(question, None),
-            Tell(say.Accepted(ask.id, question.id, position), viewer),
-            *self._tell_about(say.Asked(question.id, question.id, text, question.name), question),
-            *self._go_on(now),
-        ]
+        question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now, kind)
+        question.held = self._settings.approve_first
+        if (other := self._same(question)) is not None:
+            other.joined.append(question)
+            return [Record(question, None), *self._accepted(question, other, now)]
+        self._waiting.add(question)
+        actions = [Record(question, None), *self._accepted(question, question, now)]
+        if not question.held:
+            actions += self._show_question(question)
+        return [*actions, *self._go_on(now)]
+
+    def _same(self, question: Question) -> Question | None:
+        current = self._current
+        if current is not None and not current.written and may_join(question, current):
+            return current
+        return self._waiting.same(question)
+
+    def _accepted(self, question: Question, asked: Question, now: float) -> list[Action]:
+        """Tell who asked ``question`` where it stands, as the room knows it: as ``asked``."""
+        if question.viewer is None or question.client_id is None:
+            return []
+        place = 1 if asked is self._current else self._place(asked, now)
+        actions: list[Action] = [Tell(say.Accepted(question.client_id, asked.id, place), question.viewer)]
+        if asked.held:
+            actions.append(Tell(say.Held(question.client_id, asked.id, HELD), question.viewer))
+        return actions
+
+    def _place(self, question: Question, now: float) -> int:
+        return self._waiting.position(question, now) + (self._current is not None)
+
+    def _show_question(self, question: Question) -> list[Action]:
+        return self._tell_about(say.Asked(question.id, question.id, question.text, question.name), question)
 
     def restore(self, questions: Iterable[Question], now: float) -> list[Action]:
-        """Take up questions accepted before a restart."""
-        self._waiting.extend(questions)
-        return self.tick(now)  # which drops those that have waited too long meanwhile
+        """Take up questions accepted before a restart; what was begun too often would only break off again."""
+        actions: list[Action] = []
+        for question in questions:
+            if question.tries >= TRIES:
+                actions += self._end(question, "failed", "it could not be answered")
+            elif (other := self._waiting.same(question)) is not None:
+                other.joined.append(question)
+            else:
+                self._waiting.add(question)
+        return actions + self.tick(now)  # which drops those that have waited too long meanwhile
+
+    def came_back(self, now: float) -> list[Action]:
+        """On air again after everhost itself broke off: say so, before anything else is said."""
+        language = self._settings.language
+        return self._remark_on(self._settings.host.cut_off[language], language, now, optional=True)
 
     def interrupt(self, viewer: str, question_id: str, now: float) -> list[Action]:
         """The asker stops their own question, by its own id or the room's."""
-        for question in (self._current, *self._waiting):
-            if question and question.viewer == viewer and question_id in (question.client_id, question.id):
-                reason = "interrupted" if question is self._current else "withdrawn"
-                return self._drop(question, reason, now, PAUSE_AFTER_INTERRUPT_S)
+        if (found := self._find(viewer, question_id)) is not None:
+            question, asker = found
+            reason = "interrupted" if question is self._current else "withdrawn"
+            return self._withdraw(question, asker, reason, now, PAUSE_AFTER_INTERRUPT_S)
         message = "only a question of yours that waits or is being answered can be stopped"
         return [Tell(say.Error("not_yours", message, question_id), viewer)]
+
+    def _find(self, viewer: str, id: str) -> tuple[Question, Question] | None:  # noqa: A002
+        """A viewer's own question by its id, and what it is answered with."""
+        for question in (self._current, *self._waiting):
+            for asker in question.askers if question else ():
+                if question and asker.of(viewer, id):
+                    return question, asker
+        return None
 
     def here(self, viewer: str) -> None:
         """Somebody stands before this viewer's screen."""
@@ -302,15 +259,16 @@ class Room:
         self._awake.discard(viewer)
         actions = self.unsaid(viewer, now)
         for question in (*self._waiting, self._current):
-            if question and question.viewer == viewer:
-                actions += self._drop(question, "the visitor left", now, PAUSE_S)
+            for asker in question.askers if question else ():
+                if question and asker.viewer == viewer:
+                    actions += self._withdraw(question, asker, "the visitor left", now, PAUSE_S)
         if self._settings.hearing.hands_free:
             self._greeted.clear()  # the next visitor is another
         return [*actions, Forget(viewer)]
 
     def greet(self, text: str, language: Language, now: float) -> list[Action]:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
-        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting or self._talking:
+        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting.any or self._talking:
             return []
         actions = self._remark_on(text, language, now)
         if actions:
@@ -389,19 +347,18 @@ class Room:
             actions += [*self.gone(viewer, now), Tell(say.Farewell(), viewer)]
             return actions + self._remark_on(self._settings.host.farewell[language], language, now)
         if viewer != self._over:
-            return self.asked(viewer, ask, now, spoken=True)
+            return self.asked(viewer, ask, now, "spoken")
         actions = self._stop(now)
         self._resume_at = now
         if self._current is not None:
             actions += self._end(self._current, "skipped", "interrupted")
-        return actions + self.asked(viewer, ask, now, spoken=True)
+        return actions + self.asked(viewer, ask, now, "spoken")
 
     def take_back(self, viewer: str, client_id: str, now: float) -> list[Action]:
         """A viewer goes on with what was taken for a whole question."""
         self._talking[viewer] = False
-        for question in (self._current, *self._waiting):
-            if question and question.viewer == viewer and question.client_id == client_id:
-                return self._drop(question, CONTINUED, now, 0.0)
+        if (found := self._find(viewer, client_id)) is not None:
+            return self._withdraw(*found, CONTINUED, now, 0.0)
         return self.speaking(viewer)
 
     def _may_interrupt(self, viewer: str) -> bool:
@@ -423,13 +380,13 @@ class Room:
                 actions.append(Hold(True))
         return actions
 
-    def _stop(self, now: float) -> list[Action]:
-        """Take what is being said off the air."""
+    def _stop(self, now: float, *, thinking: bool = True) -> list[Action]:
+        """Take what is being said off the air, and what is thought of as well unless ``thinking`` is False."""
         if self._told and self._programme:
             self._programme.interrupted()
         self._remark = self._filler = self._told = None
         self._speaking = False
-        return [Stop(), *self._resume(now)]
+        return [Stop(thinking), *self._resume(now)]
 
     def _resume(self, now: float) -> list[Action]:
         """Nobody speaks over the host any more."""
@@ -447,7 +404,7 @@ class Room:
         actions = self._stop(now)
         if question is not None and not question.sentences:
             self._current = None
-            self._waiting.appendleft(question)
+            self._wait_again(question)
         elif question is not None:
             actions += self._end(question, "skipped", "an operator is speaking")
         return actions + self._show()
@@ -465,6 +422,84 @@ class Room:
         self._moved_at = now
         return [Speak(self._remark, text, language, optional), FinishSpeaking(self._remark)]
 
+    # An operator's desk
+
+    def announce(self, text: str, language: Language, now: float, *, at_once: bool) -> list[Action]:
+        """Say an operator's text: after the sentence that is on air, before anybody is answered; or at once."""
+        self._texts.append((text, language))
+        actions: list[Action] = []
+        if at_once and not self._cut:
+            question = self._current
+            actions = self._stop(now)
+            self._resume_at = now
+            if question is not None:
+                actions += self._end(question, "skipped", "an operator is speaking")
+        return [*actions, *self._go_on(now)]
+
+    def pause(self, on: bool, now: float) -> list[Action]:
+        """Begin nothing more, neither programme nor answers; what is being said is said to its end."""
+        self._paused = on
+        return [Keep(self._paused, self._cut), *self._go_on(now)]
+
+    def cut_off(self, on: bool, now: float) -> list[Action]:
+        """Off the air at once, behind a slate; or on it again."""
+        actions: list[Action] = [Slate(on), Keep(self._paused, on)]
+        question, self._cut = self._current, on
+        if on:
+            self._texts.clear()
+            actions += self._stop(now)
+            if question is not None:
+                actions += self._end(question, "skipped", "the room was taken off the air")
+        return [*actions, *self._go_on(now)]
+
+    def switched(self, *, paused: bool, cut: bool) -> None:
+        """As an operator left it before a restart."""
+        self._paused, self._cut = paused, cut
+
+    def next_segment(self, now: float) -> list[Action]:
+        """Leave the segment that is being told."""
+        actions = self._stop(now) if self._told else []
+        if self._programme:
+            self._programme.skip(now)
+        return [*actions, *self._go_on(now)]
+
+    def decide(self, question_id: str, decision: Decision, now: float, reply: str = "") -> list[Action] | None:
+        """An operator's word on a question; None where nobody waits with it.
+
+        "approve" lets one that is held be answered, "hold" keeps it waiting, "pin" makes it the next, "answer" has
+        ``reply`` said, "skip" drops it, also in the middle of its answer.
+        """
+        question = self._waiting.find(question_id)
+        if question is None:
+            if decision == "skip" and self._current is not None and self._current.id == question_id:
+                return self._drop(self._current, SKIPPED, now, PAUSE_AFTER_INTERRUPT_S)
+            return None
+        if decision == "skip":
+            return self._drop(question, SKIPPED, now, 0.0)
+        if decision == "hold":
+            if question.held:
+                return []
+            question.held = True
+            return [Record(question, None), *self._tell_askers(say.Held(question.id, question.id, HELD), question)]
+        was_held, question.held = question.held, False
+        question.pinned = decision != "approve" or question.pinned
+        question.reply = reply or question.reply
+        actions: list[Action] = [Record(question, None)]
+        if was_held:
+            actions += self._show_question(question)
+        return [*actions, *self._tell_places(now), *self._go_on(now)]
+
+    def mute(self, viewer: str, until: float, now: float) -> list[Action]:
+        """Nothing of a viewer is taken until then (Unix time, s), and what waits of theirs is dropped."""
+        self._waiting.mute(viewer, until)
+        actions: list[Action] = [Mute(viewer, until)]
+        if until > now:
+            for question in self._waiting:
+                for asker in question.askers:
+                    if asker.viewer == viewer:
+                        actions += self._withdraw(question, asker, "muted", now, 0.0)
+        return actions
+
     # The answer
 
     def sentence(self, question_id: str, text: str, citations: Iterable[say.Cited], now: float) -> list[Action]:
@@ -474,7 +509,7 @@ class Room:
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
-        question.sentences.append(shown)
+        question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
         return [
@@ -489,7 +524,7 @@ class Room:
         self._moved_at = now
         question.written, question.refused = True, refused
         citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
-        done = say.AnswerDone(question.id, question.id, spoken_text(question), citations, refused)
+        done = say.AnswerDone(question.id, question.id, question.answer, citations, refused)
         return [*self._tell_about(done, question), FinishSpeaking(question.id)]
 
     # The stage
@@ -535,24 +570,34 @@ class Room:
         ]
 
     def speech_lost(self, now: float) -> list[Action]:
-        """The stage died with what it was saying: an answer already written is not said again."""
+        """The stage died with what it was saying. An answer is said again from its beginning, once."""
         question = self._current
         if question is None and self._remark is None:
             self._speaking, self._filler = False, None
             return [*self._resume(now), *self._show()]
         self._resume_at = now + PAUSE_S
-        actions = self._stop(now)
-        if question is not None:
-            actions += self._end(question, "skipped", "the picture was interrupted")
-        return actions + self._go_on(now)
+        if question is None:
+            return [*self._stop(now), *self._go_on(now)]
+        if question.tries >= TRIES:
+            return [*self._stop(now), *self._end(question, "skipped", "the picture was interrupted"), *self._go_on(now)]
+        question.tries += 1
+        actions = [*self._stop(now, thinking=False), Record(question, None)]
+        self._moved_at = now
+        if question.sentences:
+            host = self._settings.host
+            actions += self._say_meanwhile(host.cut_off[question.language], question.language, optional=True)
+            actions += [Speak(question.id, text, question.language) for text in question.sentences]
+        if question.written:
+            actions.append(FinishSpeaking(question.id))
+        return [*actions, *self._show()]
 
     # Time
 
     def tick(self, now: float) -> list[Action]:
         """Called several times a second."""
         actions: list[Action] = []
-        while self._waiting and now - self._waiting[0].asked_at > self._settings.limits.expire_s:
-            actions += self._end(self._waiting.popleft(), "expired", "it waited too long")
+        for question in self._waiting.expired(now):
+            actions += self._end(question, "expired", "it waited too long")
         if (self._current or self._remark) and now - self._moved_at > STALL_S:
             self._resume_at = now + PAUSE_S
             actions += self._stop(now)
@@ -563,21 +608,51 @@ class Room:
     # Inside
 
     def _go_on(self, now: float) -> list[Action]:
-        if self._current or self._floor or now < self._resume_at or (self._remark and not self._told):
+        if self._cut or self._current or self._floor or now < self._resume_at or (self._remark and not self._told):
             return self._show()
         if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
-        if not self._waiting:
+        if self._texts and not self._remark:
+            text, language = self._texts.popleft()
+            if self._programme:
+                self._programme.interrupted()
+            return [*self._show(), *self._remark_on(text, language, now)]
+        if self._texts or self._paused:
+            return self._show()
+        if (question := self._waiting.take(now)) is None:
             return [*self._show(), *self._go_on_unasked(now)]
         if self._programme:
             self._programme.interrupted()
-        self._current = self._waiting.popleft()
+        return self._begin(question, now)
+
+    def _begin(self, question: Question, now: float) -> list[Action]:
+        self._current = question
         self._moved_at = now
         self._filled = 0
-        self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if self._current.spoken else ACKNOWLEDGE_S)
-        actions = [*self._show(), Answer(self._current)]
-        if self._current.announced:
-            actions += self._say_meanwhile(_announcement(self._current), self._current.language)
+        self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if question.kind == "spoken" else ACKNOWLEDGE_S)
+        question.tries += 1
+        actions = [*self._show(), Record(question, None), *self._tell_places(now)]
+        if not question.reply:
+            actions.append(Answer(question))
+        if question.announced:
+            actions += self._say_meanwhile(announcement(question), question.language)
+        if question.reply:
+            actions += self.sentence(question.id, question.reply, (), now)
+            actions += self.answered(question.id, refused=False, now=now)
+        return actions
+
+    def _wait_again(self, question: Question) -> None:
+        """It was begun, and not much came of it: the next time it is the first."""
+        question.tries -= 1
+        question.pinned = True
+        self._waiting.add(question)
+
+    def _tell_places(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        for question in self._waiting.in_order(now)[:TOLD_PLACES]:
+            if not question.held:
+                place = self._place(question, now)
+                actions += self._tell_askers(say.Waits(question.id, question.id, place), question)
         return actions
 
     def _go_on_unasked(self, now: float) -> list[Action]:
@@ -643,6 +718,29 @@ class Room:
         self._last_line = left.pop()
         return self._last_line
 
+    def _withdraw(self, question: Question, asker: Question, reason: str, now: float, pause_s: float) -> list[Action]:
+        """One asker does not want to hear it any more. Who asked the same with them still does."""
+        if not question.joined:
+            return self._drop(question, reason, now, pause_s)
+        actions: list[Action] = [Record(asker, "skipped")]
+        if asker.viewer is not None and asker.client_id is not None:
+            actions.append(Tell(say.Skipped(asker.client_id, question.id, reason), asker.viewer))
+        if asker is not question:
+            question.joined.remove(asker)
+        elif question is self._current:
+            question.viewer = question.client_id = None  # its answer goes on for the others
+        else:
+            self._waiting.remove(question)
+            heir, *rest = question.joined
+            heir.joined, heir.held, heir.pinned, heir.reply = rest, question.held, question.pinned, question.reply
+            self._waiting.add(heir)
+            actions.append(Tell(say.Skipped(question.id, question.id, reason), but=_viewers(heir)))
+            for one in heir.askers:
+                actions += self._accepted(one, heir, now)
+            if not heir.held:
+                actions += self._show_question(heir)
+        return actions
+
     def _drop(self, question: Question, reason: str, now: float, pause_s: float) -> list[Action]:
         """Skip a question, waiting or on air; what is said next is said after ``pause_s``."""
         actions: list[Action] = []
@@ -656,22 +754,33 @@ class Room:
     def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
         if question is self._current:
             self._current = self._filler = None
-        actions: list[Action] = [Record(question, outcome)]
+        actions: list[Action] = []
+        for asker in question.askers:
+            asker.sentences, asker.citations = question.sentences, question.citations
+            actions.append(Record(asker, outcome))
+            if outcome in ("answered", "refused"):
+                self._waiting.was_answered(asker.viewer, self._moved_at)
         if outcome in ("answered", "refused"):
             self.recent.append(question)
         elif outcome == "expired":
-            actions += self._tell_about(say.Expired(question.id, question.id, reason), question)
+            actions += self._tell_of_end(say.Expired(question.id, question.id, reason), question)
         else:
-            actions += self._tell_about(say.Skipped(question.id, question.id, reason), question)
+            actions += self._tell_of_end(say.Skipped(question.id, question.id, reason), question)
         return actions + self._show()
 
+    def _tell_of_end(self, message: say.Of, question: Question) -> list[Action]:
+        """What an operator never let through is nobody's business but the asker's."""
+        return self._tell_askers(message, question) if question.held else self._tell_about(message, question)
+
     def _tell_about(self, message: say.Of, question: Question) -> list[Action]:
-        """Tell everybody, and the asker by their own id."""
-        if question.viewer is None or question.client_id is None:
-            return [Tell(message)]
+        """Tell everybody, and the askers by their own ids."""
+        return [Tell(message, but=_viewers(question)), *self._tell_askers(message, question)]
+
+    def _tell_askers(self, message: say.Of, question: Question) -> list[Action]:
         return [
-            Tell(message, but=question.viewer),
-            Tell(replace(message, id=question.client_id), question.viewer),
+            Tell(replace(message, id=asker.client_id), asker.viewer)
+            for asker in question.askers
+            if asker.kind != "comment" and asker.viewer is not None and asker.client_id is not None
         ]
 
     def _show(self) -> list[Action]:
@@ -689,10 +798,6 @@ class Room:
         return [Attend(state), Tell(say.HostState(state))]
 
 
-def spoken_text(question: Question) -> str:
-    return ("" if question.language == "zh" else " ").join(question.sentences)
-
-
 def language_of(text: str, default: Language) -> Language:
     """Chinese when a quarter of its letters are Han; the room's language when it has no letters."""
     letters = [character for character in text if character.isalpha()]
@@ -702,14 +807,8 @@ def language_of(text: str, default: Language) -> Language:
     return "zh" if han * 4 >= len(letters) else "en"
 
 
-def _announcement(question: Question) -> str:
-    language = question.language
-    who = question.name or _SOMEBODY[language]
-    if question.others:
-        who = _OTHERS[language][question.others > 1].replace("{name}", who).replace("{n}", str(question.others))
-    announced = _ANNOUNCED[language][len(question.text) > READ_OUT]
-    return announced.replace("{who}", who).replace("{text}", question.text)
-
-
-def _reject(viewer: str, ask: say.Ask, code: str, reason: str) -> Tell:
-    return Tell(say.Rejected(ask.id, code, reason), viewer)
+def _viewers(question: Question) -> frozenset[str]:
+    """Who is told of it by their own id."""
+    return frozenset(
+        asker.viewer for asker in question.askers if asker.viewer is not None and asker.client_id is not None
+    )

@@ -74,6 +74,10 @@ REASSURANCES: Final[dict[Language, list[str]]] = {
 }
 
 ATTENDING: Final[dict[Language, str]] = {"zh": "[点头]我在，您请说。", "en": "[nod] Yes? I am listening."}
+CUT_OFF: Final[dict[Language, str]] = {
+    "zh": "[抱歉]不好意思，刚才断了一下。",
+    "en": "[sorry] Sorry, we were cut off for a moment.",
+}
 FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。", "en": "[warm] Goodbye. Do come again."}
 
 Line = Annotated[str, Field(min_length=1, max_length=200)]
@@ -94,6 +98,8 @@ class Host(Part):
     """Said to a visitor who says goodbye."""
     attending: Text = Field(default_factory=lambda: dict(ATTENDING))
     """Said to a visitor who has said the wake word and nothing else yet."""
+    cut_off: Text = Field(default_factory=lambda: dict(CUT_OFF))
+    """Said when the picture or everhost itself broke off and is there again."""
     acknowledgements: dict[Language, list[Line]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
     """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
     reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))
@@ -225,6 +231,8 @@ class Limits(Part):
     """Questions that may wait in the room."""
     per_viewer: int = Field(default=3, ge=1)
     """Questions one viewer may have waiting."""
+    per_minute: int = Field(default=12, ge=1, le=100)
+    """Questions one viewer may ask in a minute."""
     characters: int = Field(default=500, ge=10, le=4000)
     expire_s: float = Field(default=300, gt=0)
     """A question not begun for so long is told so and dropped."""
@@ -302,6 +310,8 @@ class RoomFile(Part):
     programme: Rundown | None = None
     """What the host says when nobody asks; none: they wait."""
     limits: Limits = Limits()
+    approve_first: bool = False
+    """No question is answered before an operator has let it pass, as some platforms want it."""
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None
@@ -327,6 +337,19 @@ class RoomFile(Part):
             if language != "en" and any(voice.engine == "hibari" for voice in voices):
                 raise ValueError(f"voices.{language}: hibari speaks English only; use kokoro")
         return self
+
+
+LIVE: Final = ("title", "host", "disclaimer", "suggestions", "limits", "approve_first", "programme")
+"""What may be edited while the room is on air; of the host, what they say."""
+
+
+def edited(now: RoomFile, then: RoomFile) -> tuple[RoomFile, list[str]]:
+    """A room on air as its file has it then, as far as that can be without a restart; and what cannot."""
+    still = {"pack": now.host.pack, "background": now.host.background}
+    changes = {key: getattr(then, key) for key in LIVE} | {"host": then.host.model_copy(update=still)}
+    taken = now.model_copy(update=changes)
+    left = [key for key in type(then).model_fields if getattr(taken, key) != getattr(then, key)]
+    return taken, left
 
 
 def load(path: Path) -> RoomFile:

@@ -49,7 +49,8 @@ def serve(
     if tls and identity is None:
         identity = self_signed(data, [*lan_addresses(), *reachable(bound, network.announce)])
     store = Store.from_environment(folder=models)
-    house = House.open(settings, store, data, network)
+    files = {one.id: path for one, path in zip(settings, rooms, strict=True)}
+    house = House.open(settings, store, data, network, files)
     server = uvicorn.Server(configuration(create_app(house), identity))
     here = "localhost" if bound in ("127.0.0.1", "0.0.0.0", "::1", "::") else bound  # noqa: S104
     log.info("%s", origin("https" if identity else "http", here, port))

@@ -3,6 +3,9 @@
 What happens to tick n, in order: its sound is taken from the playout and held; the face for it is drawn and queued
 for the video encoder, which runs in a thread beside the drawing of the next; ``depth`` ticks later its sound is encoded
 and leaves with its picture, so that neither is early against the other. Sound that is held can still be hushed.
+
+When the slate comes, nothing of the host leaves any more: their sound that is held is silenced, and their pictures that
+wait for the encoder or for their release are dropped, which the slate's key frame allows.
 """
 
 import logging
@@ -13,7 +16,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
 from av import FFmpegError
 
 from avatar.actor import Actor
@@ -29,12 +34,16 @@ from streaming.errors import StageError
 from streaming.label import Label
 from streaming.live_voice import LiveVoice
 from streaming.pacer import Pacer
-from streaming.packets import Encoding, Packet
+from streaming.packets import LIGHT, Encoding, Packet
+from streaming.panel import Laid, Panel, Panels
+from streaming.slate import slate
 
 log = logging.getLogger(__name__)
 
-DUCKED = 0.2
+DUCKED: Final = 0.2
 """Of the host's amplitude is left (-14 dB) while somebody speaks over them."""
+_RISING: Final = np.linspace(0, 1, SAMPLES_PER_TICK, dtype=np.float32)
+"""What is being said when the slate goes does not begin with a click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class StageConfig:
     maker: encoders.Maker = "auto"
     aac: bool = False
     """Sound in AAC as well."""
+    slate: bool = False
+    """Begin with the slate instead of the host."""
 
 
 # What the gateway tells the stage.
@@ -127,7 +138,25 @@ class Lighten:
     encodings: frozenset[Encoding]
 
 
-Command = Say | Finish | Hush | Duck | Hold | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten
+@dataclass(frozen=True, slots=True)
+class ShowCard:
+    """Over the picture, in the place of the one before, until another comes; None: none.
+
+    A stage that is started again has none.
+    """
+
+    panel: Panel | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """A still picture and silence instead of the host, from the next tick on and at once: nothing of theirs that has
+    not left yet leaves any more. What is said and done goes on unseen."""
+
+    on: bool
+
+
+Command = Say | Finish | Hush | Duck | Hold | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten | ShowCard | Slate
 
 
 # What the stage tells the gateway, beside packets and the playout's events.
@@ -181,6 +210,25 @@ class Report:
 Told = Packet | playout.Event | Face | Ready | Failed | Report
 
 
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """A card that is ready to be laid over pictures."""
+
+    laid: Laid | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """For the encoder."""
+
+    tick: int
+    picture: Picture
+    """Free again when it is encoded,"""
+    slate: bool
+    """even if the slate is encoded in its place."""
+    keys: set[Encoding]
+
+
 class Stage:
     """Everything but the process: told commands, tells packets.
 
@@ -198,7 +246,7 @@ class Stage:
         self._listener = Listener()
         self._live: LiveVoice | None = None
         self._watched = False
-        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Command | _Show | None] = queue.SimpleQueue()
         try:
             self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
         except (FFmpegError, ValueError) as error:  # PyAV's word for an encoder that was not built in is a ValueError
@@ -207,11 +255,15 @@ class Stage:
         self._light: frozenset[Encoding] = frozenset()
         self._free: queue.SimpleQueue[Picture] = queue.SimpleQueue()
         for _ in range(config.depth + 1):
-            picture = Picture(config.width, config.height)
-            self._renderer.prepare(picture)
-            self._label.stamp(picture)
-            self._free.put(picture)
-        self._drawn: queue.SimpleQueue[tuple[int, Picture, set[Encoding]] | None] = queue.SimpleQueue()
+            self._free.put(self._prepared())
+        self._panels = Panels(self._prepared(), self._renderer.region)
+        self._slate = slate(config.width, config.height, self._label)
+        self._slated = config.slate
+        self._rising = False
+        """The next tick is the first after the slate."""
+        self._cut = config.first_tick
+        """Pictures of ticks before it are not sent: the slate came when they had not left yet."""
+        self._drawn: queue.SimpleQueue[_Drawn | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
         self._sound = playout.Held(max(1, config.depth))
         self._fader = playout.Fader()
@@ -229,9 +281,21 @@ class Stage:
         config = self._config
         return encoders.Lighter(config.width, config.height, config.x264.preset)
 
+    def _prepared(self) -> Picture:
+        picture = Picture(self._config.width, self._config.height)
+        self._renderer.prepare(picture)
+        self._label.stamp(picture)
+        return picture
+
     def command(self, command: Command | None) -> None:
-        """Queue a command, from any thread; None ends :meth:`run`."""
-        self._commands.put(command)
+        """Queue a command, from any thread; None ends :meth:`run`. What takes too long for a tick is done here."""
+        if not isinstance(command, ShowCard):
+            self._commands.put(command)
+            return
+        try:
+            self._commands.put(_Show(None if command.panel is None else self._panels.laid(command.panel)))
+        except ValueError as error:
+            log.warning("a card is left out: %s", error)
 
     def run(self) -> None:
         pacer = Pacer(*self._begin(time.monotonic()))
@@ -305,6 +369,21 @@ class Stage:
                     self._keys.add(encoding)
                 case Lighten(encodings):
                     self._light = encodings
+                case _Show(laid):
+                    self._panels.show(laid)
+                case Slate(on):
+                    self._turn_slate(on, tick)
+
+    def _turn_slate(self, on: bool, tick: int) -> None:
+        if on == self._slated:
+            return
+        self._slated = on
+        self._keys |= {"h264", *LIGHT}
+        if on:
+            self._cut = tick
+            self._sound.hush()
+        else:
+            self._rising = True
 
     def _hear_live(self, pcm: playout.Pcm | None) -> None:
         if pcm is None:
@@ -323,6 +402,11 @@ class Stage:
             self._actor.say(chunk, start)
         if self._live is not None:
             self._actor.follow(self._live.take(sound), tick)
+        if self._slated:
+            sound[:] = 0
+        elif self._rising:
+            sound *= _RISING
+            self._rising = False
 
     def _draw(self, tick: int) -> bool:
         """Draw the face of ``tick``; False when the encoder is so far behind that no picture is free."""
@@ -332,26 +416,32 @@ class Stage:
             return False
         begin, cpu = time.perf_counter(), time.thread_time()
         face = self._actor.frame(tick)
-        self._renderer.draw(face, picture)
-        self._label.restamp(picture)
+        if not self._slated:
+            self._panels.under(picture, tick)
+            self._renderer.draw(face, picture)
+            self._panels.over(picture)
+            self._label.restamp(picture)
         if self._watched:
             self._tell(Face(tick, face.copy()))
         self._draw_cpu_s += time.thread_time() - cpu
         self._draw_ms.append(1e3 * (time.perf_counter() - begin))
         keys, self._keys = self._keys, set()
-        self._drawn.put((tick, picture, keys))
+        self._drawn.put(_Drawn(tick, picture, self._slated, keys))
         return True
 
     def _encode_all(self) -> None:
         while (drawn := self._drawn.get()) is not None:
-            tick, picture, keys = drawn
-            begin, cpu = time.perf_counter(), time.thread_time()
-            self._encoded.append(self._video.encode(picture, tick, key="h264" in keys))
-            self._encode_lighter(tick, picture, keys)
-            self._encode_cpu_s += time.thread_time() - cpu
-            self._encode_ms.append(1e3 * (time.perf_counter() - begin))
-            self._encoded_count += 1
-            self._free.put(picture)
+            if drawn.tick >= self._cut:
+                self._encode(self._slate if drawn.slate else drawn.picture, drawn.tick, drawn.keys)
+            self._free.put(drawn.picture)
+
+    def _encode(self, picture: Picture, tick: int, keys: set[Encoding]) -> None:
+        begin, cpu = time.perf_counter(), time.thread_time()
+        self._encoded.append(self._video.encode(picture, tick, key="h264" in keys))
+        self._encode_lighter(tick, picture, keys)
+        self._encode_cpu_s += time.thread_time() - cpu
+        self._encode_ms.append(1e3 * (time.perf_counter() - begin))
+        self._encoded_count += 1
 
     def _encode_lighter(self, tick: int, picture: Picture, keys: set[Encoding]) -> None:
         try:
@@ -375,6 +465,8 @@ class Stage:
         due = (pacer.tick - self._config.depth) * SAMPLES_PER_TICK
         while self._encoded and self._encoded[0].pts <= due:
             packet = self._encoded.popleft()
+            if packet.pts < self._cut * SAMPLES_PER_TICK:
+                continue
             if self._send(packet) and packet.encoding == "h264":
                 late = time.monotonic() - pacer.due(packet.pts // SAMPLES_PER_TICK)
                 self._out_ms.append(1e3 * late)

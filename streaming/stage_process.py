@@ -1,6 +1,7 @@
 """A room's stage as the gateway sees it: a process that is started, told things, heard, and started again."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import pickle
@@ -15,7 +16,7 @@ from typing import Final
 from avatar.clock import TICKS_PER_SECOND
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.stage import Command, Failed, Ready, StageConfig, Told
+from streaming.stage import Command, Failed, Ready, Slate, StageConfig, Told
 from streaming.wire import LENGTH, frame
 from streaming.workers import CHILD_ENVIRONMENT
 
@@ -25,6 +26,8 @@ RESTART_PAUSE_S: Final = 0.2
 GIVE_UP_AFTER: Final = 5
 """Starts in a row that never came to :class:`~streaming.stage.Ready`."""
 START_TIMEOUT_S: Final = 90
+COMING_S: Final = 5
+"""How long what is to be said waits for a stage that is being started again."""
 SILENCE_S: Final = 5
 """A stage speaks 98 times a second; silent for so long it hangs."""
 
@@ -43,6 +46,8 @@ class StageProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._takes = asyncio.Event()
+        """There is a stage, or will be in a moment, that takes what it is told."""
         self._tick = config.first_tick
         self._seen = time.monotonic()
         self.restarts = 0
@@ -62,6 +67,19 @@ class StageProcess:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    async def there(self) -> None:
+        """Wait for a stage that takes what it is told: while one is started again there is none. Where none comes, what
+        it would have been told is lost, and the room goes on.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(COMING_S):
+                await self._takes.wait()
+
+    def slate(self, on: bool) -> None:
+        """Show a still picture instead of the host, also when the stage is started again."""
+        self._config = replace(self._config, slate=on)
+        self.tell(Slate(on))
 
     def tell(self, command: Command) -> bool:
         """Send a command; False when there is no stage to take it."""
@@ -97,6 +115,7 @@ class StageProcess:
                 reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 24)
                 # Before anything that is told: from here on commands are taken, and wait in the socket.
                 self._writer.write(frame(self._going_on()))
+                self._takes.set()
                 process = self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.stage_main", str(theirs.fileno())),
                     stdin=DEVNULL,
@@ -121,6 +140,7 @@ class StageProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise StageError("died and is being restarted") from None
         finally:
+            self._takes.clear()
             if self._writer is not None:
                 self._writer.close()
             if process is not None:

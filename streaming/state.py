@@ -1,4 +1,5 @@
-"""What a room must not forget, in SQLite: every accepted question and its one outcome, and what its programme said.
+"""What a room must not forget, in SQLite: every accepted question and its one outcome, what its programme said, who is
+muted, and what an operator has switched.
 
 Reads and writes go through one thread, in order, so an outcome never overtakes its question; closing waits for what
 is still to be written.
@@ -9,13 +10,16 @@ import json
 import logging
 import sqlite3
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from streaming.errors import EverhostError
 from streaming.programme.schedule import Aired
-from streaming.room import Outcome, Question, spoken_text
+from streaming.protocol import Cited
+from streaming.questions import Outcome, Question
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,37 @@ CREATE TABLE IF NOT EXISTS aired (
     at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS recently ON aired (room, at);
+CREATE INDEX IF NOT EXISTS ended ON questions (room, ended_at);
+CREATE TABLE IF NOT EXISTS muted (room TEXT, viewer TEXT, until REAL NOT NULL, PRIMARY KEY (room, viewer));
+CREATE TABLE IF NOT EXISTS desks (
+    room TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0,
+    cut INTEGER NOT NULL DEFAULT 0,
+    on_air_at REAL NOT NULL DEFAULT 0
+);
 """
+_SINCE_2: Final = (
+    "viewer TEXT",
+    "client_id TEXT",
+    "kind TEXT NOT NULL DEFAULT 'typed'",
+    "tries INTEGER NOT NULL DEFAULT 0",
+    "held INTEGER NOT NULL DEFAULT 0",
+    "pinned INTEGER NOT NULL DEFAULT 0",
+    "reply TEXT NOT NULL DEFAULT ''",
+)
+"""Columns of questions that the first databases did not have."""
+_VERSION: Final = 2
+_COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, tries, held, pinned, reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """How an operator left a room."""
+
+    paused: bool = False
+    cut: bool = False
+    on_air_at: float = 0.0
+    """When it was on air last (Unix time, s); 0: never."""
 
 
 class State:
@@ -65,32 +99,79 @@ class State:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
     def record(self, room: str, question: Question, outcome: Outcome | None) -> None:
-        """Keep a question without outcome when it is accepted, and with one when it ended; later outcomes are ignored.
+        """Keep a question without outcome when it is accepted, and as it changes, and with one when it ended; later
+        outcomes are ignored.
 
         Returns at once. What cannot be written (a full disk) is logged: the room goes on.
         """
-        row = (question.id, room, question.text, question.language, question.name, question.asked_at)
+        q = question
         if outcome is None:
-            self._write("INSERT OR IGNORE INTO questions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL)", row)
+            row = (q.id, room, q.text, q.language, q.name, q.asked_at, q.viewer, q.client_id, q.kind)
+            self._write(
+                "INSERT INTO questions (id, room, text, language, name, asked_at, viewer, client_id, kind, tries, held,"
+                " pinned, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " tries = excluded.tries, held = excluded.held, pinned = excluded.pinned, reply = excluded.reply",
+                (*row, q.tries, q.held, q.pinned, q.reply),
+            )
             return
-        citations = [{"n": c.n, "title": c.title, "locator": c.locator, "quote": c.quote} for c in question.citations]
-        ended = (outcome, spoken_text(question), json.dumps(citations, ensure_ascii=False), time.time(), question.id)
+        citations = json.dumps([asdict(cited) for cited in q.citations], ensure_ascii=False)
         self._write(
             "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ?"
             " WHERE id = ? AND outcome IS NULL",
-            ended,
+            (outcome, q.answer, citations, time.time(), q.id),
         )
 
     async def unfinished(self, room: str) -> list[Question]:
-        """Accepted before a restart and never ended; whoever asked is no longer connected."""
-        rows = await asyncio.wrap_future(
-            self._run(
-                "SELECT id, text, language, name, asked_at FROM questions WHERE room = ? AND outcome IS NULL"
-                " ORDER BY asked_at",
-                (room,),
-            )
+        """Accepted before a restart and never ended."""
+        rows = await self._read(
+            f"SELECT {_COLUMNS} FROM questions WHERE room = ? AND outcome IS NULL ORDER BY asked_at",  # noqa: S608
+            (room,),
         )
-        return [Question(i, text, language, None, None, name, at) for i, text, language, name, at in rows]
+        return [_question(row) for row in rows]
+
+    async def ended(self, room: str, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
+        """The last that ended since then (Unix time, s), how and when, the latest first."""
+        rows = await self._read(
+            f"SELECT {_COLUMNS}, outcome, answer, citations, ended_at FROM questions"  # noqa: S608
+            " WHERE room = ? AND ended_at > ? ORDER BY ended_at DESC LIMIT ?",
+            (room, since, limit),
+        )
+        found = []
+        for *row, outcome, answer, citations, ended_at in rows:
+            question = _question(row)
+            question.written, question.refused = True, outcome == "refused"
+            question.sentences = [answer] if answer else []
+            question.citations = [Cited(**cited) for cited in json.loads(citations)]
+            found.append((question, outcome, ended_at))
+        return found
+
+    def mute(self, room: str, viewer: str, until: float) -> None:
+        """Keep until when (Unix time, s) a viewer is not heard."""
+        self._write("INSERT OR REPLACE INTO muted VALUES (?, ?, ?)", (room, viewer, until))
+
+    async def muted(self, room: str, now: float) -> dict[str, float]:
+        """Who is not heard, and until when."""
+        self._write("DELETE FROM muted WHERE room = ? AND until <= ?", (room, now))
+        return dict(await self._read("SELECT viewer, until FROM muted WHERE room = ?", (room,)))
+
+    def switch(self, room: str, *, paused: bool, cut: bool) -> None:
+        """Keep what an operator has switched."""
+        self._write(
+            "INSERT INTO desks (room, paused, cut) VALUES (?, ?, ?)"
+            " ON CONFLICT (room) DO UPDATE SET paused = excluded.paused, cut = excluded.cut",
+            (room, paused, cut),
+        )
+
+    def is_on_air(self, room: str, at: float) -> None:
+        self._write(
+            "INSERT INTO desks (room, on_air_at) VALUES (?, ?)"
+            " ON CONFLICT (room) DO UPDATE SET on_air_at = excluded.on_air_at",
+            (room, at),
+        )
+
+    async def desk(self, room: str) -> Desk:
+        rows = await self._read("SELECT paused, cut, on_air_at FROM desks WHERE room = ?", (room,))
+        return Desk(bool(rows[0][0]), bool(rows[0][1]), rows[0][2]) if rows else Desk()
 
     def air(self, room: str, aired: Aired) -> None:
         """Keep a line of the programme. Returns at once."""
@@ -100,10 +181,13 @@ class State:
     async def aired(self, room: str, since: float) -> list[Aired]:
         """What the programme said since then (Unix time, s), oldest first; what is older is forgotten."""
         self._write("DELETE FROM aired WHERE room = ? AND at < ?", (room, since))
-        rows = await asyncio.wrap_future(
-            self._run("SELECT segment, wording, line, text, at FROM aired WHERE room = ? ORDER BY at, rowid", (room,))
+        rows = await self._read(
+            "SELECT segment, wording, line, text, at FROM aired WHERE room = ? ORDER BY at, rowid", (room,)
         )
         return [Aired(*row) for row in rows]
+
+    async def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return await asyncio.wrap_future(self._run(sql, values))
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:
         self._run(sql, values).add_done_callback(_log_failure)
@@ -122,10 +206,23 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(_SCHEMA)
+        if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            db.execute("BEGIN IMMEDIATE")
+            for column in _SINCE_2:
+                db.execute(f"ALTER TABLE questions ADD COLUMN {column}")
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+            db.execute("COMMIT")
     except sqlite3.DatabaseError:
         db.close()
         raise
     return db
+
+
+def _question(row: Sequence[Any]) -> Question:
+    """Of a row of ``_COLUMNS``."""
+    name, text, language, viewer, client_id, asker, asked_at, kind, tries, held, pinned, reply = row
+    waits = {"tries": tries, "held": bool(held), "pinned": bool(pinned), "reply": reply}
+    return Question(name, text, language, viewer, client_id, asker, asked_at, kind, **waits)
 
 
 def _log_failure(done: "Future[list[tuple[Any, ...]]]") -> None:

@@ -1,11 +1,11 @@
 """WHIP over HTTP (RFC 9725), behind the operator's token: an SDP offer in, the answer out, and the end of it."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from streaming.operator import Operators
+from streaming.operator import Operator, Operators
 from streaming.whep_http import SDP, offer_in
 from streaming.whip import Whip
 
@@ -19,14 +19,14 @@ def add_whip(app: FastAPI, find: Callable[[str], HasWhip], operators: Operators)
     """``find`` gives a room by its name, or raises HTTPException."""
 
     @app.post("/rooms/{room}/whip", status_code=201)
-    async def begin(room: str, request: Request) -> Response:
-        operators.check(request)
+    async def begin(room: str, request: Request, _: Annotated[Operator, operators.needs("operator")]) -> Response:
         connection, answer = await find(room).whip.answer(await offer_in(request))
         return Response(answer, 201, {"Location": f"/rooms/{room}/whip/{connection}"}, media_type=SDP)
 
     @app.delete("/rooms/{room}/whip/{connection}")
-    async def end(room: str, connection: str, request: Request) -> Response:
-        operators.check(request)
+    async def end(
+        room: str, connection: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
+    ) -> Response:
         if not await find(room).whip.close(connection):
             raise HTTPException(404, "there is no such connection; it has ended already")
         return Response(status_code=200)

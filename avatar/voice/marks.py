@@ -27,8 +27,9 @@ LONGEST_PAUSE: Final = 5.0
 
 _CHINESE: Final = {
     "温和": "warm", "高兴": "delighted", "严肃": "serious", "抱歉": "sorry", "好奇": "curious", "惊讶": "surprised",
-    "疑惑": "doubtful", "平静": NEUTRAL, "点头": "nod", "摇头": "shake", "歪头": "tilt", "鞠躬": "bow",
+    "微笑": "warm", "疑惑": "doubtful", "平静": NEUTRAL, "点头": "nod", "摇头": "shake", "歪头": "tilt", "鞠躬": "bow",
 }  # fmt: skip
+_MARKLIKE: Final = re.compile(r"\[(?:[A-Za-z]{2,12}|[\u4e00-\u9fff]{2,4})(?: [\d.]+ ?s?)?\]")
 _NAMES: Final = "|".join((*EMOTIONS, NEUTRAL, *GESTURES, *_CHINESE))
 _MARK: Final = re.compile(
     rf"\[(?P<name>{_NAMES})\]"
@@ -52,6 +53,11 @@ class TextMark:
 class Marked:
     text: str
     marks: tuple[TextMark, ...] = ()
+
+
+def unknown(text: str) -> list[str]:
+    """What looks like marks and is none: it would be said."""
+    return _MARKLIKE.findall(_MARK.sub("", text))
 
 
 def parse(text: str) -> Marked:

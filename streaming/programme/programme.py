@@ -43,6 +43,12 @@ class Programme:
         """
         self._schedule.learn(segment, passages)
 
+    def edited(self, rundown: Rundown, language: Language) -> None:
+        """Go on by another rundown; a segment that is being told is told to its end."""
+        self._rundown = rundown
+        self._bridges = rundown.bridges.get(language, [])
+        self._schedule.edited(rundown)
+
     def restore(self, aired: Sequence[Aired]) -> None:
         """Go on where a programme broke off that said this, oldest first."""
         self._schedule.aired(aired)
@@ -100,6 +106,18 @@ class Programme:
         if self._telling is not None:
             self._schedule.pass_over(self._telling.segment)
         self._telling = self._bridge = None
+
+    @property
+    def segment(self) -> str:
+        """What is being told; "" between two."""
+        return self._telling.segment if self._telling and not self._done else ""
+
+    def skip(self, now: float) -> None:
+        """Leave the segment; another comes next."""
+        if self._telling is not None:
+            self._schedule.pass_over(self._telling.segment)
+        self._telling = self._bridge = self._left_off = None
+        self._at, self._tries, self._interrupted = now, 0, False
 
     def interrupted(self) -> None:
         """Something else is said, between two lines or in the middle of one."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from avatar.voice import marks
 from streaming.hearing.transcript import Language
 from streaming.parts import Part, one_or_more
 
@@ -55,7 +56,13 @@ def _zone(name: str) -> str:
     return name
 
 
-Said = Annotated[str, Field(min_length=1, max_length=4000)]
+def _sayable(text: str) -> str:
+    if unknown := marks.unknown(text):
+        raise ValueError(f"there is no delivery mark {unknown[0]}; it would be said as it stands (see docs/voice.md)")
+    return text
+
+
+Said = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_sayable)]
 
 
 class Quiz(Part):

@@ -50,12 +50,10 @@ class Aired:
 class Schedule:
     def __init__(self, rundown: Rundown, language: Language, random: Random) -> None:
         self._rundown = rundown
+        self._language: Language = language
         self._transitions = rundown.transitions.get(language, [])
         self._random = random
-        self._tellings = {
-            name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
-            for name, segment in rundown.segments.items()
-        }
+        self._tellings = _tellings(rundown)
         self._learned: set[str] = set()
         """Topics whose documents are known."""
         self._said: dict[str, float] = {}
@@ -68,8 +66,22 @@ class Schedule:
         self._day: date | None = None
         self._last = ""
 
+    def edited(self, rundown: Rundown) -> None:
+        """Another rundown; what was said stays known, and what the topics' documents have to tell."""
+        before, self._rundown = self._rundown, rundown
+        self._transitions = rundown.transitions.get(self._language, [])
+        known = self._tellings
+        self._tellings = _tellings(rundown)
+        topics = {name: segment.topic for name, segment in rundown.segments.items() if segment.topic}
+        self._learned = {
+            name for name in self._learned if name in topics and topics[name] == before.segments[name].topic
+        }
+        self._tellings.update((name, known[name]) for name in self._learned)
+
     def learn(self, segment: str, passages: Iterable[tuple[str, Sequence[str]]]) -> None:
         """What a topic's documents have to tell now: what each passage is about, and its sentences."""
+        if segment not in self._rundown.segments:
+            return  # edited away meanwhile
         self._learned.add(segment)
         self._tellings[segment] = [
             Telling(segment, k, (*self._announced(k, heading), *map(Line, sentences)))
@@ -168,6 +180,13 @@ class Schedule:
         """What may be said again need not be remembered."""
         if len(self._said) > 2 * sum(len(t.lines) for ts in self._tellings.values() for t in ts) + 100:
             self._said = {text: at for text, at in self._said.items() if not self.is_fresh(text, now)}
+
+
+def _tellings(rundown: Rundown) -> dict[str, list[Telling]]:
+    return {
+        name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
+        for name, segment in rundown.segments.items()
+    }
 
 
 def _wordings(segment: Segment) -> list[tuple[Line, ...]]:

@@ -9,12 +9,14 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 
+from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
+from streaming.announcing import READ_OUT
 from streaming.comments import MOST, add_comments
 from streaming.on_air import OnAir
 from streaming.operator import Operators
-from streaming.room import READ_OUT, Room
+from streaming.room import Room
 from tests.streaming.settings import room_file
 from tests.streaming.test_on_air_alone import Knowing, cited, on_air, receive
 from tests.streaming.test_room import ask, only, told
@@ -71,7 +73,7 @@ async def test_a_gift_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         outcomes = await post(client, comment(id="g1", kind="gift", gift="rose"), comment(id="e1", kind="enter"))
         assert [one["outcome"] for one in outcomes] == ["noted", "noted"]
         speak = room._speech.get_nowait()
-        assert isinstance(speak, r.Speak)
+        assert isinstance(speak, do.Speak)
         assert "rose" in speak.text
 
 
@@ -135,14 +137,14 @@ async def test_only_an_operators_bridge_may_post(tmp_path: Path, monkeypatch: py
 def test_a_comment_is_read_out_while_its_answer_is_thought_of(text: str, name: str, said: str) -> None:
     room = Room(room_file(), 0.0)
     actions = room.commented("bilibili:42", say.Ask(type="ask", id="m1", text=text, name=name), 1.0)
-    (start,) = only(r.Answer, actions)
-    (line,) = only(r.Speak, actions)
+    (start,) = only(do.Answer, actions)
+    (line,) = only(do.Speak, actions)
     assert (line.text, line.optional) == (said, False)
     room.speech_started(line.utterance, 1.1)
-    assert only(r.Speak, room.tick(3.0)) == []  # instead of an acknowledgement
+    assert only(do.Speak, room.tick(3.0)) == []  # instead of an acknowledgement
     room.speech_ended(line.utterance, 4.0)
-    assert only(r.Speak, room.tick(5.0)) == []
-    (reassurance,) = only(r.Speak, room.tick(4.1 + r.REASSURE_S))
+    assert only(do.Speak, room.tick(5.0)) == []
+    (reassurance,) = only(do.Speak, room.tick(4.1 + r.REASSURE_S))
     assert reassurance.optional
     assert room.current is start.question
 
@@ -156,7 +158,7 @@ def test_what_asks_nothing_is_let_pass(text: str) -> None:
 def test_a_viewers_own_question_is_not_read_out() -> None:
     room = Room(room_file(), 0.0)
     actions = room.asked("v1", ask(), 1.0)
-    assert only(r.Speak, actions) == []
+    assert only(do.Speak, actions) == []
     assert told(say.Accepted, actions, "v1")
 
 
@@ -167,12 +169,12 @@ def test_who_asks_the_same_is_answered_with_the_first() -> None:
     for k in (2, 3):
         again = say.Ask(type="ask", id=f"m{k}", text="房东不退押金，怎么办", name="小李")
         (accepted,) = told(say.Accepted, room.commented(f"bilibili:{k}", again, 1.0), f"bilibili:{k}")
-        assert accepted.question == only(r.Record, first)[0].question.id
+        assert accepted.question == only(do.Record, first)[0].question.id
         assert accepted.position == 2
     assert room.waiting == 1
     assert room.current
     actions = room.interrupt("v1", "c1", 2.0) + room.tick(10.0)
-    assert [one.text for one in only(r.Speak, actions)] == ["小王和另外2位朋友问：房东不退押金怎么办？"]
+    assert [one.text for one in only(do.Speak, actions)] == ["小王和另外2位朋友问：房东不退押金怎么办？"]
 
 
 def test_who_asks_twice_is_no_two() -> None:

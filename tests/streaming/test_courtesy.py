@@ -3,6 +3,7 @@
 from itertools import pairwise
 from random import Random
 
+from streaming import actions as do
 from streaming import room as r
 from streaming.programme.courtesy import PAUSE_S, STALE_S, Courtesy
 from streaming.room import Room
@@ -72,14 +73,14 @@ def test_no_wording_twice_in_a_row() -> None:
 
 def test_in_the_room_thanks_wait_for_the_answer_and_come_before_the_programme() -> None:
     room = Room(room_file(), 0.0)
-    (start,) = only(r.Answer, room.asked("v1", ask(), 1.0))
-    assert only(r.Speak, room.happened("gift", "小王", "玫瑰", 1.5)) == []
+    (start,) = only(do.Answer, room.asked("v1", ask(), 1.0))
+    assert only(do.Speak, room.happened("gift", "小王", "玫瑰", 1.5)) == []
     room.sentence(start.question.id, "六个月。", (), 2.0)
     room.answered(start.question.id, refused=False, now=2.0)
     room.speech_started(start.question.id, 2.1)
     room.speech_ended(start.question.id, 4.0)
-    (thanks,) = only(r.Speak, room.tick(5.0))
+    (thanks,) = only(do.Speak, room.tick(5.0))
     assert "小王" in thanks.text
     room.speech_started(thanks.utterance, 5.1)
     room.speech_ended(thanks.utterance, 7.0)
-    assert only(r.Speak, room.tick(8.0)) == []
+    assert only(do.Speak, room.tick(8.0)) == []

@@ -7,7 +7,8 @@ not need. The same doors with everything behind them are in test_on_air.py.
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 import uvicorn
 import websockets
 
+from streaming import actions as do
+from streaming import roomfile
 from streaming.cli import main
 from streaming.gateway import House, create_app
 from streaming.models.store import Store
@@ -213,3 +216,50 @@ def test_wrong_rooms_and_arguments_say_what_to_do(tmp_path: Path, capsys: pytest
     assert "no question" in capsys.readouterr().err
     assert main(["render", "--text", "…", "-o", str(tmp_path / "a.mp4")]) == 2
     assert "nothing to say" in capsys.readouterr().err
+
+
+async def test_edits_of_a_room_file_are_taken_on_air(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "law.md").write_text("# Law\n\nA probation period may have six months.\n")
+    file = tmp_path / "law.yaml"
+    text = (
+        "title: Law\nlanguage: en\ndocuments: documents\n"
+        "host: {name: Lin, persona: Calm., greeting: Hello., refusal: I do not know.}\n"
+    )
+    file.write_text(text)
+    settings = roomfile.load(file)
+    house = House.open([settings], Store(tmp_path / "models"), tmp_path / "data", files={"law": file})
+    [room] = house.rooms.values()
+    watching = asyncio.create_task(house._watch(file, room))
+    try:
+        await asyncio.sleep(0)
+        assert room.core.segment == ""
+
+        async def edit(more: str) -> None:
+            file.write_text(text + more)
+            await asyncio.sleep(0)
+
+        async def until(what: Callable[[], object]) -> None:
+            async with asyncio.timeout(10):
+                while not what():
+                    await asyncio.sleep(0.05)
+
+        await edit("limits: {characters: 30}\nprogramme: {segments: {talk: {script: One. Two.}}}\n")
+        await until(lambda: room.settings.programme)
+        assert room.core.questions.settings.limits.characters == 30
+        assert room.file_error == ""
+        spoken = [a.text for a in room.core.tick(time.time()) if isinstance(a, do.Speak)]
+        assert spoken == ["One."]
+        await edit("programme: {segments: {}}\n")
+        await until(lambda: room.file_error)
+        assert "programme.segments" in room.file_error
+        assert room.settings.programme is not None  # it goes on as it was
+        await edit("video: {kbps: 2000}\nprogramme: {segments: {talk: {script: Three.}}}\n")
+        await until(lambda: "restart" in room.file_error)
+        assert "video" in room.file_error
+        assert room.settings.video.kbps != 2000
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await house.close()

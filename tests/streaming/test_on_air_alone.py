@@ -13,7 +13,7 @@ from knowledge.answer import Citation, Context, Refusal, Sentence
 from streaming.engines import Engines
 from streaming.models.store import Store
 from streaming.on_air import NO_ANSWER, OnAir, Seat
-from streaming.room import Question
+from streaming.questions import Question
 from streaming.stage_process import StageProcess
 from streaming.state import State
 from tests.streaming.settings import room_file
@@ -44,6 +44,7 @@ async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Re
 @asynccontextmanager
 async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **hearing: Any) -> AsyncIterator[tuple[OnAir, State]]:
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
+    monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
     settings = room_file(tmp_path, language="en", hearing=hearing)
     state = State(tmp_path / "state.sqlite")
     room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")

@@ -309,3 +309,22 @@ def test_a_rehearsal_tells_what_would_be_said_and_when_nothing_is_left() -> None
     shown = told(gone_through, plan)
     assert shown.startswith("09:00:0")
     assert "nothing left to say" in shown
+
+
+def test_an_edited_rundown_is_gone_by_after_the_segment_and_what_was_said_stays_known() -> None:
+    programme = Programme(rundown({"talk": {"script": "One. Two."}}, repeat_after_minutes=60), "en", Random(1))
+    line = programme.line(MONDAY)
+    assert line is not None
+    programme.ended(MONDAY + 1)
+    fresh = rundown({"talk": {"script": ["One.", "Three."]}, "news": {"topic": "news.md"}}, repeat_after_minutes=60)
+    programme.edited(fresh, "en")
+    programme.learn("gone", [("", ["Never."])])
+    second = programme.line(MONDAY + 2)
+    assert second is not None
+    assert second.text == "Two."
+    programme.ended(MONDAY + 3)
+    third = programme.line(MONDAY + 60)
+    assert third is not None
+    assert third.text == "Three."  # "One." was said a minute ago
+    programme.skip(MONDAY + 61)
+    assert programme.segment == ""

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Rundown
+from streaming.questions import Question
 from streaming.room import PAUSE_S, Room
 from tests.streaming.settings import room_file
 from tests.streaming.test_programme import MONDAY, rundown
@@ -26,41 +28,41 @@ def make(segments: dict[str, Any] | None = None, microphones: str = "push", **re
     return Room(settings, MONDAY, Programme(rundown(segments or SCRIPT, **bridges), "en", Random(1)))
 
 
-def says(actions: list[r.Action]) -> list[str]:
-    return [one.text for one in only(r.Speak, actions)]
+def says(actions: list[do.Action]) -> list[str]:
+    return [one.text for one in only(do.Speak, actions)]
 
 
 def test_who_is_not_asked_tells_the_programme() -> None:
     room = make()
-    (line,) = only(r.Speak, actions := room.tick(MONDAY + 1))
+    (line,) = only(do.Speak, actions := room.tick(MONDAY + 1))
     assert line.text == "One."
-    assert only(r.Prepare, actions) == [r.Prepare("Two.", "en")]
+    assert only(do.Prepare, actions) == [do.Prepare("Two.", "en")]
     room.speech_started(line.utterance, MONDAY + 1.1)
     assert room.state == "speaking"
-    assert only(r.Speak, room.tick(MONDAY + 1.5)) == []
+    assert only(do.Speak, room.tick(MONDAY + 1.5)) == []
     actions = room.speech_ended(line.utterance, MONDAY + 2)
-    (air,) = only(r.Air, actions)
+    (air,) = only(do.Air, actions)
     assert (air.aired.segment, air.aired.line, air.aired.text) == ("talk", 0, "One.")
     assert says(room.tick(MONDAY + 3)) == ["Two."]
 
 
 def test_a_question_is_thought_of_while_the_sentence_is_said_and_answered_after_it() -> None:
     room = make()
-    (line,) = only(r.Speak, room.tick(MONDAY + 1))
+    (line,) = only(do.Speak, room.tick(MONDAY + 1))
     room.speech_started(line.utterance, MONDAY + 1.1)
     actions = room.asked("v1", ask(), MONDAY + 1.5)
-    (start,) = only(r.Answer, actions)
-    assert only(r.Stop, actions) == []
+    (start,) = only(do.Answer, actions)
+    assert only(do.Stop, actions) == []
     assert says(room.tick(MONDAY + 2.5)) == []  # the host is speaking; nothing needs covering
     assert says(room.sentence(start.question.id, "Six months.", (), MONDAY + 2.6)) == ["Six months."]
     actions = room.speech_ended(line.utterance, MONDAY + 3)
-    assert only(r.Air, actions)
+    assert only(do.Air, actions)
     assert says(actions) == []
     room.answered(start.question.id, refused=False, now=MONDAY + 3)
     room.speech_started(start.question.id, MONDAY + 3)
     room.speech_ended(start.question.id, MONDAY + 5)
     assert says(room.tick(MONDAY + 5 + PAUSE_S / 2)) == []
-    (bridge,) = only(r.Speak, room.tick(MONDAY + 5.1 + PAUSE_S))
+    (bridge,) = only(do.Speak, room.tick(MONDAY + 5.1 + PAUSE_S))
     assert bridge.text == "Where were we?"
     room.speech_started(bridge.utterance, MONDAY + 6)
     room.speech_ended(bridge.utterance, MONDAY + 7)
@@ -69,14 +71,14 @@ def test_a_question_is_thought_of_while_the_sentence_is_said_and_answered_after_
 
 def test_a_sentence_that_a_visitor_breaks_off_is_said_again() -> None:
     room = make(microphones="open")
-    (line,) = only(r.Speak, room.tick(MONDAY + 1))
+    (line,) = only(do.Speak, room.tick(MONDAY + 1))
     room.speech_started(line.utterance, MONDAY + 1.1)
     room.speaking("v1")
     room.meant("v1")
     actions = room.said("v1", ask(), MONDAY + 2)
-    assert r.Stop() in actions
-    (start,) = only(r.Answer, actions)
-    assert only(r.Air, room.speech_ended(line.utterance, MONDAY + 2.1, hushed=True)) == []
+    assert do.Stop() in actions
+    (start,) = only(do.Answer, actions)
+    assert only(do.Air, room.speech_ended(line.utterance, MONDAY + 2.1, hushed=True)) == []
     room.sentence(start.question.id, "Six months.", (), MONDAY + 3)
     room.answered(start.question.id, refused=False, now=MONDAY + 3)
     room.speech_started(start.question.id, MONDAY + 3)
@@ -94,24 +96,24 @@ def test_whoever_speaks_is_listened_to() -> None:
 
 def test_what_never_sounded_was_not_said() -> None:
     room = make()
-    (line,) = only(r.Speak, room.tick(MONDAY + 1))
-    assert only(r.Air, room.speech_ended(line.utterance, MONDAY + 1.1)) == []
+    (line,) = only(do.Speak, room.tick(MONDAY + 1))
+    assert only(do.Air, room.speech_ended(line.utterance, MONDAY + 1.1)) == []
     assert says(room.tick(MONDAY + 2)) == []
     assert says(room.tick(MONDAY + 7)) == ["One."]
 
 
 def test_the_stage_dies_in_the_middle_of_a_sentence() -> None:
     room = make()
-    (line,) = only(r.Speak, room.tick(MONDAY + 1))
+    (line,) = only(do.Speak, room.tick(MONDAY + 1))
     room.speech_started(line.utterance, MONDAY + 1.1)
     actions = room.speech_lost(MONDAY + 1.5)
-    assert only(r.Air, actions) == []
+    assert only(do.Air, actions) == []
     assert says(room.tick(MONDAY + 3)) == ["One."]
 
 
 def test_an_operator_takes_the_floor_and_leaves_it() -> None:
     room = make()
-    (line,) = only(r.Speak, room.tick(MONDAY + 1))
+    (line,) = only(do.Speak, room.tick(MONDAY + 1))
     room.speech_started(line.utterance, MONDAY + 1.1)
     room.take_floor(MONDAY + 1.5)
     assert says(room.tick(MONDAY + 20)) == []
@@ -148,23 +150,23 @@ class Air:
         self._on: tuple[str, str, float, float] | None = None
         self._started = ""
 
-    def perform(self, actions: list[r.Action]) -> None:
+    def perform(self, actions: list[do.Action]) -> None:
         for action in actions:
             match action:
-                case r.Speak(utterance, text, _, _):
+                case do.Speak(utterance, text, _, _):
                     self._queue.append((utterance, text))
-                case r.FinishSpeaking(utterance):
+                case do.FinishSpeaking(utterance):
                     self._queue.append((utterance, ""))
-                case r.Stop():
+                case do.Stop():
                     self.fall_silent()
-                case r.Answer(question):
+                case do.Answer(question):
                     wait = self._random.expovariate(1 / self._answer_s)
                     heapq.heappush(self._due, _Due(self.now + wait, "answer", question.id))
-                case r.Record(question, None):
+                case do.Record(question, None):
                     self.accepted.add(question.id)
-                case r.Record(question, _):
+                case do.Record(question, _):
                     self.outcomes[question.id] += 1
-                case r.Air():
+                case do.Air():
                     self.aired += 1
                 case _:
                     pass

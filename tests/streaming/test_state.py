@@ -11,7 +11,7 @@ import pytest
 from streaming import protocol as say
 from streaming.errors import EverhostError
 from streaming.programme.schedule import Aired
-from streaming.room import Question
+from streaming.questions import Question
 from streaming.state import State
 
 
@@ -52,7 +52,7 @@ async def test_accepted_questions_survive_in_the_order_they_were_asked(path: Pat
         reopened.close()
     assert [one.id for one in left] == ["q1", "q2"]
     assert (left[0].text, left[0].language, left[0].name, left[0].asked_at) == ("试用期最长多久？", "zh", "小王", 1.0)
-    assert (left[0].viewer, left[0].client_id) == (None, None)  # whoever asked is no longer connected
+    assert (left[0].viewer, left[0].client_id) == ("v1", "c1")  # whoever asked may come back
     assert [one.id for one in await state.unfinished("museum")] == ["q4"]
 
 
@@ -70,6 +70,45 @@ async def test_what_a_programme_said_is_known_after_a_restart_and_forgotten_in_t
         assert len(await again.aired("museum", 0.0)) == 1
     finally:
         again.close()
+
+
+async def test_an_older_database_is_brought_up_to_date(path: Path) -> None:
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "CREATE TABLE questions (id TEXT PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL,"
+        " name TEXT NOT NULL, asked_at REAL NOT NULL, outcome TEXT, answer TEXT, citations TEXT, ended_at REAL);"
+        "INSERT INTO questions VALUES ('q1', 'law', '多久？', 'zh', '王', 5.0, NULL, NULL, NULL, NULL);"
+    )
+    db.close()
+    for _ in range(2):
+        state = State(path)
+        [left] = await state.unfinished("law")
+        assert (left.kind, left.tries, left.held, left.viewer) == ("typed", 0, False, None)
+        state.close()
+
+
+async def test_how_a_question_waits_is_kept(path: Path, state: State) -> None:
+    one = question("q1")
+    state.record("law", one, None)
+    one.tries, one.held, one.pinned, one.reply = 1, True, True, "两个月。"
+    state.record("law", one, None)
+    [left] = await state.unfinished("law")
+    assert left == one
+
+
+async def test_the_last_that_ended(path: Path, state: State) -> None:
+    for k, outcome in enumerate(("answered", "skipped", "refused")):
+        one = question(f"q{k}")
+        one.sentences += ["[点头]好。"] if outcome != "skipped" else []
+        one.citations.append(say.Cited(1, "Law", "Art. 1", "quote"))
+        state.record("law", one, None)
+        state.record("law", one, outcome)
+    found = await state.ended("law", 0.0, 2)
+    assert [(one.id, outcome) for one, outcome, _ in found] == [("q2", "refused"), ("q1", "skipped")]
+    last, _, _ = found[0]
+    assert (last.answer, last.refused, last.citations[0].title) == ("好。", True, "Law")
+    assert await state.ended("law", 1e12, 9) == []
 
 
 def test_closing_loses_nothing_that_was_recorded(path: Path) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
 from streaming.hearing.wake import WakeWords
@@ -90,7 +91,7 @@ def test_called_by_name_the_host_turns_to_the_visitor() -> None:
     room = asleep()
     room.here("v1")
     actions = room.called("v1", "en", 1.0)
-    (answer,) = only(r.Speak, actions)
+    (answer,) = only(do.Speak, actions)
     assert answer.text == room._settings.host.attending["en"]
 
 
@@ -101,9 +102,9 @@ def test_called_by_name_in_the_middle_of_an_answer_the_host_stops() -> None:
     room.speaking("v1")
     room.meant("v1")
     actions = room.called("v1", "en", 3.0)
-    assert does(actions) == [r.Stop(), r.Hold(False), r.Duck(False)]
-    assert [one.outcome for one in only(r.Record, actions)] == ["skipped"]
-    assert [one.text for one in only(r.Speak, actions)] == [room._settings.host.attending["en"]]
+    assert does(actions) == [do.Stop(), do.Hold(False), do.Duck(False)]
+    assert [one.outcome for one in only(do.Record, actions)] == ["skipped"]
+    assert [one.text for one in only(do.Speak, actions)] == [room._settings.host.attending["en"]]
 
 
 def test_at_another_screen_the_answer_goes_on() -> None:
@@ -113,6 +114,6 @@ def test_at_another_screen_the_answer_goes_on() -> None:
     room.speaking("v2")
     room.meant("v2")
     actions = room.called("v2", "en", 3.0)
-    assert does(actions) == [r.Hold(False), r.Duck(False)]
+    assert does(actions) == [do.Hold(False), do.Duck(False)]
     assert room.current is question
     assert only(say.Skipped, actions) == []

@@ -65,11 +65,11 @@ export class Conversation extends EventTarget {
   }
 
   /** The room greets, maybe after a lost connection: what was said meanwhile, and what can no longer be true. */
-  welcome(recent) {
+  welcome(recent, { same = false } = {}) {
     for (const exchange of this.#exchanges) {
-      // To the room this is another viewer now: what was asked before can no longer be stopped from here.
+      // To the room this may be another viewer now: then what was asked before can no longer be stopped from here.
       const phase = exchange.phase === "sending" ? "failed" : exchange.phase;
-      this.#change(exchange, { phase, speaking: false, stopping: false, ours: false });
+      this.#change(exchange, { phase, speaking: false, stopping: false, ours: same && exchange.ours });
     }
     for (const { id, question, text, citations = [], name = "", refused = false } of recent) {
       const exchange = this.#find(id) ?? this.#add(new Exchange({ id, question, name }));
@@ -97,6 +97,11 @@ export class Conversation extends EventTarget {
     }
     const phase = exchange.sentences.length ? "answering" : "waiting";
     this.#change(exchange, { id: question, position: position ?? null, phase });
+  }
+
+  moved({ id, question = id, position }) {
+    const exchange = this.#find(question) ?? this.#own(id);
+    if (exchange) this.#change(exchange, { phase: "waiting", position });
   }
 
   rejected({ id, code, reason }) {
@@ -182,6 +187,7 @@ export class Conversation extends EventTarget {
 const HANDLERS = {
   question: Conversation.prototype.question,
   accepted: Conversation.prototype.accepted,
+  waiting: Conversation.prototype.moved,
   rejected: Conversation.prototype.rejected,
   "answer.delta": Conversation.prototype.delta,
   "answer.done": Conversation.prototype.done,

@@ -95,7 +95,8 @@ export class Session extends EventTarget {
 
   #welcome(message) {
     this.#iceServers = message.ice_servers ?? [];
-    this.conversation.welcome(message.recent ?? []);
+    this.conversation.welcome(message.recent ?? [], { same: message.viewer === this.signalling.viewer });
+    this.signalling.viewer = message.viewer;
     this.#emit("welcome", message);
     if (message.status) this.#setStatus(message.status);
     if (message.host) this.#setHost(message.host);

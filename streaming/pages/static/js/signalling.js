@@ -16,6 +16,8 @@ export class Signalling extends EventTarget {
   #hurry = null;
   #backoff = new Backoff();
   state = "idle";
+  /** Who this is to the room, once it has said so: after a lost connection we are still the same. */
+  viewer = "";
 
   /** `room`: the room's id as it stands in the address (already percent-encoded). */
   constructor(room) {
@@ -62,6 +64,7 @@ export class Signalling extends EventTarget {
   /** One connection from its opening to its end; resolves to the close code. */
   #converse() {
     const url = new URL(`/rooms/${this.#room}/ws`, location.href);
+    if (this.viewer) url.searchParams.set("viewer", this.viewer);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     return new Promise((resolve) => {
       const socket = new WebSocket(url);

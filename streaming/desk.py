@@ -1,0 +1,259 @@
+"""An operator's desk over HTTP: what a room does, who waits, and what an operator says to it.
+
+Everything takes effect at once, is decided in :mod:`streaming.room`, and is logged with the name of whose token it was.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Annotated, Final
+
+from fastapi import Body, FastAPI, HTTPException, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from avatar.life import Attention
+from streaming.on_air import OnAir
+from streaming.operator import PROBLEMS, Operator, Operators
+from streaming.questions import Kind, Outcome, Question
+from streaming.room import Decision, language_of
+from streaming.roomfile import Language
+
+log = logging.getLogger(__name__)
+
+SHOWN: Final = 100
+"""Waiting questions."""
+LONGEST_MUTE_MINUTES: Final = 60 * 24 * 365 * 10
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Switches(_Sent):
+    """What is left out stays as it is."""
+
+    paused: bool | None = Field(None, description="Nothing more is begun; what is being said is said to its end.")
+    cut: bool | None = Field(None, description="Off the air at once, behind a slate and in silence.")
+
+
+class Word(_Sent):
+    """An operator's word on a question."""
+
+    decision: Decision = Field(
+        description="approve: one that is held may be answered; hold: it waits; pin: it comes next; answer: `text` is"
+        " said in answer (operators only); skip: it is dropped, also in the middle of its answer."
+    )
+    text: str = Field("", max_length=2000)
+
+    @model_validator(mode="after")
+    def _says_what(self) -> "Word":
+        if (self.decision == "answer") != bool(self.text):
+            raise ValueError("'text' goes with the decision 'answer', and with no other")
+        return self
+
+
+class Announcement(_Sent):
+    text: str = Field(min_length=1, max_length=2000, description="With delivery marks, as [warm].")
+    language: Language | None = Field(None, description="By the text, if left out.")
+    at_once: bool = Field(False, description="In the middle of what is being said, which is dropped.")
+
+
+class Mute(_Sent):
+    minutes: float = Field(gt=0, le=LONGEST_MUTE_MINUTES)
+
+
+class Asked(BaseModel):
+    question: str
+    """The room's id."""
+    text: str
+    language: Language
+    kind: Kind
+    viewer: str | None
+    name: str
+    asked_at: float
+    """Unix time, s."""
+    held: bool
+    pinned: bool
+    reply: str
+    """What an operator wants said in answer."""
+    askers: int
+    tries: int
+
+    @classmethod
+    def of(cls, question: Question) -> "Asked":
+        return cls(
+            question=question.id,
+            text=question.text,
+            language=question.language,
+            kind=question.kind,
+            viewer=question.viewer,
+            name=question.name,
+            asked_at=question.asked_at,
+            held=question.held,
+            pinned=question.pinned,
+            reply=question.reply,
+            askers=len(question.askers),
+            tries=question.tries,
+        )
+
+
+class Ended(BaseModel):
+    question: str
+    text: str
+    kind: Kind
+    viewer: str | None
+    name: str
+    asked_at: float
+    ended_at: float
+    outcome: Outcome
+    answer: str
+
+
+class Desk(BaseModel):
+    room: str
+    state: Attention
+    paused: bool
+    cut: bool
+    segment: str
+    """Of the programme, that is being told."""
+    file_error: str
+    """Why the room file as it is now was not taken."""
+    current: Asked | None
+    waiting: list[Asked]
+    """In the order in which they will be answered, those that are held last; a hundred at most."""
+    waiting_count: int
+    muted: dict[str, float]
+    """Until when (Unix time, s)."""
+
+
+def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -> None:
+    """``find`` gives a room by its name, or raises HTTPException."""
+
+    @app.get("/rooms/{room}/desk", responses=PROBLEMS, tags=["desk"])
+    async def show(room: str, _: Annotated[Operator, operators.needs("moderator")]) -> Desk:
+        """What the room does now, and who waits."""
+        return _desk(find(room))
+
+    @app.patch("/rooms/{room}/desk", responses=PROBLEMS, tags=["desk"])
+    async def switch(
+        room: str, switches: Switches, operator: Annotated[Operator, operators.needs("moderator")]
+    ) -> Desk:
+        """Pause the room, or take it off the air."""
+        on_air = find(room)
+        _log(operator, room, f"switches {switches.model_dump(exclude_none=True)}")
+        if switches.cut is not None and switches.cut != on_air.core.cut:
+            on_air.perform(on_air.core.cut_off(switches.cut, time.time()))
+        if switches.paused is not None and switches.paused != on_air.core.paused:
+            on_air.perform(on_air.core.pause(switches.paused, time.time()))
+        return _desk(on_air)
+
+    @app.post("/rooms/{room}/questions/{question}", responses=PROBLEMS, tags=["desk"])
+    async def decide(
+        room: str,
+        question: Annotated[str, Path(max_length=64)],
+        word: Word,
+        operator: Annotated[Operator, operators.needs("moderator")],
+    ) -> Desk:
+        """Approve, hold, pin, answer or skip a question."""
+        if word.decision == "answer" and not operator.may("operator"):
+            raise HTTPException(403, "a moderator does not speak through the host; this needs the operator's token")
+        on_air = find(room)
+        actions = on_air.core.decide(question, word.decision, time.time(), word.text)
+        if actions is None:
+            raise HTTPException(404, f"no question {question} waits in {room}; it may have been answered by now")
+        _log(operator, room, f"{word.decision} {question}")
+        on_air.perform(actions)
+        return _desk(on_air)
+
+    @app.get("/rooms/{room}/questions", responses=PROBLEMS, tags=["desk"])
+    async def ended(
+        room: str,
+        _: Annotated[Operator, operators.needs("moderator")],
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> list[Ended]:
+        """What became of the last questions, the latest first."""
+        return [_ended(question, outcome, at) for question, outcome, at in await find(room).ended(limit)]
+
+    @app.post("/rooms/{room}/announcements", status_code=202, responses=PROBLEMS, tags=["desk"])
+    async def announce(
+        room: str, announcement: Announcement, operator: Annotated[Operator, operators.needs("operator")]
+    ) -> Desk:
+        """Have the host say something, after the sentence that is on air."""
+        on_air = find(room)
+        if on_air.core.cut:
+            raise HTTPException(409, "the room is off the air; put it on again first: PATCH the desk with cut: false")
+        language = announcement.language or language_of(announcement.text, on_air.settings.language)
+        _log(operator, room, f"announces “{announcement.text}”")
+        now = time.time()
+        on_air.perform(on_air.core.announce(announcement.text, language, now, at_once=announcement.at_once))
+        return _desk(on_air)
+
+    @app.post("/rooms/{room}/programme/next", responses=PROBLEMS, tags=["desk"])
+    async def go_on(room: str, operator: Annotated[Operator, operators.needs("moderator")]) -> Desk:
+        """Leave the segment that is being told."""
+        on_air = find(room)
+        _log(operator, room, "next segment")
+        on_air.perform(on_air.core.next_segment(time.time()))
+        return _desk(on_air)
+
+    @app.put("/rooms/{room}/muted/{viewer}", responses=PROBLEMS, tags=["desk"])
+    async def mute(
+        room: str,
+        viewer: Annotated[str, Path(max_length=100)],
+        sent: Annotated[Mute, Body()],
+        operator: Annotated[Operator, operators.needs("moderator")],
+    ) -> Desk:
+        """Take nothing of a viewer for so long; what waits of theirs is dropped."""
+        on_air, now = find(room), time.time()
+        _log(operator, room, f"mutes {viewer} for {sent.minutes:g} minutes")
+        on_air.perform(on_air.core.mute(viewer, now + 60 * sent.minutes, now))
+        return _desk(on_air)
+
+    @app.delete("/rooms/{room}/muted/{viewer}", responses=PROBLEMS, tags=["desk"])
+    async def unmute(
+        room: str,
+        viewer: Annotated[str, Path(max_length=100)],
+        operator: Annotated[Operator, operators.needs("moderator")],
+    ) -> Desk:
+        """Hear a viewer again."""
+        on_air, now = find(room), time.time()
+        if viewer not in on_air.core.questions.muted(now):
+            raise HTTPException(404, f"{viewer} is not muted in {room}")
+        _log(operator, room, f"hears {viewer} again")
+        on_air.perform(on_air.core.mute(viewer, now, now))
+        return _desk(on_air)
+
+
+def _log(operator: Operator, room: str, what: str) -> None:
+    log.info("%s (%s) in %s: %s", operator.name, operator.role, room, what)
+
+
+def _desk(on_air: OnAir) -> Desk:
+    core, now = on_air.core, time.time()
+    waiting: Iterable[Question] = core.questions.in_order(now)[:SHOWN]
+    return Desk(
+        room=on_air.settings.id,
+        state=core.state,
+        paused=core.paused,
+        cut=core.cut,
+        segment=core.segment,
+        file_error=on_air.file_error,
+        current=Asked.of(core.current) if core.current else None,
+        waiting=[Asked.of(one) for one in waiting],
+        waiting_count=core.waiting,
+        muted=core.questions.muted(now),
+    )
+
+
+def _ended(question: Question, outcome: Outcome, at: float) -> Ended:
+    return Ended(
+        question=question.id,
+        text=question.text,
+        kind=question.kind,
+        viewer=question.viewer,
+        name=question.name,
+        asked_at=question.asked_at,
+        ended_at=at,
+        outcome=outcome,
+        answer=question.answer,
+    )
