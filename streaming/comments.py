@@ -6,51 +6,20 @@ became of each. What comes a second time, as after a lost connection, is answere
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from streaming.body import read_body
+from streaming.comment import MOST, Comment, Outcome
 from streaming.on_air import OnAir
-from streaming.operator import PROBLEMS, Operator, Operators
-from streaming.roomfile import Language
+from streaming.operator import Operator, Operators
+from streaming.problems import problems
 
-MOST: Final = 100
-"""Comments of one request."""
 _MAX_BYTES: Final = 1_000_000
 _REMEMBERED: Final = 4096
 """Comments that are known when they come again."""
-
-
-class Comment(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
-
-    platform: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]
-    """douyin, bilibili, …"""
-    id: Annotated[str, Field(min_length=1, max_length=64)]
-    """The platform's, of the comment."""
-    author: Annotated[str, Field(min_length=1, max_length=64)]
-    """The platform's, of whoever wrote it."""
-    name: Annotated[str, Field(max_length=40)] = ""
-    """As everybody there sees it."""
-    kind: Literal["comment", "gift", "follow", "enter"] = "comment"
-    text: Annotated[str, Field(max_length=2000)] = ""
-    """Of a comment."""
-    gift: Annotated[str, Field(max_length=40)] = ""
-    """What was given, as people there call it."""
-    language: Language | None = None
-
-
-class Outcome(BaseModel):
-    id: str
-    outcome: Literal["accepted", "held", "noted", "passed", "repeated", "rejected"]
-    """"held": an operator looks at it first; "noted": thanks or a welcome may be said; "passed": it asks nothing;
-    "repeated": it was posted before."""
-    question: str | None = None
-    """The room's id of an accepted one; messages to viewers carry it."""
-    code: str | None = None
-    reason: str | None = None
 
 
 _COMMENTS: Final[TypeAdapter[list[Comment]]] = TypeAdapter(
@@ -66,12 +35,17 @@ def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operator
     """``find`` gives a room by its name, or raises HTTPException."""
     seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 
-    schema = _COMMENTS.json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    sent = {"anyOf": [{"$ref": "#/components/schemas/Comment"}, schema]}
+    one = Comment.model_json_schema()
+    sent = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST}]}
     described = {"requestBody": {"required": True, "content": {"application/json": {"schema": sent}}}}
 
-    @app.post("/rooms/{room}/comments", status_code=202, responses=PROBLEMS, openapi_extra=described, tags=["platform"])
+    @app.post(
+        "/rooms/{room}/comments",
+        status_code=202,
+        responses=problems(e413="Too much at once."),
+        openapi_extra=described,
+        tags=["platform"],
+    )
     async def post(
         room: str, request: Request, _: Annotated[Operator, operators.needs("bridge")]
     ) -> dict[str, list[Outcome]]:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from avatar.life import Attention
 from streaming.on_air import OnAir
-from streaming.operator import PROBLEMS, Operator, Operators
+from streaming.operator import Operator, Operators
+from streaming.problems import problems
 from streaming.questions import Kind, Outcome, Question
 from streaming.room import Decision, language_of
 from streaming.roomfile import Language
@@ -129,12 +130,12 @@ class Desk(BaseModel):
 def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -> None:
     """``find`` gives a room by its name, or raises HTTPException."""
 
-    @app.get("/rooms/{room}/desk", responses=PROBLEMS, tags=["desk"])
+    @app.get("/rooms/{room}/desk", responses=problems(), tags=["desk"])
     async def show(room: str, _: Annotated[Operator, operators.needs("moderator")]) -> Desk:
         """What the room does now, and who waits."""
         return _desk(find(room))
 
-    @app.patch("/rooms/{room}/desk", responses=PROBLEMS, tags=["desk"])
+    @app.patch("/rooms/{room}/desk", responses=problems(), tags=["desk"])
     async def switch(
         room: str, switches: Switches, operator: Annotated[Operator, operators.needs("moderator")]
     ) -> Desk:
@@ -147,7 +148,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
             on_air.perform(on_air.core.pause(switches.paused, time.time()))
         return _desk(on_air)
 
-    @app.post("/rooms/{room}/questions/{question}", responses=PROBLEMS, tags=["desk"])
+    @app.post("/rooms/{room}/questions/{question}", responses=problems(), tags=["desk"])
     async def decide(
         room: str,
         question: Annotated[str, Path(max_length=64)],
@@ -165,7 +166,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air.perform(actions)
         return _desk(on_air)
 
-    @app.get("/rooms/{room}/questions", responses=PROBLEMS, tags=["desk"])
+    @app.get("/rooms/{room}/questions", responses=problems(), tags=["desk"])
     async def ended(
         room: str,
         _: Annotated[Operator, operators.needs("moderator")],
@@ -174,7 +175,12 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         """What became of the last questions, the latest first."""
         return [_ended(question, outcome, at) for question, outcome, at in await find(room).ended(limit)]
 
-    @app.post("/rooms/{room}/announcements", status_code=202, responses=PROBLEMS, tags=["desk"])
+    @app.post(
+        "/rooms/{room}/announcements",
+        status_code=202,
+        responses=problems(e409="The room is off the air."),
+        tags=["desk"],
+    )
     async def announce(
         room: str, announcement: Announcement, operator: Annotated[Operator, operators.needs("operator")]
     ) -> Desk:
@@ -188,7 +194,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air.perform(on_air.core.announce(announcement.text, language, now, at_once=announcement.at_once))
         return _desk(on_air)
 
-    @app.post("/rooms/{room}/programme/next", responses=PROBLEMS, tags=["desk"])
+    @app.post("/rooms/{room}/programme/next", responses=problems(), tags=["desk"])
     async def go_on(room: str, operator: Annotated[Operator, operators.needs("moderator")]) -> Desk:
         """Leave the segment that is being told."""
         on_air = find(room)
@@ -196,7 +202,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air.perform(on_air.core.next_segment(time.time()))
         return _desk(on_air)
 
-    @app.put("/rooms/{room}/muted/{viewer}", responses=PROBLEMS, tags=["desk"])
+    @app.put("/rooms/{room}/muted/{viewer}", responses=problems(), tags=["desk"])
     async def mute(
         room: str,
         viewer: Annotated[str, Path(max_length=100)],
@@ -209,7 +215,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air.perform(on_air.core.mute(viewer, now + 60 * sent.minutes, now))
         return _desk(on_air)
 
-    @app.delete("/rooms/{room}/muted/{viewer}", responses=PROBLEMS, tags=["desk"])
+    @app.delete("/rooms/{room}/muted/{viewer}", responses=problems(), tags=["desk"])
     async def unmute(
         room: str,
         viewer: Annotated[str, Path(max_length=100)],

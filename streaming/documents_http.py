@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
@@ -19,16 +19,37 @@ from knowledge.library import Library
 from streaming.answering import report
 from streaming.body import read_body
 from streaming.operator import Operator, Operators
+from streaming.problems import problems
+
+FILE: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Operators) -> None:
     """``library`` gives a room's by its name, or raises HTTPException."""
 
-    @app.get("/rooms/{room}/documents")
+    answers = problems(
+        e400="Not a place for a document.",
+        e409="It cannot be written or removed.",
+        e413="It is too large.",
+        e503="The documents are still being read.",
+    )
+
+    @app.get("/rooms/{room}/documents", responses=answers, tags=["documents"])
     async def show(room: str, request: Request, _: Annotated[Operator, operators.needs("operator")]) -> dict[str, Any]:
         return await report(library(room))
 
-    @app.put("/rooms/{room}/documents/{source:path}", status_code=201)
+    @app.put(
+        "/rooms/{room}/documents/{source:path}",
+        status_code=201,
+        responses=answers,
+        openapi_extra=FILE,
+        tags=["documents"],
+    )
     async def put(
         room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
     ) -> dict[str, Any]:
@@ -44,7 +65,7 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
         await known.refresh()
         return {"source": source, "passages": passages}
 
-    @app.delete("/rooms/{room}/documents/{source:path}")
+    @app.delete("/rooms/{room}/documents/{source:path}", status_code=204, responses=answers, tags=["documents"])
     async def remove(
         room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
     ) -> Response:

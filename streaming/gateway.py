@@ -206,7 +206,7 @@ def create_app(house: House) -> FastAPI:
     @app.exception_handler(EverhostError)
     async def explain(_: Request, error: EverhostError) -> JSONResponse:
         status = 409 if isinstance(error, FloorTakenError) else 400
-        return JSONResponse({"code": type(error).__name__, "message": str(error)}, status)
+        return JSONResponse({"detail": str(error), "code": type(error).__name__}, status)
 
     @app.exception_handler(RequestValidationError)
     async def point_out(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -288,7 +288,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
             )
         return {"status": status["state"], "missing": status["missing"], "rooms": rooms}
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> PlainTextResponse:
         return PlainTextResponse(metrics.render(house.rooms.values()), media_type=metrics.CONTENT_TYPE)
 

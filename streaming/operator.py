@@ -22,14 +22,6 @@ from streaming.tokens import ROLES, Role
 VARIABLE: Final = "EVERHOST_OPERATOR_TOKEN"
 FILE: Final = "operator.token"
 
-PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    401: {"description": "No token, or one that nobody gave."},
-    403: {"description": "A token of a lesser role."},
-    404: {"description": "No such room, or nothing of that name in it."},
-    422: {"description": "What was sent is not understood; it says where and why."},
-}
-"""What any of these doors may say."""
-
 _BEARER: Final = HTTPBearer(auto_error=False, scheme_name="token", description="An operator's token, or one of less.")
 
 

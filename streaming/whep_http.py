@@ -11,6 +11,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from streaming.body import read_body
 from streaming.errors import OfferError
 from streaming.offer import Rendition
+from streaming.problems import problems
 from streaming.whep import Whep
 
 SDP: Final = "application/sdp"
@@ -29,6 +30,8 @@ PREFLIGHT: Final = {
     "Accept-Post": SDP,
 }
 
+
+OFFER: Final = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
 
 _PATH: Final = re.compile(r"/rooms/[^/]+/whep(/[^/]+)?")
 
@@ -56,12 +59,19 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
             response.headers.append("Link", one)
         return response
 
-    @app.options("/rooms/{room}/whep")
-    @app.options("/rooms/{room}/whep/{connection}")
+    @app.options("/rooms/{room}/whep", status_code=204, include_in_schema=False)
+    @app.options("/rooms/{room}/whep/{connection}", status_code=204, include_in_schema=False)
     async def options(room: str, connection: str | None = None) -> Response:
         return answered(Response(status_code=204, headers=PREFLIGHT))
 
-    @app.post("/rooms/{room}/whep", status_code=201)
+    answers = problems(
+        operators=False,
+        e400="An offer that cannot be answered.",
+        e413="Too long for an offer.",
+        e415="Offers are application/sdp.",
+    )
+
+    @app.post("/rooms/{room}/whep", status_code=201, responses=answers, openapi_extra=OFFER, tags=["webrtc"])
     async def begin(room: str, request: Request, viewer: str | None = None, rendition: str = "auto") -> Response:
         found = find(room)
         if rendition not in get_args(Rendition):
@@ -72,7 +82,7 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
         )
         return answered(Response(answer, 201, {"Location": f"/rooms/{room}/whep/{connection}"}, media_type=SDP))
 
-    @app.delete("/rooms/{room}/whep/{connection}")
+    @app.delete("/rooms/{room}/whep/{connection}", responses=problems(operators=False), tags=["webrtc"])
     async def end(room: str, connection: str) -> Response:
         if not await find(room).whep.close(connection):
             raise HTTPException(404, "there is no such connection; it has ended already")

@@ -7,7 +7,6 @@ does, and a child that hangs can be ended.
 import asyncio
 import contextlib
 import logging
-import random
 import re
 import sys
 import time
@@ -15,6 +14,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Literal
 
+from streaming.backoff import Backoff
 from streaming.errors import OutletError
 from streaming.outlets.queue import OutletQueue
 from streaming.outlets.target import Opening, Target
@@ -29,8 +29,6 @@ STALL_S: Final = 10.0
 """A server or disk that takes nothing for so long is left."""
 FINISH_S: Final = 5.0
 """For the end of a file or connection to be written."""
-BACKOFF_S: Final = 1.0
-BACKOFF_MOST_S: Final = 30.0
 STEADY_S: Final = 30.0
 """A connection that lasts so long was a good one: the next attempt comes soon again."""
 CHECK_S: Final = 10.0
@@ -80,12 +78,12 @@ class Outlet:
             self._task = None
 
     async def _keep_open(self) -> None:
-        in_a_row = 0
+        backoff = Backoff()
         while True:
             begun = time.monotonic()
             try:
                 await self._once()
-                in_a_row = 0
+                backoff.reset()
                 continue
             except OutletError as error:
                 reason = str(error)
@@ -95,8 +93,9 @@ class Outlet:
             self._queue.close()
             self.state, self.error = "waiting", reason
             self.failures += 1
-            in_a_row = 1 if time.monotonic() - begun > STEADY_S else in_a_row + 1
-            wait = min(BACKOFF_S * 2 ** (in_a_row - 1), BACKOFF_MOST_S) * random.uniform(0.8, 1.2)  # noqa: S311
+            if time.monotonic() - begun > STEADY_S:
+                backoff.reset()
+            wait = backoff.next()
             log.warning("%s: %s; trying again in %.0f s", self.name, reason, wait)
             await self._pause(wait)
 

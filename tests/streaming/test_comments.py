@@ -13,7 +13,8 @@ from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
 from streaming.announcing import READ_OUT
-from streaming.comments import MOST, add_comments
+from streaming.comment import MOST
+from streaming.comments import add_comments
 from streaming.on_air import OnAir
 from streaming.operator import Operators
 from streaming.room import Room

@@ -102,7 +102,7 @@ async def test_an_operator_is_heard_and_the_floor_is_theirs_alone(tmp_path: Path
             assert 0.1 < float(np.sqrt(np.mean(sound**2))) < 0.3
             refused = await call(client, address, second.localDescription.sdp)
             assert refused.status_code == 409
-            assert "already" in refused.json()["message"]
+            assert "already" in refused.json()["detail"]
             host = address.split("/")[0]
             assert (await client.delete(f"http://{host}{location}")).status_code == 401
             ended = await client.delete(f"http://{host}{location}", headers={"Authorization": f"Bearer {TOKEN}"})
