@@ -18,6 +18,7 @@ import av
 from av.codec.codec import UnknownCodecError
 from packaging.requirements import Requirement
 
+from streaming import fonts
 from streaming.errors import ModelError
 from streaming.models import CATALOGUE, Store, bars
 from streaming.workers import CHILD_ENVIRONMENT
@@ -53,6 +54,7 @@ def examine(store: Store) -> list[Finding]:
         *_native_packages(),
         _codecs(),
         *_models(store),
+        _font(store),
         *_machine(store),
         _port(),
         *_extras(),
@@ -180,6 +182,16 @@ def _models(store: Store) -> Iterator[Finding]:
     if importlib.util.find_spec("pip") is None:
         remedy = f"{sys.executable} -m ensurepip"
         yield Finding("pip", False, "not here; models are fetched with it where no hub answers", remedy, required=False)
+
+
+def _font(store: Store) -> Finding:
+    try:
+        fetched = store.path(fonts.MODEL)
+    except ModelError:  # said above
+        fetched = None
+    chinese = next((face for face in fonts.find(fetched) if face.chinese), None)
+    detail = str(chinese.path) if chinese else "none with Chinese; rooms with cards fetch one"
+    return Finding("font", chinese is not None, detail, f"where they cannot: {fonts.REMEDY}", required=False)
 
 
 def _machine(store: Store) -> Iterator[Finding]:

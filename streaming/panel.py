@@ -13,12 +13,17 @@ import numpy as np
 
 from avatar.picture import Picture, Plane
 from avatar.render.kernel import kernel
+from avatar.render.vectors import prefetch
 from avatar.renderer import Box
 
 FADE_TICKS: Final = 12
 """A panel comes and goes in a quarter of a second."""
 _WHOLE: Final = 256
 """The level of a panel that is there; 0: it is not."""
+_CACHE_LINE: Final = 64
+"""Bytes."""
+_ROWS_AHEAD: Final = 8
+"""Of what is laid are asked from memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +168,8 @@ def _blend(out, at, stride, colours, opacity):  # type: ignore[no-untyped-def]
     flat_colours, flat_opacity = colours.reshape(-1), opacity.reshape(-1)
     for row in range(rows):
         to, of = at + row * stride, row * columns
+        for ahead in range(0, columns, _CACHE_LINE):  # short rows far apart are not foreseen by the processor
+            prefetch(out, to + _ROWS_AHEAD * stride + ahead)
         for column in range(columns):
             n, m = np.uintp(to + column), np.uintp(of + column)
             share = np.uint16(flat_opacity[m])

@@ -172,6 +172,22 @@ _MODELS = (
             ),
         ),
     ),
+    Model(
+        "noto-sans-sc",
+        use="font for cards, Chinese and English",
+        licence="OFL-1.1",
+        origin="Google and Adobe Noto Sans SC, variable, as in Google Fonts",
+        files=(
+            ModelFile(
+                "NotoSansSC[wght].ttf",
+                "a3041811a78c361b1de50f953c805e0244951c21c5bd412f7232ef0d899af0da",
+                17_772_300,
+                "https://raw.githubusercontent.com/google/fonts/888e4b5aca28cf580dd9beed6140425c9edff93d"
+                "/ofl/notosanssc/NotoSansSC%5Bwght%5D.ttf",
+                (Carrier("justmytype-intl-cjk", "0.1.0", "*/ofl/notosanssc/NotoSansSC*.ttf"),),
+            ),
+        ),
+    ),
 )
 
 CATALOGUE = {model.name: model for model in _MODELS}
