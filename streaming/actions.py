@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from avatar.life import Attention
 from streaming import protocol as say
+from streaming.programme.rundown import Card
 from streaming.programme.schedule import Aired
 from streaming.questions import Outcome, Question
 from streaming.roomfile import Language
@@ -112,6 +113,13 @@ class Slate:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowCard:
+    """Beside the host, instead of the one before; None: none."""
+
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """Keep what an operator has switched, over restarts."""
 
@@ -134,5 +142,6 @@ Action = (
     | Record
     | Mute
     | Slate
+    | ShowCard
     | Keep
 )

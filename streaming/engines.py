@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from avatar.speech import SpeechChunk
 from avatar.voice.clauses import Clause
+from streaming import fonts
 from streaming.errors import EngineError, EverhostError, RoomFileError
 from streaming.hearing.transcript import Transcript
 from streaming.models.catalogue import find
@@ -149,6 +151,15 @@ class Engines:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(need.worker.close() for need in self._needs.values() if need.worker))
+
+    async def font(self) -> Path | None:
+        """The font of cards, fetched if need be; None where it cannot be had, and one of the system will do."""
+        try:
+            async with self._fetching:
+                return await self._store.ensure(fonts.MODEL)
+        except EverhostError as error:
+            log.warning("the font of cards cannot be had (%s); %s brings one", error, fonts.REMEDY)
+            return None
 
     async def settled(self) -> None:
         """Wait until everything is there or has failed."""

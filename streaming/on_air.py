@@ -25,9 +25,11 @@ from knowledge.errors import KnowledgeError
 from knowledge.library import Library
 from knowledge.telling import telling
 from streaming import actions as do
-from streaming import playout, stage
+from streaming import card as stage_card
+from streaming import fonts, playout, stage
 from streaming import protocol as say
 from streaming.answering import context
+from streaming.card import Designer
 from streaming.ears import Ears, Talker
 from streaming.encoders import X264
 from streaming.engines import Engines
@@ -42,8 +44,10 @@ from streaming.outlets.recording import Recorder
 from streaming.outlets.rtmp import RtmpPush
 from streaming.outlets.target import Target
 from streaming.packets import Encoding, Packet
+from streaming.panel import Panel
 from streaming.programme.courtesy import Kind
 from streaming.programme.programme import Programme
+from streaming.programme.rundown import Card
 from streaming.questions import Outcome, Question
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile, edited
@@ -147,6 +151,9 @@ class OnAir:
         self._speech: asyncio.Queue[do.Speak | do.FinishSpeaking] = asyncio.Queue()
         self._speaking: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._cards: asyncio.Queue[Card | None] = asyncio.Queue()
+        self._panel: Panel | None = None
+        """The card that is shown."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._last_tick = 0
         self._alive_at = 0.0
@@ -210,6 +217,7 @@ class OnAir:
             outlet.start()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
         self._keep(self._tick_all())
+        self._keep(self._show_cards())
         self._keep(self._prepare())
         if words := self.settings.hearing.wake_words:
             self._keep(self._learn_wake_words(words))
@@ -338,6 +346,7 @@ class OnAir:
             "ice_servers": self._network.for_pages(),
             "status": self._status(),
             "host": self.core.state,
+            "card": say.fields(self.core.card),
             "recent": [
                 {
                     "id": question.id,
@@ -497,6 +506,8 @@ class OnAir:
                     self.stage.tell(stage.Hold(on))
                 case do.Slate(on):
                     self.stage.slate(on)
+                case do.ShowCard(card):
+                    self._cards.put_nowait(card)
                 case do.Keep(paused, cut):
                     self._state.switch(self.settings.id, paused=paused, cut=cut)
                 case do.Mute(viewer, until):
@@ -606,6 +617,8 @@ class OnAir:
             case stage.Ready():
                 self.stage.tell(stage.Attend(self.core.state))
                 self.stage.tell(stage.Watch(bool(self._watchers)))
+                if self._panel is not None:
+                    self.stage.tell(stage.ShowCard(self._panel))
                 self._lighten(self.fanout.light)
                 log.info("%s is on air", self.settings.id)
 
@@ -617,6 +630,28 @@ class OnAir:
 
     def _lost_stage(self) -> None:
         self.perform(self.core.speech_lost(time.time()))
+
+    async def _show_cards(self) -> None:
+        """The last that is wanted; one that is laid out meanwhile is not shown any more."""
+        designer: Designer | None = None
+        while True:
+            card = await self._cards.get()
+            if not self._cards.empty():
+                continue
+            if card is not None and designer is None:
+                fetched = await self._engines.font()
+                designer = Designer(*self.settings.size, await asyncio.to_thread(fonts.find, fetched))
+            if card is None or designer is None:
+                self._panel = None
+            else:
+                shown = stage_card.Card(card.title, card.text, card.footer, card.picture)
+                try:
+                    self._panel = await asyncio.to_thread(designer.lay_out, shown)
+                except Exception:  # whatever it was, the next card may do
+                    log.exception("the card “%s” cannot be shown", card.title)
+                    self._panel = None
+            if self._cards.empty():
+                self.stage.tell(stage.ShowCard(self._panel))
 
     async def _tick_all(self) -> None:
         while True:

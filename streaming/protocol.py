@@ -199,6 +199,17 @@ class Caption(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Card(Message):
+    """What is shown beside the host in the picture; without a title: nothing any more."""
+
+    type = "card"
+    title: str = ""
+    text: str = ""
+    footer: str = ""
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostState(Message):
     type = "host"
     state: Attention
@@ -247,8 +258,12 @@ class Error(Message):
     id: str | None = None
 
 
+def fields(message: Message) -> dict[str, Any]:
+    return {"type": message.type, **asdict(message)}
+
+
 def encode(message: Message, to: Literal["room", "viewer"]) -> str:
-    return dumps({"type": message.type, "to": to, **asdict(message)})
+    return dumps({"to": to, **fields(message)})
 
 
 def dumps(message: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from streaming.actions import (
     Mute,
     Prepare,
     Record,
+    ShowCard,
     Slate,
     Speak,
     Stop,
@@ -37,6 +38,7 @@ from streaming.announcing import announcement
 from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.courtesy import Courtesy, Kind
 from streaming.programme.programme import Programme
+from streaming.programme.rundown import Card
 from streaming.questions import TRIES, Outcome, Question, Waiting, may_join
 from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
@@ -107,6 +109,8 @@ class Room:
         """Nothing more is begun, but for those."""
         self._cut = False
         """A slate is shown instead of the host."""
+        self._card: Card | None = None
+        """Shown beside the host."""
         self._state = Attention.IDLE
         self._speaking = False
         self._uttered: deque[str] = deque(maxlen=UTTERED)
@@ -153,6 +157,12 @@ class Room:
     def cut(self) -> bool:
         """A slate is shown instead of the host."""
         return self._cut
+
+    @property
+    def card(self) -> say.Card:
+        """Shown beside the host, for those who come."""
+        card = self._card
+        return say.Card(card.title, card.text, card.footer, card.link) if card else say.Card()
 
     @property
     def segment(self) -> str:
@@ -512,7 +522,9 @@ class Room:
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
+        source = _source(question) if self._settings.cards.sources else None
         return [
+            *(self._show_card(source) if source else []),
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
             Speak(question.id, text, question.language),
         ]
@@ -625,6 +637,12 @@ class Room:
             self._programme.interrupted()
         return self._begin(question, now)
 
+    def _show_card(self, card: Card | None) -> list[Action]:
+        if card == self._card:
+            return []
+        self._card = card
+        return [ShowCard(card), Tell(self.card)]
+
     def _begin(self, question: Question, now: float) -> list[Action]:
         self._current = question
         self._moved_at = now
@@ -670,6 +688,8 @@ class Room:
         language = self._settings.language
         # Left out, and tried again later, while no voice is there.
         actions = self._remark_on(line.text, language, now, optional=True)
+        if self._remark:
+            actions = [*self._show_card(self._programme.card), *actions]
         self._told, self._heard = self._remark, False
         if upcoming := self._programme.upcoming:
             actions.append(Prepare(upcoming, language))
@@ -685,7 +705,8 @@ class Room:
             programme.failed(now)
             return []
         aired = programme.ended(now)
-        return [Air(aired)] if aired else []
+        over = [] if programme.segment else self._show_card(None)
+        return [*over, Air(aired)] if aired else over
 
     def _fill(self, now: float) -> list[Action]:
         """Cover the thinking: an acknowledgement, and later a reassurance."""
@@ -752,9 +773,10 @@ class Room:
         return [*actions, *self._end(question, "skipped", reason)]
 
     def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
+        actions: list[Action] = []
         if question is self._current:
             self._current = self._filler = None
-        actions: list[Action] = []
+            actions += self._show_card(None)
         for asker in question.askers:
             asker.sentences, asker.citations = question.sentences, question.citations
             actions.append(Record(asker, outcome))
@@ -805,6 +827,14 @@ def language_of(text: str, default: Language) -> Language:
         return default
     han = sum("\u4e00" <= character <= "\u9fff" for character in letters)
     return "zh" if han * 4 >= len(letters) else "en"
+
+
+def _source(question: Question) -> Card | None:
+    """What an answer rests on first, as a card."""
+    if not question.citations:
+        return None
+    cited = question.citations[0]
+    return Card(title=cited.title[:80] or cited.locator[:80], text=cited.quote[:400], footer=cited.locator[:80])
 
 
 def _viewers(question: Question) -> frozenset[str]:

@@ -16,7 +16,7 @@ from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
 from streaming.parts import Part, one_or_more
-from streaming.programme.rundown import Rundown
+from streaming.programme.rundown import Rundown, Segment
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
@@ -238,6 +238,13 @@ class Limits(Part):
     """A question not begun for so long is told so and dropped."""
 
 
+class Cards(Part):
+    """What is shown beside the host; segments of the programme have cards of their own."""
+
+    sources: bool = False
+    """While an answer is spoken, where it is from."""
+
+
 class Push(Part):
     """A live platform that the room is pushed to."""
 
@@ -309,6 +316,7 @@ class RoomFile(Part):
     hearing: Hearing = Hearing()
     programme: Rundown | None = None
     """What the host says when nobody asks; none: they wait."""
+    cards: Cards = Cards()
     limits: Limits = Limits()
     approve_first: bool = False
     """No question is answered before an operator has let it pass, as some platforms want it."""
@@ -321,6 +329,11 @@ class RoomFile(Part):
         """Of the picture: width and height."""
         width, height = self.picture.split("x")
         return int(width), int(height)
+
+    @property
+    def shows_cards(self) -> bool:
+        segments = self.programme.segments.values() if self.programme else ()
+        return self.cards.sources or any(segment.card for segment in segments)
 
     @model_validator(mode="after")
     def _pushes_differ(self) -> "RoomFile":
@@ -339,7 +352,7 @@ class RoomFile(Part):
         return self
 
 
-LIVE: Final = ("title", "host", "disclaimer", "suggestions", "limits", "approve_first", "programme")
+LIVE: Final = ("title", "host", "disclaimer", "suggestions", "cards", "limits", "approve_first", "programme")
 """What may be edited while the room is on air; of the host, what they say."""
 
 
@@ -378,6 +391,9 @@ def load(path: Path) -> RoomFile:
             if not (documents / source).exists():
                 raise RoomFileError(f"{path}: programme.segments.{name}.topic: there is no {documents / source}")
     found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
+    if room.programme is not None:
+        segments = {name: _pictured(name, segment, path) for name, segment in room.programme.segments.items()}
+        found["programme"] = room.programme.model_copy(update={"segments": segments})
     found["push"] = [_runnable(push, path) for push in room.push]
     if room.hearing.model is not None and (folder := (path.parent / room.hearing.model).resolve()).is_dir():
         found["hearing"] = room.hearing.model_copy(update={"model": str(folder)})
@@ -397,6 +413,16 @@ def _runnable(push: Push, path: Path) -> Push:
     if here is None or not Path(here).is_file() or not os.access(here, os.X_OK):
         raise RoomFileError(f"{path}: push.key_command: {here or program} is no program that can be run")
     return push.model_copy(update={"key_command": [str(here), *arguments]})
+
+
+def _pictured(name: str, segment: Segment, path: Path) -> Segment:
+    """A segment whose card's picture is found beside the room file."""
+    if segment.card is None or segment.card.picture is None:
+        return segment
+    picture = (path.parent / segment.card.picture.expanduser()).resolve()
+    if not picture.is_file():
+        raise RoomFileError(f"{path}: programme.segments.{name}.card.picture: there is no file {picture}")
+    return segment.model_copy(update={"card": segment.card.model_copy(update={"picture": picture})})
 
 
 def _located(voice: Voice, path: Path) -> Voice:

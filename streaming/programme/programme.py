@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from streaming.hearing.transcript import Language
-from streaming.programme.rundown import Rundown
+from streaming.programme.rundown import Card, Rundown
 from streaming.programme.schedule import Aired, Line, Schedule, Telling
 
 RETRY_S: Final = 5.0
@@ -111,6 +111,12 @@ class Programme:
     def segment(self) -> str:
         """What is being told; "" between two."""
         return self._telling.segment if self._telling and not self._done else ""
+
+    @property
+    def card(self) -> Card | None:
+        """Of what is being told."""
+        segment = self._rundown.segments.get(self.segment)
+        return segment.card if segment else None
 
     def skip(self, now: float) -> None:
         """Leave the segment; another comes next."""

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -72,6 +73,19 @@ class Quiz(Part):
     """Silence between the two."""
 
 
+class Card(Part):
+    """Shown beside the host while a segment is told."""
+
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    text: Annotated[str, Field(max_length=400)] = ""
+    footer: Annotated[str, Field(max_length=80)] = ""
+    """Where it is from, or what it costs."""
+    picture: Path | None = None
+    """PNG, JPEG or WebP, relative to the room file."""
+    link: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """On pages, where viewers can follow it."""
+
+
 class Segment(Part):
     """One thing to say or do, told in one of its wordings."""
 
@@ -83,6 +97,7 @@ class Segment(Part):
     """or what documents tell, a passage each time: files or folders, relative to the room's documents;"""
     silence_s: float | None = Field(default=None, gt=0, le=3600)
     """or nothing, for so long."""
+    card: Card | None = None
     weight: float = Field(default=1.0, gt=0)
     """How often it comes, beside the others."""
     every_minutes: float | None = Field(default=None, gt=0)

@@ -4,7 +4,6 @@ from itertools import pairwise
 from random import Random
 
 from streaming import actions as do
-from streaming import room as r
 from streaming.programme.courtesy import PAUSE_S, STALE_S, Courtesy
 from streaming.room import Room
 from tests.streaming.settings import room_file

@@ -10,11 +10,10 @@ import pytest
 
 from streaming import actions as do
 from streaming import protocol as say
-from streaming import room as r
 from streaming.programme.programme import Programme
-from streaming.programme.rundown import Rundown
-from streaming.questions import Question
+from streaming.programme.rundown import Card, Rundown
 from streaming.room import PAUSE_S, Room
+from streaming.roomfile import Cards
 from tests.streaming.settings import room_file
 from tests.streaming.test_programme import MONDAY, rundown
 from tests.streaming.test_room import ask, only, told
@@ -119,6 +118,39 @@ def test_an_operator_takes_the_floor_and_leaves_it() -> None:
     assert says(room.tick(MONDAY + 20)) == []
     room.leave_floor(MONDAY + 20)
     assert says(room.tick(MONDAY + 22)) == ["One."]
+
+
+def cards(actions: list[do.Action]) -> list[str | None]:
+    return [one.card.title if one.card else None for one in only(do.ShowCard, actions)]
+
+
+def test_a_segments_card_is_shown_while_it_is_told_and_an_answers_source_meanwhile() -> None:
+    room = make({"talk": {"script": "One. Two.", "card": {"title": "Jars", "link": "https://example.org/"}}})
+    room._settings = room._settings.model_copy(update={"cards": Cards(sources=True)})
+    actions = room.tick(MONDAY + 1)
+    assert cards(actions) == ["Jars"]
+    assert told(say.Card, actions)[0].link == "https://example.org/"
+    (line,) = only(do.Speak, actions)
+    room.speech_started(line.utterance, MONDAY + 1.1)
+    room.asked("v1", ask(), MONDAY + 1.5)
+    assert room.current
+    source = say.Cited(1, "Law", "Art. 19", "Six months at most.")
+    actions = room.sentence(room.current.id, "Six months.", [source], MONDAY + 1.6)
+    assert [one.card for one in only(do.ShowCard, actions)] == [
+        Card(title="Law", text="Six months at most.", footer="Art. 19")
+    ]
+    room.speech_ended(line.utterance, MONDAY + 2)
+    room.answered(room.current.id, refused=False, now=MONDAY + 2)
+    assert cards(room.speech_ended(room.current.id, MONDAY + 4)) == [None]
+    (bridge,) = only(do.Speak, actions := room.tick(MONDAY + 5))
+    assert cards(actions) == ["Jars"]
+    room.speech_started(bridge.utterance, MONDAY + 5)
+    room.speech_ended(bridge.utterance, MONDAY + 6)
+    (line,) = only(do.Speak, room.tick(MONDAY + 7))
+    room.speech_started(line.utterance, MONDAY + 7)
+    actions = room.speech_ended(line.utterance, MONDAY + 8)
+    assert cards(actions) == [None]
+    assert told(say.Card, actions) == [say.Card()]
 
 
 # Days

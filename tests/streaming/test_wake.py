@@ -5,7 +5,6 @@ from pydantic import ValidationError
 
 from streaming import actions as do
 from streaming import protocol as say
-from streaming import room as r
 from streaming.hearing.wake import WakeWords
 from streaming.room import Room
 from tests.streaming.settings import room_file

@@ -99,6 +99,7 @@ export const STRINGS = {
 
     "skipped.interrupted": "已停下。",
     "skipped.withdrawn": "已撤回。",
+    "skipped.muted": "您已被禁言，这个问题不再回答。",
     "skipped.other": "这个问题没能回答，已跳过。",
 
     "rejected.empty": "问题是空的。",
@@ -109,6 +110,8 @@ export const STRINGS = {
     "rejected.microphone_taken": "另一位观众正在说话，请稍候。",
     "rejected.not_hands_free": "这个直播间需要按住按钮说话。",
     "rejected.no_question": "您请说。",
+    "rejected.muted": "管理员已将您禁言，请稍后再来。",
+    "rejected.too_fast": "问得太快了，请过一会儿再问。",
     "rejected.other": "这个问题没有被接受。",
     "trouble.not_yours": "只能停下您自己正在排队或正在回答的问题。",
     "trouble.hearing_unavailable": "语音识别暂时不可用，请打字提问。",
@@ -281,6 +284,7 @@ export const STRINGS = {
 
     "skipped.interrupted": "Stopped.",
     "skipped.withdrawn": "Taken back.",
+    "skipped.muted": "You were muted, so this is not answered.",
     "skipped.other": "This question could not be answered and was skipped.",
 
     "rejected.empty": "The question is empty.",
@@ -291,6 +295,8 @@ export const STRINGS = {
     "rejected.microphone_taken": "Somebody else is speaking. Please wait a moment.",
     "rejected.not_hands_free": "In this room, hold the button while you speak.",
     "rejected.no_question": "Go ahead.",
+    "rejected.muted": "An operator has muted you for a while.",
+    "rejected.too_fast": "That was quick. Ask again in a moment.",
     "rejected.other": "This question was not accepted.",
     "trouble.not_yours": "Only a question of yours that waits or is being answered can be stopped.",
     "trouble.hearing_unavailable": "Speech recognition is not available just now. Please type your question.",

@@ -25,6 +25,14 @@ suggestions(find("#suggestions"), session, (text, spoken) => {
   session.ask(text, { name: composer.name, language: spoken });
 });
 
+/** The card beside the host is in the picture; what can be followed is its link. */
+session.addEventListener("card", ({ detail: { title, link } }) => {
+  const shown = find("#card");
+  shown.hidden = !(title && link);
+  shown.textContent = title;
+  if (link) shown.href = link;
+});
+
 /** In the header: on air or not. Above the conversation: why nothing can be asked just now. */
 function drawLink() {
   const { signal, picture } = session.link;

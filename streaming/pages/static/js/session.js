@@ -9,7 +9,7 @@ import { Signalling } from "./signalling.js";
 /**
  * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
  * `link` (the connection or the picture changed), `trouble` (detail: {id, code, message}), `recognised` and `partial`
- * (detail: {id, text}), `refused` (detail: {id, code, reason}), `farewell` (the visitor said goodbye).
+ * (detail: {id, text}), `card` (detail: {title, text, footer, link}; no title: none any more), `refused` (detail: {id, code, reason}), `farewell` (the visitor said goodbye).
  */
 export class Session extends EventTarget {
   #asked = 0;
@@ -82,6 +82,7 @@ export class Session extends EventTarget {
     status: (message) => this.#setStatus(message),
     clock: ({ rtp, tick }) => this.clock.anchor(rtp, tick, performance.now()),
     caption: (message) => this.captions.add(message),
+    card: (message) => this.#emit("card", message),
     host: ({ state }) => this.#setHost(state),
     farewell: () => this.#emit("farewell"),
     "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
@@ -100,6 +101,7 @@ export class Session extends EventTarget {
     this.#emit("welcome", message);
     if (message.status) this.#setStatus(message.status);
     if (message.host) this.#setHost(message.host);
+    if (message.card) this.#emit("card", message.card);
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;
