@@ -251,6 +251,11 @@ class Engines:
     def can_speak(self, voice: Voice) -> bool:
         return self._needs[voice.shown].ready
 
+    def is_coming(self, voice: Voice) -> bool:
+        """It is being loaded or started again: its model is there, and nothing has failed for good."""
+        need = self._needs[voice.shown]
+        return need.worker is not None and not need.loaded and not need.worker.state.startswith("failed")
+
     def check_voice(self, voice: Voice) -> None:
         """Raises :class:`EngineError` saying why a voice cannot speak now."""
         self.worker(voice.shown)

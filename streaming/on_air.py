@@ -377,8 +377,10 @@ class OnAir:
         host = self.settings.host
         for language in self.settings.voices:
             await self._speaker.arrived(language)
-            lines = [host.greeting[language], *host.acknowledgements.get(language, ()), host.refusal[language]]
-            lines.append(host.cut_off[language])
+            # Before all else, even on a machine whose voice has nothing to spare while the programme is told.
+            for text in (host.cut_off[language], host.greeting[language]):
+                await self._make_ready(text, language, first=True)
+            lines = [*host.acknowledgements.get(language, ()), host.refusal[language]]
             if self.settings.hearing.hands_free:
                 lines.append(host.farewell[language])
             if self.settings.hearing.wake_words:
@@ -386,9 +388,9 @@ class OnAir:
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
                 await self._make_ready(text, language)
 
-    async def _make_ready(self, text: str, language: Language) -> None:
+    async def _make_ready(self, text: str, language: Language, *, first: bool = False) -> None:
         with contextlib.suppress(EngineError):  # it is said all the same, a little later
-            await self._speaker.prepare(text, language)
+            await self._speaker.prepare(text, language, first=first)
 
     # The microphone
 
@@ -580,8 +582,10 @@ class OnAir:
                         self.perform(self.core.speech_ended(utterance, time.time()))
                 case do.Speak(utterance, text, language, optional):
                     try:
-                        if optional and not await self._speaker.can_say(text, language):
-                            continue
+                        if not await self._speaker.can_say(text, language):
+                            if optional:
+                                continue
+                            await self._speaker.coming(language)
                         async with contextlib.aclosing(self._speaker.speak(text, language)) as chunks:
                             async for chunk in chunks:
                                 self.stage.tell(stage.Say(utterance, chunk))

@@ -457,7 +457,7 @@ class Room:
         question, self._cut = self._current, on
         if on:
             self._texts.clear()
-            actions += self._stop(now)
+            actions += [*self._stop(now), *self._show_card(None)]
             if question is not None:
                 actions += self._end(question, "skipped", "the room was taken off the air")
         return [*actions, *self._go_on(now)]

@@ -21,6 +21,9 @@ from streaming.roomfile import Language, Voice
 
 log = logging.getLogger(__name__)
 
+COMING_S: Final = 25.0
+"""How long what is to be said waits for a voice that is being loaded."""
+LOOK_S: Final = 0.1
 PATIENCE_S: Final = 12.0
 """How long a clause is waited for while there is another voice that could say it."""
 
@@ -64,18 +67,27 @@ class Speaker:
         """Wait until the first voice of a language is loaded; for ever if it cannot be."""
         await self._engines.loaded(self._of(language)[0].shown)
 
-    async def prepare(self, text: str, language: Language) -> None:
-        """Have ``text`` made ahead, when nothing else is to be said. Raises :class:`EngineError`."""
+    async def coming(self, language: Language) -> None:
+        """Wait for a voice that is being loaded, or started again; not for one that is still to be fetched."""
+        voices = self._of(language)
+        for _ in range(round(COMING_S / LOOK_S)):
+            if any(map(self._engines.can_speak, voices)) or not any(map(self._engines.is_coming, voices)):
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def prepare(self, text: str, language: Language, *, first: bool = False) -> None:
+        """Have ``text`` made ahead: ``first``, or when nothing else is to be said. Raises :class:`EngineError`."""
         voice = self._of(language)[0]
         script = self._script(voice, text, language)
         if await asyncio.to_thread(self._prepared.__contains__, script):
             return
+        priority = ON_AIR if first else PREPARING
         limits = await self._engines.limits(voice, language)
         cutter = Cutter(language, limits[-1:], self._lexicon)  # long ones, which sound best: there is time
         made: list[SpeechChunk] = []
         for clause in cutter.whole(text):
             if clause.text:
-                made += [chunk async for chunk in self._engines.speak(voice, clause, priority=PREPARING)]
+                made += [chunk async for chunk in self._engines.speak(voice, clause, priority=priority)]
             else:
                 made.append(silence(clause))
         try:

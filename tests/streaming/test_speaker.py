@@ -1,6 +1,8 @@
 """Text to speech through real worker processes, with a voice that is made for it."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -137,3 +139,19 @@ async def test_a_text_of_pauses_alone_is_silence(tmp_path: Path, monkeypatch: py
     async with speaking(tmp_path, monkeypatch, POLLY) as (speaker, _):
         [chunk] = [chunk async for chunk in speaker.speak("[pause 2]", "en")]
         assert (chunk.seconds, float(abs(chunk.pcm).max())) == (2.0, 0.0)
+
+
+async def test_what_is_to_be_said_waits_for_a_voice_that_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with speaking(tmp_path, monkeypatch, POLLY) as (speaker, engines):
+        [need] = engines._needs.values()
+        assert need.worker is not None
+        assert need.worker.pid is not None
+        os.kill(need.worker.pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while need.loaded:
+                await asyncio.sleep(0.01)
+        assert not await speaker.can_say("你好。", "zh")
+        await speaker.coming("zh")
+        assert [chunk.text async for chunk in speaker.speak("你好。", "zh")] == ["你好。"]
