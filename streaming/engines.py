@@ -34,6 +34,9 @@ KOKORO: Final = "kokoro"
 GLIMPSES: Final = 0.3
 """Of one core: what looks at those who still speak may take, all rooms together."""
 
+GIVES_WAY_S: Final = 30.0
+"""How long the language model waits to be loaded while voices are."""
+
 # Who is served first by a voice.
 ON_AIR: Final = 0
 PREPARING: Final = 10
@@ -172,11 +175,21 @@ class Engines:
 
     async def _bring(self, need: Need) -> None:
         try:
+            here = self._voices_here()
             if need.model is None or await self._fetch(need, need.model):
+                if need.name == LLM:
+                    await _settled(here)
                 await self._load(need)
         except Exception as error:  # one engine's trouble is not the others'
             need.error = str(error) or type(error).__name__
             log.error("%s: %s", need.name, need.error, exc_info=not isinstance(error, EverhostError))
+
+    def _voices_here(self) -> "list[Need]":
+        """Whose models need not be fetched: after a restart somebody waits to hear them, and the language model, which
+        takes the longest to load, gives way.
+        """
+        voices = [need for need in self._needs.values() if need.name.startswith("voice ")]
+        return [need for need in voices if need.model is None or self._store.path(need.model) is not None]
 
     async def _fetch(self, need: Need, model: str) -> bool:
         def progress(name: str, done: int, total: int) -> None:
@@ -292,6 +305,13 @@ class Engines:
             now = time.monotonic()
             self._next_glimpse = now + (now - begun) * (1 / GLIMPSES - 1)
         return seen
+
+
+async def _settled(needs: "Sequence[Need]") -> None:
+    """All loaded, or it takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GIVES_WAY_S):
+            await asyncio.gather(*(need.settled.wait() for need in needs))
 
 
 @contextlib.asynccontextmanager
