@@ -34,6 +34,7 @@ KOKORO: Final = "kokoro"
 GLIMPSES: Final = 0.3
 """Of one core: what looks at those who still speak may take, all rooms together."""
 
+LOOK_S: Final = 0.1
 GIVES_WAY_S: Final = 30.0
 """How long the language model waits to be loaded while voices are."""
 
@@ -172,6 +173,14 @@ class Engines:
         """Wait until this engine is loaded; for ever if it cannot be."""
         if (need := self._needs.get(name)) is not None:
             await need.settled.wait()
+
+    async def coming(self, name: str, within_s: float) -> None:
+        """Wait for an engine that is being loaded or started again; not for one that is still to be fetched."""
+        need = self._needs.get(name)
+        for _ in range(round(within_s / LOOK_S)):
+            if need is None or need.loaded or need.worker is None or need.worker.state.startswith("failed"):
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def _bring(self, need: Need) -> None:
         try:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 PAGES: Final = Path(str(files("streaming").joinpath("pages")))
 STATUS_S: Final = 1.0
+PICTURES_FIRST_S: Final = 5.0
 WATCH_S: Final = 2.0
 """Between two looks at whether a room file was edited."""
 GOODBYE_S: Final = 1.0
@@ -86,8 +87,8 @@ class House:
         for on_air in self.rooms.values():
             await on_air.start()
         self.engines.keep_cold(LLM)
-        self.engines.start()
         self._tasks = [
+            asyncio.create_task(self._start_engines(), name="engines"),
             asyncio.create_task(self._announce(), name="status"),
             asyncio.create_task(self._warm_up(), name="warm up"),
         ]
@@ -139,6 +140,13 @@ class House:
                 for on_air in self.rooms.values():
                     on_air.broadcast(text)
             await asyncio.sleep(STATUS_S)
+
+    async def _start_engines(self) -> None:
+        """Once there are pictures: loading models takes every core there is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PICTURES_FIRST_S):
+                await asyncio.gather(*(on_air.stage.shown() for on_air in self.rooms.values()))
+        self.engines.start()
 
     async def _warm_up(self) -> None:
         await self.engines.loaded(LLM)

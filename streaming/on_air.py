@@ -32,7 +32,7 @@ from streaming.answering import context
 from streaming.card import Designer
 from streaming.ears import Ears, Talker
 from streaming.encoders import X264
-from streaming.engines import Engines
+from streaming.engines import EMBEDDING, Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing import listener
@@ -567,6 +567,8 @@ class OnAir:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READING_S):
                 await self._read.wait()
+        # By words alone a question is answered that no document covers: after a restart it waits to be understood.
+        await self._engines.coming(EMBEDDING, READING_S)
         if self._answerer is None:
             raise EngineError("the documents are still being read, or cannot be read")
         return self._answerer

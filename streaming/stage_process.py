@@ -28,8 +28,8 @@ GIVE_UP_AFTER: Final = 5
 START_TIMEOUT_S: Final = 90
 COMING_S: Final = 5
 """How long what is to be said waits for a stage that is being started again."""
-SILENCE_S: Final = 5
-"""A stage speaks 98 times a second; silent for so long it hangs."""
+SILENCE_S: Final = 2.5
+"""A stage speaks 98 times a second; silent for so long it hangs. The next is there some two seconds later."""
 
 
 class StageProcess:
@@ -48,6 +48,7 @@ class StageProcess:
         self._task: asyncio.Task[None] | None = None
         self._takes = asyncio.Event()
         """There is a stage, or will be in a moment, that takes what it is told."""
+        self._shown = asyncio.Event()
         self._tick = config.first_tick
         self._seen = time.monotonic()
         self.restarts = 0
@@ -75,6 +76,10 @@ class StageProcess:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(COMING_S):
                 await self._takes.wait()
+
+    async def shown(self) -> None:
+        """Wait until the first stage is on air."""
+        await self._shown.wait()
 
     def slate(self, on: bool) -> None:
         """Show a still picture instead of the host, also when the stage is started again."""
@@ -131,6 +136,7 @@ class StageProcess:
                     raise StageError(told.reason)
                 if isinstance(told, Ready):
                     self.ready, self.error = told, None
+                    self._shown.set()
                 elif isinstance(told, Packet) and told.kind == "video":
                     self._tick, self._seen = told.pts // 1000, time.monotonic()
                 self._hear(told)

@@ -20,6 +20,7 @@ from avatar.voice import graph
 from avatar.voice.alignment import FRAME_SAMPLES as FRAME
 from avatar.voice.alignment import RATE
 from avatar.voice.graph import LONGEST
+from avatar.voice.kept import Kept
 from avatar.voice.loudness import TARGET_LUFS, loudness
 from avatar.voice.session import Session
 from avatar.voice.speak import ANY, Frames
@@ -116,7 +117,18 @@ class Model:
         )
 
     def voice(self, styles: Styles, ids: Sequence[int]) -> Voice:
-        """A voice that has spoken the sentence ``ids``, for it to be known how it sounds: a second or two of work."""
+        """A voice that has spoken the sentence ``ids``, for it to be known how it sounds.
+
+        That takes seconds, on slow cores ten, so what was heard is kept in a file beside the model.
+        """
+        kept = Kept.beside(self._path, styles, ids)
+        if (heard := kept.find(len(self._means))) is not None:
+            return Voice(styles, *heard)
+        voice = self._hear(styles, ids)
+        kept.keep(voice.means, voice.gain)
+        return voice
+
+    def _hear(self, styles: Styles, ids: Sequence[int]) -> Voice:
         plan = self.plan(styles, ids, 1.0, 1.0, np.full(len(ids) + 2, ANY, np.int64))
         told = Session(graph.told(self._whole_sound, self._means), self._path)
         feed = {"features": plan.features, "source": plan.source, "style": styles[_TIMBRE]}
