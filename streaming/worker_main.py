@@ -3,7 +3,7 @@
 The engine lives in the main thread. Another reads what the parent sends, so that a request can be cancelled while it
 runs: an engine with a method ``stop`` is told so at once, any other is left before its next item.
 
-Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_main FD PARENT_PID``.
+Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_main FD PARENT_PID NAME``.
 """
 
 import contextlib

@@ -139,6 +139,7 @@ class _Child:
             try:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "streaming.worker_main", str(theirs.fileno()), str(os.getpid())),
+                    spec.name,  # for whoever looks at the list of processes
                     stdin=DEVNULL,
                     stdout=PIPE,
                     stderr=STDOUT,
