@@ -3,8 +3,8 @@
 A text becomes a plan (durations, pitch, energy), the plan features, the features sound. Making the sound is nine tenths
 of the work, and it normalizes every channel over the whole clause (adaptive instance normalization, as in StyleTTS 2),
 so that its first second would depend on its last. Here means and variances are those of a sentence that each voice
-speaks once, when it is first loaded. Any stretch of a clause can then be made on its own, and the silence around it need not
-be made at all.
+speaks once, when it is first loaded. Any stretch of a clause can then be made on its own, and the silence around it
+need not be made at all.
 """
 
 from collections.abc import Sequence
