@@ -72,6 +72,11 @@ class Need:
         return self.worker is not None and self.worker.state == "ready"
 
     @property
+    def coming(self) -> bool:
+        """It is being loaded or started again: its model is there, and nothing has failed for good."""
+        return self.worker is not None and not self.loaded and not self.worker.state.startswith("failed")
+
+    @property
     def ready(self) -> bool:
         return self.loaded and not self.cold
 
@@ -174,20 +179,19 @@ class Engines:
         if (need := self._needs.get(name)) is not None:
             await need.settled.wait()
 
-    async def coming(self, name: str, within_s: float) -> None:
-        """Wait for an engine that is being loaded or started again; not for one that is still to be fetched."""
-        need = self._needs.get(name)
+    async def coming(self, names: Sequence[str], within_s: float) -> None:
+        """Wait for one of these engines that are being loaded or started again; not for those still to be fetched."""
+        needs = [need for name in names if (need := self._needs.get(name)) is not None]
         for _ in range(round(within_s / LOOK_S)):
-            if need is None or need.loaded or need.worker is None or need.worker.state.startswith("failed"):
+            if any(need.loaded for need in needs) or not any(need.coming for need in needs):
                 return
             await asyncio.sleep(LOOK_S)
 
     async def _bring(self, need: Need) -> None:
         try:
-            here = self._voices_here()
+            here = self._voices_here() if need.name == LLM else []
             if need.model is None or await self._fetch(need, need.model):
-                if need.name == LLM:
-                    await _settled(here)
+                await _settled(here)
                 await self._load(need)
         except Exception as error:  # one engine's trouble is not the others'
             need.error = str(error) or type(error).__name__
@@ -272,11 +276,6 @@ class Engines:
 
     def can_speak(self, voice: Voice) -> bool:
         return self._needs[voice.shown].ready
-
-    def is_coming(self, voice: Voice) -> bool:
-        """It is being loaded or started again: its model is there, and nothing has failed for good."""
-        need = self._needs[voice.shown]
-        return need.worker is not None and not need.loaded and not need.worker.state.startswith("failed")
 
     def check_voice(self, voice: Voice) -> None:
         """Raises :class:`EngineError` saying why a voice cannot speak now."""

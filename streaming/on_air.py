@@ -297,17 +297,16 @@ class OnAir:
         ask = say.Ask(type="ask", id=id, text=text, name=name, language=language)
         actions = self.core.commented(author, ask, time.time())
         self.perform(actions)
-        for action in actions:
-            match action:
-                case do.Tell(say.Held(_, question)):
-                    return {"outcome": "held", "question": question}
+        became = {"outcome": "passed"}
         for action in actions:
             match action:
                 case do.Tell(say.Accepted(_, question)):
-                    return {"outcome": "accepted", "question": question}
+                    became = {"outcome": "accepted", "question": question}
+                case do.Tell(say.Held(_, question)):  # told after it was accepted
+                    became = {"outcome": "held", "question": question}
                 case do.Tell(say.Rejected(_, code, reason)):
-                    return {"outcome": "rejected", "code": code, "reason": reason}
-        return {"outcome": "passed"}
+                    became = {"outcome": "rejected", "code": code, "reason": reason}
+        return became
 
     async def ended(self, limit: int) -> list[tuple[Question, Outcome, float]]:
         """The last questions that ended, how and when (Unix time, s), the latest first."""
@@ -568,7 +567,7 @@ class OnAir:
             async with asyncio.timeout(READING_S):
                 await self._read.wait()
         # By words alone a question is answered that no document covers: after a restart it waits to be understood.
-        await self._engines.coming(EMBEDDING, READING_S)
+        await self._engines.coming([EMBEDDING], READING_S)
         if self._answerer is None:
             raise EngineError("the documents are still being read, or cannot be read")
         return self._answerer

@@ -268,10 +268,8 @@ class Room:
         """Nobody stands before this viewer's screen any more: nobody waits for what was asked there."""
         self._awake.discard(viewer)
         actions = self.unsaid(viewer, now)
-        for question in (*self._waiting, self._current):
-            for asker in question.askers if question else ():
-                if question and asker.viewer == viewer:
-                    actions += self._withdraw(question, asker, "the visitor left", now, PAUSE_S)
+        waiting = [*self._waiting, self._current] if self._current else self._waiting
+        actions += self._withdraw_all(viewer, waiting, "the visitor left", now, PAUSE_S)
         if self._settings.hearing.hands_free:
             self._greeted.clear()  # the next visitor is another
         return [*actions, Forget(viewer)]
@@ -504,10 +502,7 @@ class Room:
         self._waiting.mute(viewer, until)
         actions: list[Action] = [Mute(viewer, until)]
         if until > now:
-            for question in self._waiting:
-                for asker in question.askers:
-                    if asker.viewer == viewer:
-                        actions += self._withdraw(question, asker, "muted", now, 0.0)
+            actions += self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)
         return actions
 
     # The answer
@@ -760,6 +755,17 @@ class Room:
                 actions += self._accepted(one, heir, now)
             if not heir.held:
                 actions += self._show_question(heir)
+        return actions
+
+    def _withdraw_all(
+        self, viewer: str, questions: Iterable[Question], reason: str, now: float, pause_s: float
+    ) -> list[Action]:
+        """All that a viewer has asked, of these."""
+        actions: list[Action] = []
+        for question in questions:
+            for asker in question.askers:
+                if asker.viewer == viewer:
+                    actions += self._withdraw(question, asker, reason, now, pause_s)
         return actions
 
     def _drop(self, question: Question, reason: str, now: float, pause_s: float) -> list[Action]:

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 COMING_S: Final = 25.0
 """How long what is to be said waits for a voice that is being loaded."""
-LOOK_S: Final = 0.1
 PATIENCE_S: Final = 12.0
 """How long a clause is waited for while there is another voice that could say it."""
 
@@ -69,11 +68,7 @@ class Speaker:
 
     async def coming(self, language: Language) -> None:
         """Wait for a voice that is being loaded, or started again; not for one that is still to be fetched."""
-        voices = self._of(language)
-        for _ in range(round(COMING_S / LOOK_S)):
-            if any(map(self._engines.can_speak, voices)) or not any(map(self._engines.is_coming, voices)):
-                return
-            await asyncio.sleep(LOOK_S)
+        await self._engines.coming([voice.shown for voice in self._of(language)], COMING_S)
 
     async def prepare(self, text: str, language: Language, *, first: bool = False) -> None:
         """Have ``text`` made ahead: ``first``, or when nothing else is to be said. Raises :class:`EngineError`."""
