@@ -207,10 +207,11 @@ PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import 
 def test_a_process_is_found_with_what_it_has_started_and_all_of_it_killed() -> None:
     command = [sys.executable, "-c", PARENT, "-m", "streaming.worker_main", "3", "1", VOICE]
     with subprocess.Popen(command) as parent:
-        while len(found := processes.below(os.getpid())) < 2 or found[-1].what != "python":
+        while not (started := processes.below(parent.pid)) or started[0].what == VOICE:  # forked, and not yet another program
             assert parent.poll() is None
-        worker, child = found
-        assert (worker.what, worker.pid) == (VOICE, parent.pid)
+        (child,) = started
+        (worker,) = (one for one in processes.below(os.getpid()) if one.pid == parent.pid)
+        assert worker.what == VOICE
         assert worker.alive
         assert child.resident > 1
         assert processes.find(worker.pid, VOICE) == worker
