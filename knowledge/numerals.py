@@ -12,7 +12,7 @@ def parse_chinese(numeral: str) -> float | None:
     """四十七 → 47, 两千五 → 2500, 二〇二五 → 2025; None for what is no number (十十)."""
     try:
         return float(cn2an.cn2an(numeral, "normal"))
-    except ValueError:
+    except (ValueError, KeyError):  # 千十一 makes cn2an stumble
         return None
 
 

@@ -43,7 +43,7 @@ class EmbeddedChat:
                     yield text
         except LLMError as error:
             if error.retryable:  # it hangs or is gone: the next question finds a fresh one
-                await self._engines.restart(LLM)
+                await self._engines.restart(LLM, self._pid)
             raise
 
     async def aclose(self) -> None:

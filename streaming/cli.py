@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     rehearse.add_argument("room", type=Path, metavar="ROOM.yaml")
     rehearse.add_argument("--hours", type=float, default=3.0)
     rehearse.add_argument("--begin", metavar="TIME", help="as 2026-11-27T09:00, in the room's time zone; default: now")
+    rehearse.add_argument("--storyline", default="", metavar="NAME", help="begin with this one")
     rehearse.add_argument("--seed", type=int, default=0, help="another seed takes other turns")
     rehearse.set_defaults(run=_rehearse)
 
@@ -280,25 +282,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from streaming.network import Network, address, ice_servers, udp_ports
-    from streaming.serve import serve
-    from streaming.tls import own
+    from streaming import roomfile
+    from streaming.understudy import Understudy, stage_config
 
-    network = Network(
-        ice_servers=ice_servers(arguments.ice_servers) if arguments.ice_servers else (),
-        ports=udp_ports(arguments.udp_ports) if arguments.udp_ports else None,
-        announce=address(arguments.announce) if arguments.announce else None,
-    )
-    return serve(
-        arguments.rooms,
-        arguments.host,
-        arguments.port,
-        arguments.data,
-        arguments.models,
-        network,
-        tls=arguments.tls,
-        identity=own(arguments.tls_cert, arguments.tls_key),
-    )
+    rooms = roomfile.load_all(arguments.rooms)
+    with ExitStack() as stack:
+        # First of all, so that the stages get ready while the gateway itself is loaded.
+        stages = {name: stack.enter_context(Understudy(stage_config(room))) for name, room in rooms.items()}
+
+        from streaming.network import Network, address, ice_servers, udp_ports
+        from streaming.serve import serve
+        from streaming.tls import own
+
+        network = Network(
+            ice_servers=ice_servers(arguments.ice_servers) if arguments.ice_servers else (),
+            ports=udp_ports(arguments.udp_ports) if arguments.udp_ports else None,
+            announce=address(arguments.announce) if arguments.announce else None,
+        )
+        return serve(
+            rooms,
+            dict(zip(rooms, arguments.rooms, strict=True)),
+            stages,
+            arguments.host,
+            arguments.port,
+            arguments.data,
+            arguments.models,
+            network,
+            tls=arguments.tls,
+            identity=own(arguments.tls_cert, arguments.tls_key),
+        )
 
 
 def _render(arguments: argparse.Namespace) -> int:
@@ -344,7 +356,8 @@ def _token(arguments: argparse.Namespace) -> int:
 def _rehearse(arguments: argparse.Namespace) -> int:
     from streaming.rehearse import rehearse
 
-    print(rehearse(arguments.room, arguments.begin, arguments.hours, arguments.seed))  # noqa: T201
+    told = rehearse(arguments.room, arguments.begin, arguments.hours, arguments.seed, arguments.storyline)
+    print(told)  # noqa: T201
     return 0
 
 

@@ -1,5 +1,6 @@
 """What a bridge posts of a live platform, and what it is told became of it."""
 
+from collections import OrderedDict
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,8 @@ from streaming.hearing.transcript import Language
 
 MOST: Final = 100
 """Comments of one request."""
+REMEMBERED: Final = 4096
+"""Comments of a room that are known when they come again."""
 
 
 class Comment(BaseModel):
@@ -27,6 +30,27 @@ class Comment(BaseModel):
     gift: Annotated[str, Field(max_length=40)] = ""
     """What was given, as people there call it."""
     language: Language | None = None
+
+    @property
+    def viewer(self) -> str:
+        """What the room calls its author."""
+        return f"{self.platform}:{self.author}"
+
+
+class Seen:
+    """Which comments were taken, the last of them, so that none is when it comes again."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._keys: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def __contains__(self, comment: Comment) -> bool:
+        return (comment.platform, comment.id) in self._keys
+
+    def add(self, platform: str, comment: str) -> None:
+        self._keys[platform, comment] = None
+        if len(self._keys) > self._most:
+            self._keys.popitem(last=False)
 
 
 class Outcome(BaseModel):

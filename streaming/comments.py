@@ -4,9 +4,8 @@
 became of each. What comes a second time, as after a lost connection, is answered once.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -18,9 +17,6 @@ from streaming.operator import Operator, Operators
 from streaming.problems import problems
 
 _MAX_BYTES: Final = 1_000_000
-_REMEMBERED: Final = 4096
-"""Comments that are known when they come again."""
-
 
 _COMMENTS: Final[TypeAdapter[list[Comment]]] = TypeAdapter(
     Annotated[
@@ -33,8 +29,6 @@ _COMMENTS: Final[TypeAdapter[list[Comment]]] = TypeAdapter(
 
 def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -> None:
     """``find`` gives a room by its name, or raises HTTPException."""
-    seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-
     one = Comment.model_json_schema()
     sent = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST}]}
     described = {"requestBody": {"required": True, "content": {"application/json": {"schema": sent}}}}
@@ -52,7 +46,7 @@ def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operator
         """What happened on a live platform; what became of each."""
         on_air = find(room)
         comments = _read(await read_body(request, _MAX_BYTES, f"{MOST} comments at once are enough"))
-        return {"comments": [_take(on_air, room, one, seen) for one in comments]}
+        return {"comments": [_take(on_air, one) for one in comments]}
 
 
 def _read(body: bytes) -> list[Comment]:
@@ -64,15 +58,12 @@ def _read(body: bytes) -> list[Comment]:
         raise HTTPException(422, f"{where or 'comment'}: {first['msg']}") from None
 
 
-def _take(on_air: OnAir, room: str, comment: Comment, seen: "OrderedDict[tuple[str, str, str], Any]") -> Outcome:
-    key = (room, comment.platform, comment.id)
-    if key in seen:
+def _take(on_air: OnAir, comment: Comment) -> Outcome:
+    if comment in on_air.seen:
         return Outcome(id=comment.id, outcome="repeated")
     outcome = Outcome.model_validate({"id": comment.id, **_told(on_air, comment)})
     if outcome.outcome != "rejected":  # a full room may have a place later
-        seen[key] = None
-        if len(seen) > _REMEMBERED:
-            seen.popitem(last=False)
+        on_air.seen.add(comment.platform, comment.id)
     return outcome
 
 
@@ -80,5 +71,4 @@ def _told(on_air: OnAir, comment: Comment) -> dict[str, str]:
     if comment.kind != "comment":
         on_air.happened(comment.kind, comment.name, comment.gift)
         return {"outcome": "noted"}
-    author = f"{comment.platform}:{comment.author}"
-    return on_air.comment(author, comment.id, comment.text, comment.name, comment.language)
+    return on_air.comment(comment.viewer, comment.id, comment.text, comment.name, comment.language)

@@ -59,6 +59,10 @@ class Announcement(_Sent):
     at_once: bool = Field(False, description="In the middle of what is being said, which is dropped.")
 
 
+class Choice(_Sent):
+    storyline: str | None = Field(max_length=40, description="Told from its beginning; null: none any more.")
+
+
 class Mute(_Sent):
     minutes: float = Field(gt=0, le=LONGEST_MUTE_MINUTES)
 
@@ -117,6 +121,10 @@ class Desk(BaseModel):
     cut: bool
     segment: str
     """Of the programme, that is being told."""
+    storyline: str | None
+    """That is told, or comes next."""
+    storylines: list[str]
+    """That there are."""
     file_error: str
     """Why the room file as it is now was not taken."""
     current: Asked | None
@@ -202,6 +210,18 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air.perform(on_air.core.next_segment(time.time()))
         return _desk(on_air)
 
+    @app.put("/rooms/{room}/programme/storyline", responses=problems(), tags=["desk"])
+    async def follow(room: str, choice: Choice, operator: Annotated[Operator, operators.needs("moderator")]) -> Desk:
+        """Tell a storyline, after the sentence that is on air; or leave the one that is told."""
+        on_air = find(room)
+        actions = on_air.core.follow(choice.storyline or "", time.time())
+        if actions is None:
+            there = ", ".join(on_air.core.known_storylines) or "none"
+            raise HTTPException(404, f"there is no storyline “{choice.storyline}” in {room}; there are: {there}")
+        _log(operator, room, f"storyline {choice.storyline or 'none'}")
+        on_air.perform(actions)
+        return _desk(on_air)
+
     @app.put("/rooms/{room}/muted/{viewer}", responses=problems(), tags=["desk"])
     async def mute(
         room: str,
@@ -243,6 +263,8 @@ def _desk(on_air: OnAir) -> Desk:
         paused=core.paused,
         cut=core.cut,
         segment=core.segment,
+        storyline=core.storyline or None,
+        storylines=list(core.known_storylines),
         file_error=on_air.file_error,
         current=Asked.of(core.current) if core.current else None,
         waiting=[Asked.of(one) for one in waiting],

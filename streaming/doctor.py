@@ -19,9 +19,9 @@ from av.codec.codec import UnknownCodecError
 from packaging.requirements import Requirement
 
 from streaming import fonts
+from streaming.child import CHILD_ENVIRONMENT
 from streaming.errors import ModelError
 from streaming.models import CATALOGUE, Store, bars
-from streaming.workers import CHILD_ENVIRONMENT
 
 DEFAULT_MODELS: Final = ("whisper-base", "kokoro", "qwen2.5-coder-1.5b")
 """What a room uses that names no other."""

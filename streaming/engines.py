@@ -64,8 +64,14 @@ class Need:
     error: str | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it was loaded."""
-    cold: bool = False
-    """Loaded or not, it has still to be warmed up; see :meth:`Engines.warmed`."""
+    to_warm: bool = False
+    """It has to be warmed up whenever it was loaded; see :meth:`Engines.warmed`."""
+    warm: int | None = None
+    """The id of the process that was."""
+
+    @property
+    def cold(self) -> bool:
+        return self.to_warm and (self.worker is None or self.worker.pid != self.warm)
 
     @property
     def loaded(self) -> bool:
@@ -257,18 +263,31 @@ class Engines:
         return need.worker
 
     def keep_cold(self, name: str) -> None:
-        """Do not use this engine until :meth:`warmed`: its first answer would take far longer than any later."""
+        """Whenever this engine was loaded, do not use it until :meth:`warmed`: its first answer would take far longer
+        than any later.
+        """
         if name in self._needs:
-            self._needs[name].cold = True
+            self._needs[name].to_warm = True
+
+    async def to_warm(self, name: str) -> None:
+        """Wait until this engine is loaded and cold; for ever if there is none."""
+        while True:
+            if (need := self._needs.get(name)) is not None and need.loaded and need.cold:
+                return
+            await asyncio.sleep(LOOK_S)
 
     def warmed(self, name: str) -> None:
-        if name in self._needs:
-            self._needs[name].cold = False
-
-    async def restart(self, name: str) -> None:
-        """Kill an engine that hangs outside any request, and load it again."""
+        """The process that runs now was warmed up."""
         need = self._needs.get(name)
         if need is not None and need.worker is not None:
+            need.warm = need.worker.pid
+
+    async def restart(self, name: str, pid: int | None) -> None:
+        """Kill an engine that hangs outside any request, and load it again, unless another process does its work
+        already.
+        """
+        need = self._needs.get(name)
+        if need is not None and need.worker is not None and need.worker.pid == pid:
             await need.worker.close()
             await need.worker.start()
 

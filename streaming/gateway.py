@@ -31,6 +31,7 @@ from streaming.on_air import OnAir, Seat
 from streaming.operator import Operators
 from streaming.roomfile import RoomFile
 from streaming.state import State
+from streaming.understudy import Understudy
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
 
@@ -76,11 +77,15 @@ class House:
         folder: Path,
         network: Network = LOCAL,
         files: Mapping[str, Path] | None = None,
+        stages: Mapping[str, Understudy] | None = None,
     ) -> "House":
+        """``files`` and ``stages`` by the rooms' ids."""
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
         house = cls({}, engines, state, folder, network, files or {})
-        house.rooms = {one.id: OnAir(one, engines, state, house.status, folder / "speech", network) for one in settings}
+        for one in settings:
+            stage = (stages or {}).get(one.id)
+            house.rooms[one.id] = OnAir(one, engines, state, house.status, folder / "speech", network, stage)
         return house
 
     async def start(self) -> None:
@@ -149,8 +154,9 @@ class House:
         self.engines.start()
 
     async def _warm_up(self) -> None:
-        await self.engines.loaded(LLM)
-        await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
+        while True:
+            await self.engines.to_warm(LLM)
+            await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
 
     async def _watch(self, file: Path, on_air: OnAir) -> None:
         """Take the room file's edits, once it is whole."""

@@ -23,6 +23,7 @@ _GAUGES: Final = {
     "draw_milliseconds": "Mean time to draw a picture, last second",
     "encode_milliseconds": "Mean time to encode a picture, last second",
     "depth_milliseconds": "From a tick to its release, as set",
+    "pictures_per_second": "48, or 24 while the stage has not the time for all",
     "tick_to_packet_milliseconds": "Longest time from a tick's due to its picture's packet, last second",
 }
 _COUNTERS: Final = {
@@ -79,6 +80,7 @@ def _measure(room: OnAir) -> dict[str, float]:
             "tick_to_packet_milliseconds": max(report.out_ms, default=0.0),
             "ticks": report.tick,
             "skipped_ticks": report.skipped,
+            "pictures_per_second": TICKS_PER_SECOND // (2 if report.half else 1),
             "encoded_pictures": report.encoded,
             "light_pictures": report.light,
             "dropped_packets": report.dropped,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
@@ -26,18 +26,17 @@ from knowledge.library import Library
 from knowledge.telling import telling
 from streaming import actions as do
 from streaming import card as stage_card
-from streaming import fonts, playout, stage
+from streaming import cues, fonts, playout
 from streaming import protocol as say
 from streaming.answering import context
 from streaming.card import Designer
+from streaming.comment import Seen
 from streaming.ears import Ears, Talker
-from streaming.encoders import X264
 from streaming.engines import EMBEDDING, Engines
 from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing import listener
 from streaming.hearing.transcript import Transcript
-from streaming.hearing.wake import WakeWords
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -55,8 +54,12 @@ from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
 from streaming.state import Desk, State
 from streaming.tasks import keep
+from streaming.understudy import Understudy, stage_config
 from streaming.whep import Whep
 from streaming.whip import Whip
+
+if TYPE_CHECKING:
+    from streaming.hearing.wake import WakeWords
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +121,9 @@ class OnAir:
         status: Callable[[], dict[str, Any]],
         speech: Path,
         network: Network = LOCAL,
+        understudy: Understudy | None = None,
     ) -> None:
-        """``speech``: the folder of prepared speech."""
+        """``speech``: the folder of prepared speech; ``understudy``: a stage of this room that gets ready already."""
         self.settings = settings
         self._engines = engines
         self._state = state
@@ -136,7 +140,7 @@ class OnAir:
         self.core = Room(settings, time.time(), self._programme)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.outlets = _outlets(settings, self.fanout.want_key)
-        self.stage = StageProcess(stage_config(settings, aac=bool(self.outlets)), self._hear_stage, self._lost_stage)
+        self.stage = StageProcess(stage_config(settings), self._hear_stage, self._lost_stage, understudy)
         self._ears = Ears(engines, settings.hearing, self._heard)
         self._wake_words: WakeWords | None = None
         self.whep = Whep(self.fanout, self._ears.hear, self._join, network)
@@ -144,7 +148,8 @@ class OnAir:
         self._watchers: set[Callable[[str], None]] = set()
         self.file_error = ""
         """Why the room file as it is now was not taken."""
-        self.report: stage.Report | None = None
+        self.seen = Seen()
+        self.report: cues.Report | None = None
         self.gap_s = 0.0
         """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
@@ -233,8 +238,12 @@ class OnAir:
         self.core.switched(paused=left.paused, cut=left.cut)
         for viewer, until in (await self._state.muted(name, now)).items():
             self.core.questions.mute(viewer, until)
+        ended = await self._state.ended(name, now - RECENT_S, REMEMBERED)
+        for question in (*await self._state.unfinished(name), *(one for one, _, _ in reversed(ended))):
+            if question.kind == "comment" and question.viewer and question.client_id:
+                self.seen.add(question.viewer.partition(":")[0], question.client_id)
         if not self.settings.hearing.hands_free:  # whoever comes to a kiosk next is another
-            for question, outcome, at in reversed(await self._state.ended(name, now - RECENT_S, REMEMBERED)):
+            for question, outcome, at in reversed(ended):
                 if outcome in ("answered", "refused"):
                     self.core.recent.append(question)
                     self.core.questions.was_answered(question.viewer, at)
@@ -291,6 +300,8 @@ class OnAir:
                 self._talk(seat.viewer, message)
             case say.TalkEnd():
                 self._ears.release(seat.viewer)
+            case say.Choose():
+                self.perform(self.core.choose(seat.viewer, message, now))
 
     def comment(self, author: str, id: str, text: str, name: str, language: Language | None) -> dict[str, str]:  # noqa: A002
         """A comment from a live platform; what became of it."""
@@ -304,6 +315,8 @@ class OnAir:
                     became = {"outcome": "accepted", "question": question}
                 case do.Tell(say.Held(_, question)):  # told after it was accepted
                     became = {"outcome": "held", "question": question}
+                case do.Tell(say.Guessed(_, True)):
+                    became = {"outcome": "noted"}
                 case do.Tell(say.Rejected(_, code, reason)):
                     became = {"outcome": "rejected", "code": code, "reason": reason}
         return became
@@ -346,6 +359,7 @@ class OnAir:
             "status": self._status(),
             "host": self.core.state,
             "card": say.fields(self.core.card),
+            "storylines": say.fields(self.core.storylines),
             "recent": [
                 {
                     "id": question.id,
@@ -453,7 +467,7 @@ class OnAir:
         return text if rest is None else rest
 
     async def _learn_wake_words(self, words: Sequence[str]) -> None:
-        self._wake_words = await asyncio.to_thread(WakeWords, words)
+        self._wake_words = await asyncio.to_thread(_wake_words, words)
 
     # Whoever is the host themselves
 
@@ -463,21 +477,21 @@ class OnAir:
             self.perform(self.core.leave_floor(now))
         elif not self.core.floor:
             self.perform(self.core.take_floor(now))
-        self.stage.tell(stage.Live(pcm))
+        self.stage.tell(cues.Live(pcm))
 
     def puppeteer(self, weights: Floats, rotation: Floats, translation: Floats) -> None:
         """A face from outside, for the host to show."""
-        self.stage.tell(stage.Puppeteer(weights, rotation, translation))
+        self.stage.tell(cues.Puppeteer(weights, rotation, translation))
 
     def watch(self, see: Callable[[str], None]) -> None:
         """Call ``see`` with each of the host's face frames, as JSON."""
         self._watchers.add(see)
-        self.stage.tell(stage.Watch(True))
+        self.stage.tell(cues.Watch(True))
 
     def unwatch(self, see: Callable[[str], None]) -> None:
         self._watchers.discard(see)
         if not self._watchers:
-            self.stage.tell(stage.Watch(False))
+            self.stage.tell(cues.Watch(False))
 
     # The core's decisions
 
@@ -502,9 +516,9 @@ class OnAir:
                 case do.Stop(thinking):
                     self._stop(thinking=thinking)
                 case do.Duck(on):
-                    self.stage.tell(stage.Duck(on))
+                    self.stage.tell(cues.Duck(on))
                 case do.Hold(on):
-                    self.stage.tell(stage.Hold(on))
+                    self.stage.tell(cues.Hold(on))
                 case do.Slate(on):
                     self.stage.slate(on)
                 case do.ShowCard(card):
@@ -516,7 +530,7 @@ class OnAir:
                 case do.Forget(viewer):
                     self._dialogue.forget(viewer)
                 case do.Attend(mode):
-                    self.stage.tell(stage.Attend(mode))
+                    self.stage.tell(cues.Attend(mode))
 
     def _stop(self, *, thinking: bool) -> None:
         # All queues of what is being said are cleared at once: the answer's, the voice's, the stage's.
@@ -528,7 +542,7 @@ class OnAir:
             self._answering = None
         self._speech = asyncio.Queue()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
-        self.stage.tell(stage.Hush())
+        self.stage.tell(cues.Hush())
 
     async def _answer(self, question: Question) -> None:
         started = time.monotonic()
@@ -579,7 +593,7 @@ class OnAir:
             await self.stage.there()
             match action:
                 case do.FinishSpeaking(utterance):
-                    if not self.stage.tell(stage.Finish(utterance)):  # nobody there to say that it ended
+                    if not self.stage.tell(cues.Finish(utterance)):  # nobody there to say that it ended
                         self.perform(self.core.speech_ended(utterance, time.time()))
                 case do.Speak(utterance, text, language, optional):
                     try:
@@ -589,14 +603,14 @@ class OnAir:
                             await self._speaker.coming(language)
                         async with contextlib.aclosing(self._speaker.speak(text, language)) as chunks:
                             async for chunk in chunks:
-                                self.stage.tell(stage.Say(utterance, chunk))
+                                self.stage.tell(cues.Say(utterance, chunk))
                     except Exception as error:  # the answer stands on the page; the room goes on
                         foreseen = isinstance(error, EngineError)
                         log.warning("%s is not spoken: %s", utterance, error, exc_info=not foreseen)
 
     # The stage
 
-    def _hear_stage(self, told: stage.Told) -> None:
+    def _hear_stage(self, told: cues.Told) -> None:
         match told:
             case Packet():
                 if told.kind == "video":
@@ -613,25 +627,25 @@ class OnAir:
                 self.perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
             case playout.Waited(samples=samples):
                 self.gap_s += samples / SAMPLE_RATE
-            case stage.Face(tick, frame):
+            case cues.Face(tick, frame):
                 text = say.dumps(livelink.encode(tick, frame))
                 for see in self._watchers:
                     see(text)
-            case stage.Report():
+            case cues.Report():
                 self.report = told
-            case stage.Ready():
-                self.stage.tell(stage.Attend(self.core.state))
-                self.stage.tell(stage.Watch(bool(self._watchers)))
+            case cues.Ready():
+                self.stage.tell(cues.Attend(self.core.state))
+                self.stage.tell(cues.Watch(bool(self._watchers)))
                 if self._panel is not None:
-                    self.stage.tell(stage.ShowCard(self._panel))
+                    self.stage.tell(cues.ShowCard(self._panel))
                 self._lighten(self.fanout.light)
                 log.info("%s is on air", self.settings.id)
 
     def _want_key(self, encoding: Encoding) -> None:
-        self.stage.tell(stage.KeyFrame(encoding))
+        self.stage.tell(cues.KeyFrame(encoding))
 
     def _lighten(self, encodings: frozenset[Encoding]) -> None:
-        self.stage.tell(stage.Lighten(encodings))
+        self.stage.tell(cues.Lighten(encodings))
 
     def _lost_stage(self) -> None:
         self.perform(self.core.speech_lost(time.time()))
@@ -656,7 +670,7 @@ class OnAir:
                     log.exception("the card “%s” cannot be shown", card.title)
                     self._panel = None
             if self._cards.empty():
-                self.stage.tell(stage.ShowCard(self._panel))
+                self.stage.tell(cues.ShowCard(self._panel))
 
     async def _tick_all(self) -> None:
         while True:
@@ -674,24 +688,15 @@ class OnAir:
         keep(self._tasks, work).add_done_callback(_complain)
 
 
+def _wake_words(words: Sequence[str]) -> "WakeWords":
+    from streaming.hearing.wake import WakeWords  # only here: it loads how English is pronounced
+
+    return WakeWords(words)
+
+
 def _complain(task: "asyncio.Task[Any]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("%s", error, exc_info=error)
-
-
-def stage_config(settings: RoomFile, *, aac: bool = False) -> stage.StageConfig:
-    width, height = settings.size
-    video = settings.video
-    return stage.StageConfig(
-        host=settings.host.pack,
-        width=width,
-        height=height,
-        background=settings.host.background,
-        depth=video.depth,
-        x264=X264(video.preset, kbps=video.kbps),
-        maker=video.encoder,
-        aac=aac,
-    )
 
 
 def _outlets(settings: RoomFile, want_key: Callable[[], None]) -> list[Outlet]:

@@ -35,17 +35,16 @@ class Pacer:
         """Seconds until the present tick is due; 0 when it is."""
         return max(0.0, self.due() - now)
 
-    def begin(self, now: float) -> bool:
-        """Begin the present tick: whether its picture should be drawn. Its sound always is."""
+    def begin(self, now: float, *, wanted: bool = True) -> bool:
+        """Begin the present tick: whether its picture, if it is wanted, should be drawn. Its sound always is."""
         late = now - self.due()
         if late > LOST_S:
             self.origin, self.first = now, self.tick
             self.resynced += 1
-            return True
-        if late > LATE_S:
-            self.skipped += 1
+        elif late > LATE_S:
+            self.skipped += wanted
             return False
-        return True
+        return wanted
 
     def advance(self) -> None:
         self.tick += 1

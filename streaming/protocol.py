@@ -56,7 +56,14 @@ class Presence(BaseModel):
     here: bool
 
 
-FromViewer = Ask | Interrupt | TalkStart | TalkEnd | Presence
+class Choose(_Sent):
+    """Have the host tell a storyline; None: leave it."""
+
+    type: Literal["choose"]
+    storyline: Annotated[str, Field(max_length=40)] | None
+
+
+FromViewer = Ask | Interrupt | TalkStart | TalkEnd | Presence | Choose
 _FROM_VIEWER: Final[TypeAdapter[FromViewer]] = TypeAdapter(Annotated[FromViewer, Field(discriminator="type")])
 
 
@@ -79,7 +86,7 @@ def parse(text: str) -> FromViewer:
         if first["type"] == "json_invalid":
             raise Malformed("bad_json", f"not JSON: {first['msg']}") from None
         if first["type"] in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type", "dict_type"):
-            known = "ask, interrupt, talk.start, talk.end, presence"
+            known = "ask, interrupt, talk.start, talk.end, presence, choose"
             raise Malformed("unknown_type", f"'type' must be one of {known}") from None
         where = ".".join(str(part) for part in first["loc"][1:])
         raise Malformed("bad_message", f"{where}: {first['msg']}") from None
@@ -207,6 +214,30 @@ class Card(Message):
     text: str = ""
     footer: str = ""
     link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guessed(Message):
+    """Yours was no question, but a guess at the host's."""
+
+    type = "guessed"
+    id: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    name: str
+    title: dict[Language, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Storylines(Message):
+    """What viewers may choose, and what is told or comes next."""
+
+    type = "storylines"
+    offered: tuple[Offered, ...] = ()
+    current: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,8 @@ class Waiting:
     def refusal(self, viewer: str, text: str, kind: Kind, now: float) -> Refused | None:
         """Why this viewer's ``text`` cannot be taken; None: it can. It counts as asked."""
         limits = self.settings.limits
-        if (until := self._muted.get(viewer, now)) > now:
-            return Refused("muted", f"an operator has muted you for another {_minutes(until - now)}")
+        if (muted := self.silenced(viewer, now)) is not None:
+            return muted
         if not any(character.isalnum() for character in text):
             return Refused("empty", "there is no question in it")
         if len(text) > limits.characters:
@@ -211,6 +211,12 @@ class Waiting:
     def mute(self, viewer: str, until: float) -> None:
         """Nothing of them is taken before; in the past: they are heard again."""
         self._muted[viewer] = until
+
+    def silenced(self, viewer: str, now: float) -> Refused | None:
+        """Why nothing of them is taken now; None: it is."""
+        if (until := self._muted.get(viewer, now)) <= now:
+            return None
+        return Refused("muted", f"an operator has muted you for another {_minutes(until - now)}")
 
     def muted(self, now: float) -> dict[str, float]:
         """Who is muted, and until when (Unix time, s)."""

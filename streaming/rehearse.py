@@ -14,20 +14,24 @@ from streaming.programme import rehearsal
 from streaming.programme.rundown import Rundown
 
 
-def rehearse(room: Path, begin: str | None, hours: float, seed: int) -> str:
-    """Raises :class:`RoomFileError` for a room without a programme, or a ``begin`` that is no time."""
+def rehearse(room: Path, begin: str | None, hours: float, seed: int, storyline: str = "") -> str:
+    """Raises :class:`RoomFileError` for a room without a programme or this ``storyline``, or a ``begin`` that is no
+    time.
+    """
     settings = roomfile.load(room)
     if settings.programme is None:
         raise RoomFileError(f"{room} has no programme; rooms/legal-live.yaml shows one")
+    rundown = settings.programme
+    if storyline and storyline not in rundown.storylines:
+        raise RoomFileError(f"{room} has no storyline “{storyline}”; it has: {', '.join(rundown.storylines) or 'none'}")
     passages = [passage for document in read_folder(settings.documents).documents for passage in document.passages]
     topics = {
         name: telling(p for p in passages if any(within(p, one, settings.language) for one in segment.topic))
-        for name, segment in settings.programme.segments.items()
+        for name, segment in rundown.segments.items()
         if segment.topic
     }
-    rundown = settings.programme
     at = _unix(begin, rundown) if begin else time.time()
-    gone_through = rehearsal.rehearse(rundown, settings.language, topics, at, hours, Random(seed))  # noqa: S311
+    gone_through = rehearsal.rehearse(rundown, settings.language, topics, at, hours, Random(seed), storyline)  # noqa: S311
     return rehearsal.told(gone_through, rundown)
 
 

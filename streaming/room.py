@@ -8,7 +8,7 @@ import itertools
 import random
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -38,8 +38,8 @@ from streaming.announcing import announcement
 from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.courtesy import Courtesy, Kind
 from streaming.programme.programme import Programme
-from streaming.programme.rundown import Card
-from streaming.questions import TRIES, Outcome, Question, Waiting, may_join
+from streaming.programme.rundown import Card, Storyline
+from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, may_join
 from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
 
@@ -63,6 +63,8 @@ UTTERED: Final = 6
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
+CHOICE_S: Final = 60.0
+"""A storyline that one viewer has chosen is theirs for so long, where many may choose."""
 TEXTS: Final = 20
 """Texts of an operator that may wait; the oldest are let go."""
 TOLD_PLACES: Final = 10
@@ -111,6 +113,10 @@ class Room:
         """A slate is shown instead of the host."""
         self._card: Card | None = None
         """Shown beside the host."""
+        self._chose: tuple[str, float] | None = None
+        """Whoever chose the storyline, "" an operator, and when; None: not known since a restart, or nobody."""
+        self._offered = self.storylines
+        """As viewers know them."""
         self._state = Attention.IDLE
         self._speaking = False
         self._uttered: deque[str] = deque(maxlen=UTTERED)
@@ -169,6 +175,27 @@ class Room:
         """Of the programme, that is being told; "" when there is none."""
         return self._programme.segment if self._programme else ""
 
+    @property
+    def storyline(self) -> str:
+        """Of the programme, that is told or comes next; "" when there is none."""
+        return self._programme.storyline if self._programme else ""
+
+    @property
+    def storylines(self) -> say.Storylines:
+        """For those who come: what they may choose, and what was chosen."""
+        offered = self.known_storylines.items() if self._viewers_choose else ()
+        return say.Storylines(tuple(say.Offered(name, one.title) for name, one in offered), self.storyline or None)
+
+    @property
+    def known_storylines(self) -> Mapping[str, Storyline]:
+        """By their names."""
+        return self._programme.rundown.storylines if self._programme else {}
+
+    @property
+    def _viewers_choose(self) -> bool:
+        by = self._programme.rundown.storylines_by if self._programme else "operators"
+        return by == "viewers" or (by is None and self._settings.hearing.hands_free)
+
     def edited(self, settings: RoomFile, programme: Programme | None) -> None:
         """Another room file, as far as :data:`streaming.roomfile.LIVE` goes."""
         self._settings = self._waiting.settings = settings
@@ -177,7 +204,9 @@ class Room:
     # Viewers
 
     def commented(self, author: str, ask: say.Ask, now: float) -> list[Action]:
-        """A comment on a live platform: a question is read out and answered, anything else is let pass."""
+        """A comment on a live platform: a question is read out and answered, a guess judged, anything else let pass."""
+        if (guessed := self._guessed(author, ask, now, "comment")) is not None:
+            return guessed
         if not asks(ask.text, ask.language or language_of(ask.text, self._settings.language)):
             return []
         return self.asked(author, ask, now, "comment")
@@ -190,6 +219,8 @@ class Room:
     def asked(self, viewer: str, ask: say.Ask, now: float, kind: Asked = "typed") -> list[Action]:
         """Who asks what somebody else is waiting to hear is answered with them."""
         text = " ".join(ask.text.split())
+        if (guessed := self._guessed(viewer, ask, now, kind)) is not None:
+            return guessed
         if (refused := self._waiting.refusal(viewer, text, kind, now)) is not None:
             return [Tell(say.Rejected(ask.id, refused.code, refused.reason), viewer)]
         language = ask.language or language_of(text, self._settings.language)
@@ -203,6 +234,17 @@ class Room:
         if not question.held:
             actions += self._show_question(question)
         return [*actions, *self._go_on(now)]
+
+    def _guessed(self, viewer: str, ask: say.Ask, now: float, kind: Asked) -> list[Action] | None:
+        """What comes of a text that is a guess at the host's question; None: it is none."""
+        guesses = self._programme.guesses if self._programme else None
+        if guesses is None or self._waiting.silenced(viewer, now):
+            return None
+        text = " ".join(ask.text.split())
+        language = ask.language or language_of(text, self._settings.language)
+        name = "" if self._settings.approve_first else ask.name.strip()  # which is said aloud
+        right = guesses.guess(viewer, name, text, language, spoken=kind == "spoken")
+        return None if right is None else [Tell(say.Guessed(ask.id, right), viewer)]
 
     def _same(self, question: Question) -> Question | None:
         current = self._current
@@ -270,9 +312,47 @@ class Room:
         actions = self.unsaid(viewer, now)
         waiting = [*self._waiting, self._current] if self._current else self._waiting
         actions += self._withdraw_all(viewer, waiting, "the visitor left", now, PAUSE_S)
-        if self._settings.hearing.hands_free:
-            self._greeted.clear()  # the next visitor is another
+        if self._settings.hearing.hands_free:  # the next visitor is another
+            self._greeted.clear()
+            if self._chose is None or self._chose[0] == viewer:
+                actions += self._turn_to("", None)
         return [*actions, Forget(viewer)]
+
+    def choose(self, viewer: str, choice: say.Choose, now: float) -> list[Action]:
+        """A viewer wants a storyline told, or the one that is told left, after the sentence that is on air."""
+        if (refused := self._choice_refused(viewer, choice.storyline, now)) is not None:
+            return [Tell(say.Rejected(choice.id, refused.code, refused.reason), viewer)]
+        return self.follow(choice.storyline or "", now, viewer) or []
+
+    def _choice_refused(self, viewer: str, storyline: str | None, now: float) -> Refused | None:
+        if (muted := self._waiting.silenced(viewer, now)) is not None:
+            return muted
+        if not self._viewers_choose:
+            return Refused("operators_only", "in this room an operator chooses what is told")
+        if storyline is not None and storyline not in self.known_storylines:
+            there = ", ".join(self.known_storylines) or "none"
+            return Refused("no_storyline", f"there is no such storyline; there are: {there}")
+        if self.storyline and self._chose and not self._settings.hearing.hands_free:
+            chooser, at = self._chose
+            if chooser != viewer and now - at < CHOICE_S:
+                return Refused("too_fast", "somebody else has just chosen; choose again in a moment")
+        return None
+
+    def follow(self, storyline: str, now: float, chooser: str = "") -> list[Action] | None:
+        """Tell this one from its beginning, "" none any more; None where there is none of this name.
+
+        ``chooser``: a viewer, "" an operator.
+        """
+        if storyline and storyline not in self.known_storylines:
+            return None
+        return [*self._turn_to(storyline, (chooser, now)), *self._go_on(now)]
+
+    def _turn_to(self, storyline: str, chose: tuple[str, float] | None) -> list[Action]:
+        if self._programme is None or not (storyline or self.storyline):
+            return []
+        self._programme.follow(storyline)
+        self._chose = chose if storyline else None
+        return self._show_storylines()
 
     def greet(self, text: str, language: Language, now: float) -> list[Action]:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
@@ -342,6 +422,8 @@ class Room:
         """
         if self._settings.hearing.hands_free and repeats(ask.text, "".join(self._uttered)):
             return self.unsaid(viewer, now)
+        if (guessed := self._guessed(viewer, ask, now, "spoken")) is not None:
+            return [*guessed, *self.unsaid(viewer, now)]
         hardly = viewer == self._over and not self._talking.get(viewer)
         if hardly or keeps_company(ask.text):
             return [
@@ -610,7 +692,7 @@ class Room:
             actions += self._stop(now)
             if self._current:
                 actions += self._end(self._current, "failed", "the answer did not arrive in time")
-        return [*actions, *self._go_on(now), *self._fill(now)]
+        return [*actions, *self._go_on(now), *self._fill(now), *self._show_storylines()]
 
     # Inside
 
@@ -637,6 +719,13 @@ class Room:
             return []
         self._card = card
         return [ShowCard(card), Tell(self.card)]
+
+    def _show_storylines(self) -> list[Action]:
+        """Tell when what may be chosen, or what was, is not as viewers know it."""
+        if (storylines := self.storylines) == self._offered:
+            return []
+        self._offered = storylines
+        return [Tell(storylines)]
 
     def _begin(self, question: Question, now: float) -> list[Action]:
         self._current = question

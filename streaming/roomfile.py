@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
@@ -15,31 +15,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
-from streaming.parts import Part, one_or_more
+from streaming.parts import Part, Text, one_or_more
 from streaming.programme.rundown import Rundown, Segment
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
-
-
-def _both(value: Any) -> Any:
-    """One text for all languages, or one each."""
-    return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
-
-
-def _every(texts: dict[Language, str]) -> dict[Language, str]:
-    """A language left out gets the text of the other: viewers of both come to any room."""
-    return {language: texts.get(language) or next(iter(texts.values())) for language in LANGUAGES}
-
-
-Text = Annotated[
-    dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]],
-    Field(min_length=1),
-    BeforeValidator(_both),
-    AfterValidator(_every),
-]
-"""What is shown or said, a language each; a plain string, or the only language given, stands for all."""
-
 
 ACKNOWLEDGEMENTS: Final[dict[Language, list[str]]] = {
     "zh": [
@@ -402,6 +382,16 @@ def load(path: Path) -> RoomFile:
         folder = (path.parent / room.recording.folder.expanduser()).resolve()
         found["recording"] = room.recording.model_copy(update={"folder": folder})
     return room.model_copy(update=found)
+
+
+def load_all(paths: Iterable[Path]) -> dict[str, RoomFile]:
+    """The rooms of one gateway by their ids, in this order. Raises :class:`RoomFileError`, also for one id twice."""
+    rooms: dict[str, RoomFile] = {}
+    for path in paths:
+        room = load(path)
+        if rooms.setdefault(room.id, room) is not room:
+            raise RoomFileError(f"two of these rooms have the same id, {room.id}; give one another 'id' in its file")
+    return rooms
 
 
 def _runnable(push: Push, path: Path) -> Push:

@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from fastapi import FastAPI
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from streaming import roomfile
 from streaming.engines import Engines
-from streaming.errors import AddressInUseError, RoomFileError
+from streaming.errors import AddressInUseError
 from streaming.gateway import House, create_app
 from streaming.models.store import Store
 from streaming.network import Network, PortRangeLoop
+from streaming.roomfile import RoomFile
 from streaming.tls import Identity, invite, lan_addresses, origin, reachable, self_signed
+from streaming.understudy import Understudy
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ MAX_WEBSOCKET_MESSAGE = 1 << 22
 
 
 def serve(
-    rooms: Sequence[Path],
+    rooms: Mapping[str, RoomFile],
+    files: Mapping[str, Path],
+    stages: Mapping[str, Understudy],
     host: str,
     port: int,
     data: Path,
@@ -40,17 +43,16 @@ def serve(
     tls: bool = False,
     identity: Identity | None = None,
 ) -> int:
-    """Put rooms on air until somebody ends it: over HTTPS as the identity, or with ``tls`` as one that is made here."""
-    settings = [roomfile.load(path) for path in rooms]
-    if len({one.id for one in settings}) < len(settings):
-        raise RoomFileError("two of these rooms have the same id; give one another 'id' in its file")
+    """Put rooms on air until somebody ends it: over HTTPS as the identity, or with ``tls`` as one that is made here.
+
+    ``rooms``, their ``files`` and ``stages`` by the rooms' ids; the stages get ready already.
+    """
     listener = _listen(host, port)
     bound, port = listener.getsockname()[:2]
     if tls and identity is None:
         identity = self_signed(data, [*lan_addresses(), *reachable(bound, network.announce)])
     store = Store.from_environment(folder=models)
-    files = {one.id: path for one, path in zip(settings, rooms, strict=True)}
-    house = House.open(settings, store, data, network, files)
+    house = House.open(list(rooms.values()), store, data, network, files, stages)
     server = uvicorn.Server(configuration(create_app(house), identity))
     here = "localhost" if bound in ("127.0.0.1", "0.0.0.0", "::1", "::") else bound  # noqa: S104
     log.info("%s", origin("https" if identity else "http", here, port))

@@ -23,20 +23,40 @@ from av import FFmpegError
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
-from avatar.face import FaceFrame, Floats
 from avatar.hosts import load_host
-from avatar.life import Attention
 from avatar.listening.listener import Listener
 from avatar.picture import Picture
-from avatar.speech import SpeechChunk
 from streaming import encoders, playout
+from streaming.cues import (
+    Attend,
+    Begin,
+    Command,
+    Duck,
+    Face,
+    Finish,
+    Hold,
+    Hush,
+    KeyFrame,
+    Lighten,
+    Live,
+    Puppeteer,
+    Ready,
+    Report,
+    Say,
+    ShowCard,
+    Slate,
+    StageConfig,
+    Told,
+    Watch,
+)
 from streaming.errors import StageError
 from streaming.label import Label
 from streaming.live_voice import LiveVoice
 from streaming.pacer import Pacer
 from streaming.packets import LIGHT, Encoding, Packet
-from streaming.panel import Laid, Panel, Panels
+from streaming.panels import Laid, Panels
 from streaming.slate import slate
+from streaming.strain import Strain
 
 log = logging.getLogger(__name__)
 
@@ -45,169 +65,7 @@ DUCKED: Final = 0.2
 _RISING: Final = np.linspace(0, 1, SAMPLES_PER_TICK, dtype=np.float32)
 """What is being said when the slate goes does not begin with a click."""
 
-
-@dataclass(frozen=True, slots=True)
-class StageConfig:
-    host: str
-    width: int = 1920
-    height: int = 1080
-    background: str | None = None
-    seed: int = 0
-    first_tick: int = 0
-    first_at: float | None = None
-    """time.monotonic() when that tick is due, on this machine; when the stage begins, if None."""
-    depth: int = 4
-    """Ticks between a tick's time and its release: what a key frame may take (50 ms) without being late."""
-    x264: encoders.X264 = encoders.SUPERFAST
-    maker: encoders.Maker = "auto"
-    aac: bool = False
-    """Sound in AAC as well."""
-    slate: bool = False
-    """Begin with the slate instead of the host."""
-
-
-# What the gateway tells the stage.
-@dataclass(frozen=True, slots=True)
-class Say:
-    utterance: str
-    chunk: SpeechChunk
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    utterance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hush:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Duck:
-    """Speak softly: somebody speaks over the host."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Be silent, and when it is off go on with what was being said."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Attend:
-    mode: Attention
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What somebody says through the host, as it comes; None when they are done."""
-
-    pcm: playout.Pcm | None
-    """(n,) float32 mono at 48 kHz."""
-
-
-@dataclass(frozen=True, slots=True)
-class Puppeteer:
-    """A face from outside; see :mod:`avatar.puppet`."""
-
-    weights: Floats
-    rotation: Floats
-    translation: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Whether the host's own face frames are to be told."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFrame:
-    encoding: Encoding = "h264"
-
-
-@dataclass(frozen=True, slots=True)
-class Lighten:
-    """In what the lighter rendition is encoded from now on; in nothing at the start."""
-
-    encodings: frozenset[Encoding]
-
-
-@dataclass(frozen=True, slots=True)
-class ShowCard:
-    """Over the picture, in the place of the one before, until another comes; None: none.
-
-    A stage that is started again has none.
-    """
-
-    panel: Panel | None
-
-
-@dataclass(frozen=True, slots=True)
-class Slate:
-    """A still picture and silence instead of the host, from the next tick on and at once: nothing of theirs that has
-    not left yet leaves any more. What is said and done goes on unseen."""
-
-    on: bool
-
-
-Command = Say | Finish | Hush | Duck | Hold | Attend | Live | Puppeteer | Watch | KeyFrame | Lighten | ShowCard | Slate
-
-
-# What the stage tells the gateway, beside packets and the playout's events.
-@dataclass(frozen=True, slots=True)
-class Ready:
-    mouth_box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels at rest."""
-    encoder: str
-    """Who encodes the picture, by FFmpeg's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """It cannot go on air, or not go on; the process ends."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """The host's face at a tick."""
-
-    tick: int
-    frame: FaceFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Counters since the start, once a second."""
-
-    tick: int
-    skipped: int
-    resynced: int
-    dropped: int
-    encoded: int
-    """Pictures: as many as ticks with a picture, whoever watches;"""
-    light: int
-    """and those of the lighter rendition."""
-    cpu_s: float
-    """Processor seconds this process has used,"""
-    draw_cpu_s: float
-    encode_cpu_s: float
-    """and for what."""
-    draw_ms: tuple[float, ...]
-    """What each picture of the last second took, by the clock;"""
-    encode_ms: tuple[float, ...]
-    out_ms: tuple[float, ...]
-    """and from when its tick was due until it left."""
-
-
-Told = Packet | playout.Event | Face | Ready | Failed | Report
+ON_AIR_NOW: Final = Begin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +116,9 @@ class Stage:
             self._free.put(self._prepared())
         self._panels = Panels(self._prepared(), self._renderer.region)
         self._slate = slate(config.width, config.height, self._label)
-        self._slated = config.slate
-        self._rising = False
-        """The next tick is the first after the slate."""
-        self._cut = config.first_tick
+        self._slated = self._rising = False
+        """Rising: the next tick is the first after the slate."""
+        self._cut = 0
         """Pictures of ticks before it are not sent: the slate came when they had not left yet."""
         self._drawn: queue.SimpleQueue[_Drawn | None] = queue.SimpleQueue()
         self._encoded: deque[Packet] = deque()
@@ -269,13 +126,15 @@ class Stage:
         self._fader = playout.Fader()
         self._keys: set[Encoding] = {"h264"}
         """Which are to make a key frame of the next picture."""
+        self._strain = Strain()
+        self._skipped = 0
+        """Ticks, until the last second."""
         self._dropped = 0
         self._draw_cpu_s = self._encode_cpu_s = 0.0
         self._draw_ms: deque[float] = deque()
         self._encode_ms: deque[float] = deque()
         self._out_ms: deque[float] = deque()
         self._encoded_count = self._light_count = 0
-        tell(Ready(self._renderer.mouth_box, self._video.name))
 
     def _new_lighter(self) -> encoders.Lighter:
         config = self._config
@@ -297,8 +156,11 @@ class Stage:
         except ValueError as error:
             log.warning("a card is left out: %s", error)
 
-    def run(self) -> None:
-        pacer = Pacer(*self._begin(time.monotonic()))
+    def run(self, begin: Begin = ON_AIR_NOW) -> None:
+        """Be on air until a command ends it."""
+        self._slated, self._cut = begin.slate, begin.tick
+        pacer = Pacer(*_first(begin, time.monotonic()))
+        self._tell(Ready(self._renderer.mouth_box, self._video.name))
         first_sample = pacer.first * SAMPLES_PER_TICK
         self._audio = [encoders.opus(first_sample)]
         if self._config.aac:
@@ -311,25 +173,18 @@ class Stage:
                     raise StageError("its video encoder broke")
                 if (wait := pacer.wait(time.monotonic())) > 0:
                     time.sleep(wait)
-                wanted = pacer.begin(time.monotonic())
+                wanted = pacer.begin(time.monotonic(), wanted=pacer.tick % 2 == 0 or not self._strain.half)
                 self._release(pacer)
                 self._take_sound(pacer.tick)
                 if wanted and not self._draw(pacer.tick):
                     pacer.skipped += 1
                 pacer.advance()
                 if pacer.tick % TICKS_PER_SECOND == 0:
+                    self._take_pulse(pacer.skipped)
                     self._report(pacer)
         finally:
             self._drawn.put(None)
             encoder.join(1)
-
-    def _begin(self, now: float) -> tuple[float, int]:
-        """When the first tick is due, and which it is: the next, as if the stage had run all the time."""
-        config = self._config
-        if config.first_at is None:
-            return now, config.first_tick
-        behind = max(0, math.ceil((now - config.first_at) * TICKS_PER_SECOND))
-        return config.first_at + behind / TICKS_PER_SECOND, config.first_tick + behind
 
     def _obey(self, tick: int) -> bool:
         while True:
@@ -479,11 +334,18 @@ class Stage:
             self._keys.add(packet.encoding)
         return False
 
+    def _take_pulse(self, skipped: int) -> None:
+        if self._strain.second(skipped - self._skipped):
+            which = "every second picture is shown" if self._strain.half else "all pictures are shown again"
+            log.warning("%d of the last second's pictures came too late; %s", skipped - self._skipped, which)
+        self._skipped = skipped
+
     def _report(self, pacer: Pacer) -> None:
         self._tell(
             Report(
                 tick=pacer.tick,
                 skipped=pacer.skipped,
+                half=self._strain.half,
                 resynced=pacer.resynced,
                 dropped=self._dropped,
                 encoded=self._encoded_count,
@@ -501,3 +363,11 @@ class Stage:
 def _taken(samples: deque[float]) -> tuple[float, ...]:
     """All that is there; another thread may add meanwhile, and nothing of that is lost."""
     return tuple(samples.popleft() for _ in range(len(samples)))
+
+
+def _first(begin: Begin, now: float) -> tuple[float, int]:
+    """When the first tick is due, and which it is: the next, as if the stage had run all the time."""
+    if begin.at is None:
+        return now, begin.tick
+    behind = max(0, math.ceil((now - begin.at) * TICKS_PER_SECOND))
+    return begin.at + behind / TICKS_PER_SECOND, begin.tick + behind

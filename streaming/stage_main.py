@@ -18,10 +18,11 @@ from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from avatar.listening.listener import Listener, with_mouth
 from streaming import playout
+from streaming.child import die_with_parent
+from streaming.cues import Command, Face, Failed, Report, Say, Told
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.parent import die_with_parent
-from streaming.stage import Command, Face, Failed, Report, Say, Stage, Told
+from streaming.stage import Stage
 from streaming.wire import frame, read
 
 
@@ -39,8 +40,9 @@ def main() -> None:
     writer.start()
     try:
         stage = Stage(config, outbox.put)
+        begin = read(stream)  # an understudy waits here, and commands in the socket
         threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
-        stage.run()
+        stage.run(begin)
     except (AvatarError, StageError) as error:
         outbox.put(Failed(str(error)))
         outbox.close()

@@ -55,17 +55,19 @@ CREATE TABLE IF NOT EXISTS desks (
     on_air_at REAL NOT NULL DEFAULT 0
 );
 """
-_SINCE_2: Final = (
-    "viewer TEXT",
-    "client_id TEXT",
-    "kind TEXT NOT NULL DEFAULT 'typed'",
-    "tries INTEGER NOT NULL DEFAULT 0",
-    "held INTEGER NOT NULL DEFAULT 0",
-    "pinned INTEGER NOT NULL DEFAULT 0",
-    "reply TEXT NOT NULL DEFAULT ''",
-)
-"""Columns of questions that the first databases did not have."""
-_VERSION: Final = 2
+_SINCE: Final = {
+    2: (
+        "questions ADD COLUMN viewer TEXT",
+        "questions ADD COLUMN client_id TEXT",
+        "questions ADD COLUMN kind TEXT NOT NULL DEFAULT 'typed'",
+        "questions ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+        "questions ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+        "questions ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "questions ADD COLUMN reply TEXT NOT NULL DEFAULT ''",
+    ),
+    3: ("aired ADD COLUMN storyline TEXT NOT NULL DEFAULT ''",),
+}
+"""What the first databases did not have, by the version that brought it."""
 _COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, tries, held, pinned, reply"
 
 
@@ -175,14 +177,14 @@ class State:
 
     def air(self, room: str, aired: Aired) -> None:
         """Keep a line of the programme. Returns at once."""
-        row = (room, aired.segment, aired.wording, aired.line, aired.text, aired.at)
-        self._write("INSERT INTO aired VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (room, aired.segment, aired.wording, aired.line, aired.text, aired.at, aired.storyline)
+        self._write("INSERT INTO aired VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     async def aired(self, room: str, since: float) -> list[Aired]:
         """What the programme said since then (Unix time, s), oldest first; what is older is forgotten."""
         self._write("DELETE FROM aired WHERE room = ? AND at < ?", (room, since))
         rows = await self._read(
-            "SELECT segment, wording, line, text, at FROM aired WHERE room = ? ORDER BY at, rowid", (room,)
+            "SELECT segment, wording, line, text, at, storyline FROM aired WHERE room = ? ORDER BY at, rowid", (room,)
         )
         return [Aired(*row) for row in rows]
 
@@ -206,12 +208,14 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(_SCHEMA)
-        if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-            db.execute("BEGIN IMMEDIATE")
-            for column in _SINCE_2:
-                db.execute(f"ALTER TABLE questions ADD COLUMN {column}")
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-            db.execute("COMMIT")
+        known = db.execute("PRAGMA user_version").fetchone()[0]
+        for version, changes in _SINCE.items():
+            if known < version:
+                db.execute("BEGIN IMMEDIATE")
+                for change in changes:
+                    db.execute(f"ALTER TABLE {change}")
+                db.execute(f"PRAGMA user_version = {version}")
+                db.execute("COMMIT")
     except sqlite3.DatabaseError:
         db.close()
         raise

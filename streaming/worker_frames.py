@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 HEADER = struct.Struct(">BIQ")
 """Kind, request id, payload length in bytes."""
 
+PULSE_S = 1.0
+"""Between two beats of a worker's pulse, which its parent hears on a pipe of its own."""
+
 
 class Kind(enum.IntEnum):
     # parent → worker

@@ -3,7 +3,9 @@
 The engine lives in the main thread. Another reads what the parent sends, so that a request can be cancelled while it
 runs: an engine with a method ``stop`` is told so at once, any other is left before its next item.
 
-Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_main FD PARENT_PID NAME``.
+A third thread lets the parent hear the process's pulse: a byte a second.
+
+Started by :class:`streaming.workers.Worker` as ``python -m streaming.worker_main FD PULSE_FD PARENT_PID NAME``.
 """
 
 import contextlib
@@ -15,19 +17,21 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from streaming.parent import die_with_parent
-from streaming.worker_frames import Frame, Kind, encode, receive
+from streaming.child import die_with_parent
+from streaming.worker_frames import PULSE_S, Frame, Kind, encode, receive
 
 _OOM_SCORE = "500"
 
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
-    _settle(parent=int(sys.argv[2]))
+    _settle(parent=int(sys.argv[3]))
+    threading.Thread(target=_beat, args=(int(sys.argv[2]),), name="pulse", daemon=True).start()
     # Interpreter shutdown is skipped: inference libraries are known to crash in it, and there is nothing to save.
     try:
         engine = _load(channel)
@@ -48,6 +52,15 @@ def _settle(parent: int) -> None:
     # When memory runs out, an engine, which is restarted, should go before a stage, which is on air.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write(_OOM_SCORE)
+
+
+def _beat(pulse: int) -> None:
+    while True:
+        try:
+            os.write(pulse, b".")
+        except BrokenPipeError:
+            os._exit(0)  # the parent is gone
+        time.sleep(PULSE_S)
 
 
 class Requests:

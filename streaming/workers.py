@@ -6,7 +6,8 @@ by an :class:`EngineSpec`, never imported here: its libraries, its memory and it
 What the supervisor promises:
 
 - a crash or a hang fails the request that was running (``EngineError``, retryable) and the engine is started again;
-  requests that were waiting stay in line and never notice;
+  requests that were waiting stay in line and never notice. A process that stands still is noticed by its pulse, within
+  seconds and whether or not anybody waits for it; one whose engine does not come to an end, by whoever waits;
 - an exception raised by the engine's method fails that request alone;
 - an engine whose constructor raised is *failed*, with the constructor's own words, until :meth:`Worker.start` is
   called again;
@@ -28,10 +29,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
+from streaming.child import CHILD_ENVIRONMENT
 from streaming.errors import EngineError
-from streaming.worker_frames import HEADER, Frame, Kind, encode
+from streaming.worker_frames import HEADER, PULSE_S, Frame, Kind, encode
 
 _log = logging.getLogger("everhost.engine")
 
@@ -40,21 +42,12 @@ _QUEUE_LIMIT = 16
 _ITEMS_AHEAD = 256
 """Items of one stream that may wait for their reader; when full the engine waits (and with it everybody in line)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 30.0  # seconds
+_SILENT_BEATS = 4
+"""Beats of its pulse that a process may leave out. (It beats also while the engine works.)"""
+_SILENT_BEATS_LOADING = 30
+"""Loading a large library may hold the interpreter's lock for many seconds."""
 _DEATHS_BEFORE_FAILED = 3
 """Deaths in a row while loading after which those in line are told; the engine is still tried again."""
-
-CHILD_ENVIRONMENT: Final = {
-    # Spinning BLAS and OpenMP threads would take the cores the stages need.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONUNBUFFERED": "1",
-    "ORT_DISABLE_TELEMETRY": "1",  # a room reports to nobody
-}
 
 
 @dataclass(frozen=True)
@@ -122,6 +115,7 @@ class _Child:
         process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        pulse: int,
     ) -> None:
         self._spec = spec
         self._process = process
@@ -130,26 +124,38 @@ class _Child:
         self._last_words: deque[str] = deque(maxlen=8)
         self._log = asyncio.create_task(self._forward_log(), name=f"log of {spec.name}")
         self._exit = asyncio.create_task(process.wait(), name=f"exit of {spec.name}")
+        self._pulse = pulse
+        self._silent = 0
+        self._loaded = False
+        self._stood_still = False
+        asyncio.get_running_loop().add_reader(pulse, self._hear_pulse)
+        self._watch = asyncio.create_task(self._watch_pulse(), name=f"pulse of {spec.name}")
 
     @classmethod
     async def spawn(cls, spec: EngineSpec) -> "_Child":
         ours, theirs = socket.socketpair()
+        pulse, beating = os.pipe()
+        os.set_blocking(pulse, False)
         with theirs:
             reader, writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "streaming.worker_main", str(theirs.fileno()), str(os.getpid())),
+                    *(sys.executable, "-P", "-m", "streaming.worker_main"),
+                    *(str(theirs.fileno()), str(beating), str(os.getpid())),
                     spec.name,  # for whoever looks at the list of processes
                     stdin=DEVNULL,
                     stdout=PIPE,
                     stderr=STDOUT,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), beating),
                     env={**os.environ, **CHILD_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             except BaseException:
                 writer.close()
+                os.close(pulse)
                 raise
-        return cls(spec, process, reader, writer)
+            finally:
+                os.close(beating)
+        return cls(spec, process, reader, writer, pulse)
 
     @property
     def pid(self) -> int:
@@ -166,6 +172,7 @@ class _Child:
         if frame.kind is Kind.FAILED:
             message, retryable = frame.value()
             raise EngineError(f"The engine “{self._spec.name}” could not be loaded: {message}", retryable=retryable)
+        self._loaded = True
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
@@ -181,10 +188,18 @@ class _Child:
             # The socket closes a moment before its process ends. (Killing it now would lose its exit status.)
             await asyncio.wait({self._exit}, timeout=1)
             self._kill()
-            raise _Died(f"died ({_describe_exit(await asyncio.shield(self._exit))})") from None
+            raise self.died(await asyncio.shield(self._exit)) from None
+
+    def died(self, status: int, when: str = "") -> _Died:
+        if self._stood_still:
+            return _Died("stood still and was stopped")
+        return _Died(f"died{when} ({_describe_exit(status)})")
 
     async def close(self) -> None:
         """Kill the process and leave nothing of it behind."""
+        self._watch.cancel()
+        asyncio.get_running_loop().remove_reader(self._pulse)
+        os.close(self._pulse)
         self._kill()
         await self._exit
         await asyncio.wait({self._log}, timeout=1)  # longer only if something the engine started keeps its output open
@@ -196,6 +211,19 @@ class _Child:
     @property
     def last_words(self) -> str:
         return " | ".join(self._last_words)
+
+    def _hear_pulse(self) -> None:
+        self._silent = 0
+        if not os.read(self._pulse, 64):  # the process is gone
+            asyncio.get_running_loop().remove_reader(self._pulse)
+
+    async def _watch_pulse(self) -> None:
+        """Kill a process that stands still. Beats are counted, since this event loop may have stood still itself."""
+        while self._silent <= (_SILENT_BEATS if self._loaded else _SILENT_BEATS_LOADING):
+            await asyncio.sleep(PULSE_S)
+            self._silent += 1
+        self._stood_still = True
+        self._kill()
 
     def _kill(self) -> None:
         if self._process.returncode is None:
@@ -438,7 +466,7 @@ class Worker:
             finally:
                 arrived.cancel()
         if child.exited.done():
-            raise _Died(f"died while idle ({_describe_exit(child.exited.result())})")
+            raise child.died(child.exited.result(), " while idle")
         return self._line.pop(0)
 
     async def _run(self, child: _Child, request: _Request) -> None:

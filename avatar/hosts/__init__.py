@@ -1,11 +1,12 @@
 """The hosts that come with everhost, and any other pack by its path."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from avatar.errors import PackError, StudioError
-from avatar.mesh_renderer import MeshRenderer
-from avatar.pack import load_pack
+
+if TYPE_CHECKING:
+    from avatar.mesh_renderer import MeshRenderer
 
 HOSTS: Final[tuple[str, ...]] = ("lin",)
 """Names of the hosts that are part of the package."""
@@ -14,7 +15,7 @@ SUFFIX: Final = ".pack"
 
 def load_host(
     name_or_path: str, width: int = 1920, height: int = 1080, background: str | Path | None = None
-) -> MeshRenderer:
+) -> "MeshRenderer":
     """The renderer of a host, by name or by the path of a pack.
 
     ``background`` is "green", "#rrggbb" or the path of a picture; the pack's own where it is None.
@@ -22,6 +23,10 @@ def load_host(
     Raises:
         PackError: no such host, a broken pack, no view of this size, or a background that is none.
     """
+    # Only here, since who merely asks which hosts there are need not load what draws them.
+    from avatar.mesh_renderer import MeshRenderer
+    from avatar.pack import load_pack
+
     return MeshRenderer(load_pack(pack_path(name_or_path)), width, height, background)
 
 

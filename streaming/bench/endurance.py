@@ -23,8 +23,8 @@ from streaming.rtp import ahead
 RECOVERY_S: Final = 5.0
 """Until the picture is there again, whatever was killed."""
 ON_AIR: Final = 0.995
-STEADY: Final = 0.9
-"""Share of a second's pictures with which they flow."""
+HOLE_S: Final = 0.2
+"""Without a picture: more than a few ticks left out, whether or not the stage shows every tick."""
 UNDER_WAY_S: Final = 0.3
 """What is heard so soon after a kill was on its way before it."""
 _UNCOVERED: Final = frozenset(chain(*UNCOVERED.values()))
@@ -309,10 +309,11 @@ def _recovery(diary: Diary, shown: Times, struck: Struck) -> Recovery:
 
 
 def _flows_again(shown: Times, at: float) -> float | None:
-    """Seconds after ``at`` until the first picture from which on a second has all but a few of its pictures."""
+    """Seconds after ``at`` until the first picture from which on they come for a second without a hole."""
     begins = np.concatenate([[at], shown[shown > at]])
-    within = np.searchsorted(shown, begins + 1) - np.searchsorted(shown, begins)
-    steady = np.flatnonzero(within >= STEADY * TICKS_PER_SECOND)
+    after = np.searchsorted(begins, begins + 1)  # the first picture that comes later than a second
+    holes = np.concatenate([[0], np.cumsum(np.diff(begins) > HOLE_S)])  # until each picture
+    steady = np.flatnonzero(holes == np.append(holes, -1)[after])
     return float(begins[steady[0]] - at) if len(steady) else None
 
 

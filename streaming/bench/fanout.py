@@ -15,7 +15,7 @@ from avatar.bench.machine import machine
 from avatar.clock import TICKS_PER_SECOND
 from streaming.bench.origin import ROOM, Measure, measure, origin
 from streaming.bench.viewer import Seen, first_picture, watcher
-from streaming.stage import StageConfig
+from streaming.cues import StageConfig
 
 VIEWER: Final = 2.0
 """Percent of a core that one more viewer may take."""

@@ -13,8 +13,8 @@ from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
 from streaming.bench.origin import ROOM, measure, origin
 from streaming.bench.stage import Spread
 from streaming.bench.viewer import SOUND, Seen, watcher
+from streaming.cues import StageConfig
 from streaming.errors import StageError
-from streaming.stage import StageConfig
 
 TICK_P95: Final = 150.0
 SILENCE: Final = 200.0

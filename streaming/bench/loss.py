@@ -18,8 +18,8 @@ from avatar.clock import RTP_PER_TICK, TICKS_PER_SECOND
 from streaming.bench.network import Impairment, relay
 from streaming.bench.origin import ROOM, measure, origin
 from streaming.bench.viewer import Seen, watcher
+from streaming.cues import StageConfig
 from streaming.encoders import LIGHT_EVERY
-from streaming.stage import StageConfig
 
 SHARES: Final = (0.02, 0.05)
 DELAY_S, JITTER_S = 0.03, 0.01

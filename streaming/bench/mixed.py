@@ -28,16 +28,16 @@ from streaming import playout, roomfile
 from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
 from streaming.bench.together import microphone, until
+from streaming.cues import Attend, Finish, Ready, Report, Say, Told
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
 from streaming.hearing.microphone import RATE
 from streaming.models.store import Store
-from streaming.on_air import stage_config
 from streaming.room import language_of
 from streaming.roomfile import RoomFile
 from streaming.speaker import Speaker
-from streaming.stage import Attend, Finish, Ready, Report, Say, Told
 from streaming.stage_process import StageProcess
+from streaming.understudy import stage_config
 
 _WARM: Final = 3
 """Reports of the stage before the first that counts."""

@@ -30,13 +30,13 @@ from avatar.clock import SAMPLE_RATE
 from avatar.life import Attention
 from avatar.speech import SpeechChunk
 from streaming import playout
+from streaming.child import die_with_parent
+from streaming.cues import Attend, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Encoding, Packet
-from streaming.parent import die_with_parent
 from streaming.rtp import random_origin
-from streaming.stage import Attend, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
 from streaming.whep import Whep
 from streaming.whep_http import add_whep
@@ -54,7 +54,7 @@ class Measure:
     sent_bytes: int
     """RTP payload of all present viewers since they came."""
     stage: dict[str, Any]
-    """The last :class:`streaming.stage.Report`."""
+    """The last :class:`streaming.cues.Report`."""
     key_requests: int
     again: int
     """Packets sent again to present viewers."""

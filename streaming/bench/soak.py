@@ -22,8 +22,8 @@ from avatar.bench.machine import machine
 from avatar.clock import SAMPLE_RATE, TICKS_PER_SECOND, VIDEO_CLOCK_RATE
 from streaming.bench.origin import ROOM, measure, origin
 from streaming.bench.viewer import Seen, first_picture, overhear, watcher
+from streaming.cues import StageConfig
 from streaming.rtp import ahead
-from streaming.stage import StageConfig
 
 LEAK: Final = 1024.0
 """Bytes a join that may stay."""

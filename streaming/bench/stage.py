@@ -21,10 +21,11 @@ from avatar.picture import Picture
 from avatar.speech import SpeechChunk
 from streaming import encoders
 from streaming.bench.origin import speech
+from streaming.cues import Attend, Finish, Report, Say, StageConfig, Told
 from streaming.errors import StageError
 from streaming.packets import Packet
 from streaming.playout import Ended
-from streaming.stage import Attend, Finish, Report, Say, Stage, StageConfig, Told
+from streaming.stage import Stage
 
 OWN: Final = 0.7
 """All but the encoder may take at most this many times what the bare encoder takes."""

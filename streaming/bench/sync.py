@@ -27,11 +27,12 @@ from avatar.picture import Picture
 from avatar.renderer import Renderer
 from avatar.speech import SpeechChunk
 from streaming.bench.viewer import overhear
+from streaming.cues import Finish, KeyFrame, Say, StageConfig, Told
 from streaming.errors import StageError
 from streaming.fanout import Fanout
 from streaming.packets import Packet
 from streaming.rtp import ahead
-from streaming.stage import Finish, KeyFrame, Say, Stage, StageConfig, Told
+from streaming.stage import Stage
 from streaming.whep import Whep
 
 MEDIAN, P95, SLOPE = 10.0, 20.0, 1.0

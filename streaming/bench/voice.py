@@ -30,14 +30,14 @@ from streaming.answering import context, room_answerer
 from streaming.bench.first_voice import QUESTIONS
 from streaming.bench.misheard import sounds, units
 from streaming.bench.together import microphone, until
+from streaming.cues import Attend, Report, Say, Told
 from streaming.engines import Engines, settled
 from streaming.errors import EverhostError, StageError
 from streaming.models.store import Store
-from streaming.on_air import stage_config
 from streaming.roomfile import Language, RoomFile
 from streaming.speaker import Speaker
-from streaming.stage import Attend, Report, Say, Told
 from streaming.stage_process import StageProcess
+from streaming.understudy import stage_config
 
 Part = Literal["first", "words", "air"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)

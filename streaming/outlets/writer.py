@@ -14,10 +14,10 @@ from av.container import OutputContainer
 from av.stream import Stream
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
+from streaming.child import die_with_parent
 from streaming.outlets.outlet import FINISH_S, OPENED
 from streaming.outlets.target import Opening
 from streaming.packets import Packet
-from streaming.parent import die_with_parent
 from streaming.wire import read
 
 _SAMPLES: Final = Fraction(1, SAMPLE_RATE)

@@ -11,12 +11,11 @@ from random import Random
 from typing import Final, Literal
 
 from streaming.hearing.transcript import Language
+from streaming.programme.names import listed
 
 Kind = Literal["gift", "follow", "enter"]
 KINDS: Final[tuple[Kind, ...]] = ("gift", "follow", "enter")
 """The first comes first."""
-NAMED: Final = 3
-"""Names in one sentence; the others are counted."""
 STALE_S: Final = 60.0
 PAUSE_S: Final[dict[Kind, float]] = {"gift": 0.0, "follow": 15.0, "enter": 60.0}
 """Between two sentences of a kind."""
@@ -43,8 +42,6 @@ LINES: Final[dict[Language, dict[Kind, Sequence[str]]]] = {
         "enter": ["Welcome, {who}.", "Hello, {who}. Good to see you.", "{who}, welcome."],
     },
 }
-_AND_OTHERS: Final[dict[Language, str]] = {"zh": "{names}等{n}位朋友", "en": "{names} and {n} more"}
-_JOINED: Final[dict[Language, str]] = {"zh": "、", "en": ", "}
 _A_GIFT: Final[dict[Language, str]] = {"zh": "礼物", "en": "gift"}
 
 
@@ -86,11 +83,7 @@ class Courtesy:
         rest = [event for event in waiting if event.what != what]
         waiting.clear()
         waiting.extend(rest)
-        names = list(dict.fromkeys(event.name for event in together))
-        who = _JOINED[self._language].join(names[:NAMED])
-        if len(names) > NAMED:
-            n = len(names) if self._language == "zh" else len(names) - NAMED
-            who = _AND_OTHERS[self._language].replace("{names}", who).replace("{n}", str(n))
+        who = listed((event.name for event in together), self._language)
         lines = [line for line in LINES[self._language][kind] if line != self._last]
         self._last = self._random.choice(lines)
         return self._last.replace("{what}", what or _A_GIFT[self._language]).replace("{who}", who)

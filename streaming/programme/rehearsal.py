@@ -60,14 +60,17 @@ def rehearse(
     begin: float,
     hours: float,
     random: Random,
+    storyline: str = "",
 ) -> Rehearsal:
     """``topics``: of each segment with documents, their passages: what each is about, and its sentences.
 
-    ``begin``: Unix time, s.
+    ``begin``: Unix time, s. ``storyline``: the one that is chosen then.
     """
     programme = Programme(rundown, language, random)
     for name, passages in topics.items():
         programme.learn(name, passages)
+    if storyline:
+        programme.follow(storyline)
     said: list[Said] = []
     now = begin
     while now < begin + 3600 * hours:
@@ -96,7 +99,9 @@ def told(rehearsal: Rehearsal, rundown: Rundown) -> str:
         f"\n{len(rehearsal.said)} sentences in {rehearsal.hours:g} h; speaking {rehearsal.speaking:.0%} of the time; "
         f"longest silence {seconds:.0f} s" + (f", from {_clock(rundown, at)}" if at else "")
     )
-    if seconds > _DULL_S:
+    if not any(segment.weight for segment in rundown.segments.values()):
+        rows.append("every segment waits for its storyline: --storyline NAME shows one")
+    elif seconds > _DULL_S:
         rows.append("the programme has nothing left to say then: give it more segments, or lower repeat_after_minutes")
     if again := rehearsal.again:
         rows.append(f"{len(again)} sentences were said more than once; most often ({again[0][1]} times): {again[0][0]}")

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from avatar.voice import marks
 from streaming.hearing.transcript import Language
-from streaming.parts import Part, one_or_more
+from streaming.parts import Part, Text, one_or_more
+from streaming.programme.guesses import tokens
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -66,11 +67,26 @@ def _sayable(text: str) -> str:
 Said = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_sayable)]
 
 
+def _guessable(text: str) -> str:
+    if not tokens(text):
+        raise ValueError(f"“{text}” has no letter or digit that a guess could hold")
+    return text
+
+
+def _words(value: Any) -> Any:
+    """YAML takes 30 for a number; here it is a word like others."""
+    return [f"{one}" if type(one) in (int, float) else one for one in one_or_more(value)]
+
+
 class Quiz(Part):
     question: Said
     answer: Said
     think_s: float = Field(default=8.0, ge=0, le=120)
     """Silence between the two."""
+    accept: Annotated[
+        list[Annotated[str, Field(max_length=60), AfterValidator(_guessable)]], BeforeValidator(_words)
+    ] = Field(default_factory=list)
+    """What a right guess holds, one of these; none: nobody's guess is judged."""
 
 
 class Card(Part):
@@ -98,8 +114,8 @@ class Segment(Part):
     silence_s: float | None = Field(default=None, gt=0, le=3600)
     """or nothing, for so long."""
     card: Card | None = None
-    weight: float = Field(default=1.0, gt=0)
-    """How often it comes, beside the others."""
+    weight: float = Field(default=1.0, ge=0)
+    """How often it comes, beside the others; 0: only within storylines."""
     every_minutes: float | None = Field(default=None, gt=0)
     """It comes as soon as so long has passed, and not before."""
     gap_minutes: float = Field(default=0.0, ge=0)
@@ -119,6 +135,20 @@ class Segment(Part):
         """Whether it may come at this time of the week."""
         today = not self.days or _DAYS[local.weekday()] in self.days
         return today and (not self.times or any(times.holds(local) for times in self.times))
+
+
+class Storyline(Part):
+    """A thread that a visitor or an operator may choose."""
+
+    title: Text
+    segments: Annotated[list[str], Field(min_length=1), BeforeValidator(one_or_more)]
+    """Told in this order, of topics every passage."""
+
+    @model_validator(mode="after")
+    def _tells_nothing_twice(self) -> "Storyline":
+        if len(set(self.segments)) < len(self.segments):
+            raise ValueError("a storyline names a segment once")
+        return self
 
 
 BRIDGES: Final[dict[Language, list[str]]] = {
@@ -155,6 +185,39 @@ TRANSITIONS: Final[dict[Language, list[str]]] = {
         "Another thing: {heading}.",
     ],
 }
+OPENINGS: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "[点头]好，那就讲{heading}。",
+        "[点头]好的，我们来讲{heading}。",
+        "[微笑]没问题，这就讲{heading}。",
+        "[点头]好，从头讲讲{heading}。",
+    ],
+    "en": [
+        "[nod] With pleasure. Here it comes: {heading}.",
+        "[nod] All right: {heading}.",
+        "[warm] Good choice. Let me begin: {heading}.",
+        "[nod] Gladly. Let me tell you this: {heading}.",
+    ],
+}
+WHO: Final = "{who}"
+WINNERS: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "[微笑]{who}答对了！",
+        "[微笑]{who}猜中了，真棒！",
+        "这一题，{who}答对了。",
+        "[点头]{who}说对了，了不起！",
+        "{who}知道答案，厉害！",
+        "[微笑]{who}一下就答对了！",
+    ],
+    "en": [
+        "[warm] {who} had it.",
+        "{who} got it right.",
+        "[nod] {who} knew it. Well done!",
+        "{who} had the answer.",
+        "[warm] {who} guessed it. Bravo!",
+        "[nod] {who} answered that right.",
+    ],
+}
 
 
 def _has_heading(text: str) -> str:
@@ -163,10 +226,23 @@ def _has_heading(text: str) -> str:
     return text
 
 
+def _has_names(text: str) -> str:
+    if WHO not in text:
+        raise ValueError(f"“{text}” must hold {WHO}, which stands for those who had it right")
+    return text
+
+
+Name = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]
+Opening = Annotated[Said, AfterValidator(_has_heading)]
+
+
 class Rundown(Part):
     """Programme of a room."""
 
-    segments: dict[Annotated[str, Field(pattern=r"^[\w-]{1,40}$")], Segment] = Field(min_length=1)
+    segments: dict[Name, Segment] = Field(min_length=1)
+    storylines: dict[Name, Storyline] = Field(default_factory=dict)
+    storylines_by: Literal["viewers", "operators"] | None = None
+    """Who may choose one. By default viewers where the host listens without a button, as before a kiosk."""
     pause_s: float = Field(default=4.0, ge=0, le=600)
     """Between two segments."""
     repeat_after_minutes: float = Field(default=60.0, ge=0)
@@ -179,10 +255,26 @@ class Rundown(Part):
     """Of all times; the machine's otherwise."""
     bridges: dict[Language, list[Said]] = Field(default_factory=lambda: dict(BRIDGES))
     """Said before a segment goes on."""
-    transitions: dict[Language, list[Annotated[Said, AfterValidator(_has_heading)]]] = Field(
-        default_factory=lambda: dict(TRANSITIONS)
-    )
+    transitions: dict[Language, list[Opening]] = Field(default_factory=lambda: dict(TRANSITIONS))
     """Said before a passage of a topic; none: it begins at once."""
+    openings: dict[Language, list[Opening]] = Field(default_factory=lambda: dict(OPENINGS))
+    """Said before a storyline."""
+    winners: dict[Language, list[Annotated[Said, AfterValidator(_has_names)]]] = Field(
+        default_factory=lambda: dict(WINNERS)
+    )
+    """Said after the answer of a quiz, of those who had it right; none: nobody is named."""
+
+    @model_validator(mode="after")
+    def _storylines_tell_what_there_is(self) -> "Rundown":
+        told = {name for storyline in self.storylines.values() for name in storyline.segments}
+        for name, storyline in self.storylines.items():
+            if unknown := [one for one in storyline.segments if one not in self.segments]:
+                raise ValueError(
+                    f"storylines.{name}: there is no segment “{unknown[0]}”; there are: {', '.join(self.segments)}"
+                )
+        if lost := [name for name, one in self.segments.items() if not one.weight and name not in told]:
+            raise ValueError(f"segments.{lost[0]} never comes: it has no weight, and no storyline tells it")
+        return self
 
     def local(self, now: float) -> datetime:
         """Unix time as clocks in the room show it."""

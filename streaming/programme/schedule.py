@@ -9,7 +9,7 @@ from typing import Final
 
 from knowledge.sentences import split_sentences
 from streaming.hearing.transcript import Language
-from streaming.programme.rundown import HEADING, Rundown, Segment
+from streaming.programme.rundown import HEADING, Quiz, Rundown, Segment
 
 BREATH_S: Final = 0.35
 """Between two sentences."""
@@ -31,6 +31,10 @@ class Telling:
     segment: str
     wording: int
     lines: tuple[Line, ...]
+    accept: Sequence[str] = ()
+    """Of a quiz: what a right guess holds;"""
+    asked: int = 0
+    """how many of the lines ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Aired:
     text: str
     at: float
     """Unix time, s."""
+    storyline: str = ""
+    """That it was part of."""
 
 
 class Schedule:
@@ -103,6 +109,18 @@ class Schedule:
         """None where there is no such wording (any more)."""
         return next((one for one in self._tellings.get(segment, []) if one.wording == wording), None)
 
+    def following(self, segment: str, last: int | None) -> Telling | None:
+        """A segment of a storyline, also before its time and again: of a topic the passage after the ``last`` that was
+        told, of others one wording, the one that was not said for longest.
+        """
+        tellings = self._tellings.get(segment, [])
+        if segment in self._rundown.segments and self._rundown.segments[segment].topic:
+            return next((one for one in tellings if last is None or one.wording > last), None)
+        return None if last is not None else min(tellings, key=self._said_at, default=None)
+
+    def _said_at(self, telling: Telling) -> float:
+        return max((self._said.get(line.text, _NEVER) for line in telling.lines), default=_NEVER)
+
     def aired(self, entries: Iterable[Aired]) -> None:
         """What was said, oldest first."""
         for one in entries:
@@ -134,7 +152,10 @@ class Schedule:
         able = {
             name: fresh
             for name, segment in self._rundown.segments.items()
-            if self._may_come(name, segment, now) and segment.is_on(local) and (fresh := self._fresh(name, now))
+            if segment.weight
+            and self._may_come(name, segment, now)
+            and segment.is_on(local)
+            and (fresh := self._fresh(name, now))
         }
         if not able:
             return None
@@ -184,16 +205,20 @@ class Schedule:
 
 def _tellings(rundown: Rundown) -> dict[str, list[Telling]]:
     return {
-        name: [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
+        name: [_asked(name, k, quiz) for k, quiz in enumerate(segment.quiz)]
+        or [Telling(name, k, lines) for k, lines in enumerate(_wordings(segment))]
         for name, segment in rundown.segments.items()
     }
+
+
+def _asked(name: str, k: int, quiz: Quiz) -> Telling:
+    question = _sentences(quiz.question, quiz.think_s)
+    return Telling(name, k, (*question, *_sentences(quiz.answer)), quiz.accept, len(question))
 
 
 def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
     if segment.silence_s is not None:
         return [(Line("", segment.silence_s),)]
-    if segment.quiz:
-        return [(*_sentences(one.question, one.think_s), *_sentences(one.answer)) for one in segment.quiz]
     return [_sentences(text) for text in segment.script]
 
 

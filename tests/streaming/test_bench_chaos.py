@@ -207,7 +207,8 @@ PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import 
 def test_a_process_is_found_with_what_it_has_started_and_all_of_it_killed() -> None:
     command = [sys.executable, "-c", PARENT, "-m", "streaming.worker_main", "3", "1", VOICE]
     with subprocess.Popen(command) as parent:
-        while not (started := processes.below(parent.pid)) or started[0].what == VOICE:  # forked, and not yet another program
+        # Just forked it is not yet another program.
+        while not (started := processes.below(parent.pid)) or started[0].what == VOICE:
             assert parent.poll() is None
         (child,) = started
         (worker,) = (one for one in processes.below(os.getpid()) if one.pid == parent.pid)

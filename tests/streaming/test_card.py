@@ -16,13 +16,14 @@ from avatar.mesh_renderer import MeshRenderer
 from avatar.picture import Picture
 from avatar.renderer import Box
 from streaming.card import Card, Designer
+from streaming.cues import ShowCard, StageConfig
 from streaming.encoders import X264
 from streaming.fonts import Typeface
 from streaming.label import MARGIN, Label
-from streaming.panel import FADE_TICKS, Panel, Panels
-from streaming.stage import ShowCard, StageConfig
+from streaming.panel import Panel
+from streaming.panels import FADE_TICKS, Panels
 from tests.streaming.test_fonts import latin, noto
-from tests.streaming.test_stage import FIRST_TICK, Running
+from tests.streaming.test_stage import Running
 
 SIZES = [(1920, 1080), (1080, 1920), (1366, 768), (854, 480), (640, 360), (720, 1280), (1080, 1080), (426, 240)]
 LAW = Card(
@@ -263,7 +264,7 @@ def test_over_the_host_it_leaves_face_and_label_alone_and_goes_without_a_trace(
 
 @pytest.mark.real
 def test_a_card_goes_on_air_and_off_again(western: tuple[Typeface, ...]) -> None:
-    one = Running(StageConfig("lin", first_tick=FIRST_TICK, x264=X264("ultrafast")))
+    one = Running(StageConfig("lin", x264=X264("ultrafast")))
     panel = laid(Designer(1920, 1080, western), KIT)
     wrong = laid(Designer(1080, 1920, western), KIT)
     one.thread.start()

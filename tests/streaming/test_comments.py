@@ -13,7 +13,7 @@ from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
 from streaming.announcing import READ_OUT
-from streaming.comment import MOST
+from streaming.comment import MOST, Comment, Seen
 from streaming.comments import add_comments
 from streaming.on_air import OnAir
 from streaming.operator import Operators
@@ -67,6 +67,26 @@ async def test_a_question_among_the_comments_is_answered_once(tmp_path: Path, mo
         done = await receive(seat, "answer.done")
         assert done["question"] == outcomes[1]["question"]
         assert (await post(client, comment()))[0]["outcome"] == "repeated"
+
+
+async def test_after_a_restart_a_comment_that_comes_again_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _), bridge(room, tmp_path) as client:
+        await room.start()
+        await post(client, comment())
+    async with on_air(tmp_path, monkeypatch) as (room, _), bridge(room, tmp_path) as client:
+        await room.start()
+        outcomes = await post(client, comment(), comment(platform="douyin", author="43", text="押金不退怎么办？"))
+        assert [one["outcome"] for one in outcomes] == ["repeated", "accepted"]
+
+
+def test_only_the_last_comments_are_known() -> None:
+    seen = Seen(2)
+    for name in ("m1", "m2", "m3"):
+        seen.add("bilibili", name)
+    assert Comment(**comment(id="m1")) not in seen
+    assert Comment(**comment(id="m2")) in seen
 
 
 async def test_a_gift_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

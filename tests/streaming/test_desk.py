@@ -300,6 +300,52 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path, monkeypatch: pytes
         assert said.status_code == 202
 
 
+PROGRAMME = {
+    "segments": {
+        "quiz": {"quiz": {"question": "多少天？", "answer": "三十天。", "accept": 30}},
+        "tour": {"script": "第一句。第二句。", "weight": 0},
+    },
+    "storylines": {"tour": {"title": "讲解", "segments": ["tour"]}},
+    "storylines_by": "viewers",
+}
+
+
+async def test_a_storyline_is_chosen_at_the_desk_and_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(tmp_path, monkeypatch) as (client, room, address), viewer_of(address) as socket:
+        welcome = await receive(socket, "welcome")
+        assert (welcome["storylines"]["offered"], welcome["storylines"]["current"]) == ([], None)
+        path = "/programme/storyline"
+        missing = await client.put(path, json={"storyline": "tour"})
+        assert (missing.status_code, "there are: none" in missing.json()["detail"]) == (404, True)
+        room.take_edits(room_file(tmp_path, programme=PROGRAMME))
+        chosen = (await client.put(path, json={"storyline": "tour"})).json()
+        assert (chosen["storyline"], chosen["storylines"]) == ("tour", ["tour"])
+        shown = await receive(socket, "storylines")
+        assert shown["current"] == "tour"
+        assert shown["offered"] == [{"name": "tour", "title": {"zh": "讲解", "en": "讲解"}}]
+        assert (await client.get("/desk")).json()["storyline"] == "tour"
+        await socket.send(json.dumps({"type": "choose", "id": "s1", "storyline": None}))
+        assert (await receive(socket, "rejected"))["code"] == "too_fast"
+        assert (await client.put(path, json={"storyline": None})).json()["storyline"] is None
+        await socket.send(json.dumps({"type": "choose", "id": "s2", "storyline": "tour"}))
+        while (await receive(socket, "storylines"))["current"] != "tour":
+            pass
+        assert (await client.put(path, json={"storyline": "x" * 41})).status_code == 422
+
+
+async def test_a_platforms_right_guess_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(tmp_path, monkeypatch) as (client, room, _):
+        room.take_edits(room_file(tmp_path, programme=PROGRAMME))
+        assert room._programme is not None
+        assert room._programme.line(time.time())
+        room._programme.ended(time.time())
+        comments = [
+            {"platform": "x", "id": text, "author": text, "text": text} for text in ("三十天", "十天", "怎么离婚？")
+        ]
+        posted = await client.post("/comments", json=comments)
+        assert [one["outcome"] for one in posted.json()["comments"]] == ["noted", "passed", "accepted"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "says"),
     [
@@ -339,10 +385,11 @@ async def test_a_token_opens_what_its_role_may(tmp_path: Path, monkeypatch: pyte
             ("PATCH", "/desk", {"cut": True}, 200),
             ("PATCH", "/desk", {"cut": False}, 200),
             ("POST", "/programme/next", None, 200),
+            ("PUT", "/programme/storyline", {"storyline": None}, 200),
             ("POST", "/announcements", {"text": "Hi."}, 202),
             ("GET", "/documents", None, 503),
         ]
-        opened: dict[str, int] = {"bridge": 1, "moderator": 5, "operator": 7}
+        opened: dict[str, int] = {"bridge": 1, "moderator": 6, "operator": 8}
         for role, count in opened.items():
             token = tokens.give(tmp_path, f"a-{role}", role)  # type: ignore[arg-type]
             os.utime(tmp_path / tokens.FILE, (time.time(), time.time() + count))  # within one tick of the file's clock

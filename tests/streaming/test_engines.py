@@ -1,6 +1,8 @@
 """The engines of a gateway: what they need, what is said when it is not there. Real store, real worker processes."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -117,5 +119,20 @@ async def test_a_cold_engine_is_kept_from_use_until_it_is_warm(tmp_path: Path) -
         engines.warmed(e.EMBEDDING)
         assert engines.worker(e.EMBEDDING).state == "ready"
         assert need(engines, e.EMBEDDING) not in engines.missing
+
+        # Whoever comes after a death is cold again.
+        before = engines.worker(e.EMBEDDING).pid
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        await engines.to_warm(e.EMBEDDING)
+        with pytest.raises(EngineError, match="started again"):
+            engines.worker(e.EMBEDDING)
+        engines.warmed(e.EMBEDDING)
+        after = engines.worker(e.EMBEDDING).pid
+
+        await engines.restart(e.EMBEDDING, before)  # another does its work already
+        assert engines.worker(e.EMBEDDING).pid == after
+        await engines.restart(e.EMBEDDING, after)
+        await engines.to_warm(e.EMBEDDING)
     finally:
         await engines.close()

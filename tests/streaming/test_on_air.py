@@ -9,7 +9,7 @@ import pytest
 
 from avatar.hosts import load_host
 from streaming.bench.viewer import Seen, viewer
-from streaming.stage import StageConfig
+from streaming.cues import StageConfig
 from tests.streaming.conftest import ROOMS, Air
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(4000)]

@@ -17,7 +17,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from av.audio.frame import AudioFrame
 
 from avatar.face import ARKIT, FaceFrame
-from streaming import stage
+from streaming import cues
 from streaming.gateway import House
 from tests.streaming.test_gateway import gateway
 
@@ -34,10 +34,10 @@ class Told:
 
     def __init__(self, house: House) -> None:
         [self.room] = house.rooms.values()
-        self.commands: list[stage.Command] = []
+        self.commands: list[cues.Command] = []
         self.room.stage.tell = self._tell  # type: ignore[method-assign]
 
-    def _tell(self, command: stage.Command) -> bool:
+    def _tell(self, command: cues.Command) -> bool:
         self.commands.append(command)
         return True
 
@@ -95,9 +95,9 @@ async def test_an_operator_is_heard_and_the_floor_is_theirs_alone(tmp_path: Path
             assert answer.status_code == 201, answer.text
             location = answer.headers["Location"]
             await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-            await until(lambda: len(told.of(stage.Live)) > 25)
+            await until(lambda: len(told.of(cues.Live)) > 25)
             assert told.room.core.state == "speaking"
-            sound = np.concatenate([live.pcm for live in told.of(stage.Live)][5:])
+            sound = np.concatenate([live.pcm for live in told.of(cues.Live)][5:])
             assert sound.dtype == np.float32
             assert 0.1 < float(np.sqrt(np.mean(sound**2))) < 0.3
             refused = await call(client, address, second.localDescription.sdp)
@@ -107,7 +107,7 @@ async def test_an_operator_is_heard_and_the_floor_is_theirs_alone(tmp_path: Path
             assert (await client.delete(f"http://{host}{location}")).status_code == 401
             ended = await client.delete(f"http://{host}{location}", headers={"Authorization": f"Bearer {TOKEN}"})
             assert ended.status_code == 200
-            assert told.of(stage.Live)[-1].pcm is None
+            assert told.of(cues.Live)[-1].pcm is None
             assert told.room.core.state == "idle"
             assert not told.room.whip.taken
         finally:
@@ -120,7 +120,7 @@ async def test_an_operator_who_vanishes_leaves_the_floor(tmp_path: Path) -> None
         connection = await offered(Tone())
         answer = await call(client, address, connection.localDescription.sdp)
         await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-        await until(lambda: told.of(stage.Live))
+        await until(lambda: told.of(cues.Live))
         await connection.close()
         await until(lambda: not told.room.whip.taken, 20)
         assert told.room.core.state == "idle"
@@ -174,8 +174,8 @@ async def test_faces_come_in_and_a_bad_one_is_told_and_harms_nothing(tmp_path: P
         await socket.send("x" * 20_000)
         assert "at most" in json.loads(await socket.recv())["error"]
         await socket.send(json.dumps({"weights": {"jawOpen": 0.25}}))
-        await until(lambda: len(told.of(stage.Puppeteer)) == 2)
-        assert [p.weights[ARKIT.index("jawOpen")] for p in told.of(stage.Puppeteer)] == [0.5, 0.25]
+        await until(lambda: len(told.of(cues.Puppeteer)) == 2)
+        assert [p.weights[ARKIT.index("jawOpen")] for p in told.of(cues.Puppeteer)] == [0.5, 0.25]
 
 
 async def test_the_hosts_own_faces_go_out_while_somebody_watches(tmp_path: Path) -> None:
@@ -183,10 +183,10 @@ async def test_the_hosts_own_faces_go_out_while_somebody_watches(tmp_path: Path)
         async with websockets.connect(f"ws://{address}/face/out?token={TOKEN}") as socket:
             hello = json.loads(await socket.recv())
             assert hello == {"shapes": list(ARKIT), "ticks_per_second": 48}
-            await until(lambda: told.of(stage.Watch) == [stage.Watch(True)])
+            await until(lambda: told.of(cues.Watch) == [cues.Watch(True)])
             frame = FaceFrame()
             frame["jawOpen"] = 0.5
-            told.room._hear_stage(stage.Face(7, frame))
+            told.room._hear_stage(cues.Face(7, frame))
             sent = json.loads(await socket.recv())
             assert (sent["tick"], sent["weights"][ARKIT.index("jawOpen")]) == (7, 0.5)
-        await until(lambda: told.of(stage.Watch)[-1:] == [stage.Watch(False)])
+        await until(lambda: told.of(cues.Watch)[-1:] == [cues.Watch(False)])

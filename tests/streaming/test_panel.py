@@ -3,7 +3,8 @@ import pytest
 
 from avatar.picture import Picture
 from avatar.renderer import Box
-from streaming.panel import FADE_TICKS, Panel, Panels
+from streaming.panel import Panel
+from streaming.panels import FADE_TICKS, Panels
 
 REGIONS = [(0, 0, 2, 2), (100, 20, 260, 180), (0, 60, 320, 180), (0, 0, 320, 180)]
 WHOLE = FADE_TICKS + 4

@@ -52,12 +52,28 @@ def times_of(name: str, came: list[tuple[float, str]]) -> list[float]:
         ({"script": "A.", "times": "25:00-26:00"}, "09:00-12:00"),
         ({"script": "A.", "times": "09:00-09:00"}, "09:00-12:00"),
         ({"script": "A.", "days": "monday"}, "mon"),
-        ({"script": "A.", "weight": 0}, "greater than 0"),
+        ({"script": "A.", "weight": -1}, "greater than or equal to 0"),
+        ({"script": "A.", "weight": 0}, "segments.a never comes"),
+        ({"quiz": {"question": "A?", "answer": "B.", "accept": "…"}}, "no letter or digit"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_right(segment: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         rundown({"a": segment})
+
+
+@pytest.mark.parametrize(
+    ("storyline", "message"),
+    [
+        ({"title": "A", "segments": ["a", "x"]}, "storylines.one: there is no segment “x”; there are: a, b"),
+        ({"title": "A", "segments": ["a", "a"]}, "names a segment once"),
+        ({"title": "A", "segments": []}, "at least 1 item"),
+        ({"segments": ["a"]}, "title"),
+    ],
+)
+def test_a_mistaken_storyline_is_named(storyline: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        rundown({"a": {"script": "A."}, "b": {"script": "B."}}, storylines={"one": storyline})
 
 
 def test_an_unknown_time_zone_is_refused() -> None:
@@ -252,6 +268,221 @@ def test_a_room_file_that_has_changed_meanwhile_begins_anew() -> None:
     assert spoken(programme, MONDAY + 1, 1)[0] == ["One."]
 
 
+# Guesses
+
+
+QUIZ = {"question": "How old is it?", "answer": "It is old. Four thousand years.", "think_s": 10, "accept": 4000}
+
+
+def quiz(**rest: Any) -> Programme:
+    lines = {"bridges": {"en": ["Where were we?"]}, "winners": {"en": ["{who} had it.", "Well done, {who}."]}}
+    return Programme(rundown({"q": {"quiz": [QUIZ]}}, **lines, **rest), "en", Random(1))
+
+
+def guess(programme: Programme, viewer: str, text: str) -> bool | None:
+    assert programme.guesses is not None
+    return programme.guesses.guess(viewer, viewer.title(), text, "en", spoken=False)
+
+
+def test_a_quiz_is_open_from_its_question_to_its_answer_and_names_who_had_it() -> None:
+    programme = quiz()
+    programme.line(MONDAY)
+    assert programme.guesses is None
+    programme.ended(MONDAY)
+    assert guess(programme, "ann", "3000") is False
+    assert guess(programme, "bob", "4,000 years") is True
+    assert guess(programme, "ann", "4000 then") is True
+    assert programme.line(MONDAY + 9) is None
+    assert programme.guesses is not None
+    programme.line(MONDAY + 10)
+    assert programme.guesses is None
+    said, _ = spoken(programme, MONDAY + 10, 3)
+    assert said[:2] == ["It is old.", "Four thousand years."]
+    assert said[2] in ("Bob and Ann had it.", "Well done, Bob and Ann.")
+    assert programme.segment == ""  # nothing comes after it
+
+
+def test_when_nobody_had_it_or_nothing_is_judged_nobody_is_named() -> None:
+    programme = quiz()
+    spoken(programme, MONDAY, 1)
+    guess(programme, "ann", "3000")
+    _, now = spoken(programme, MONDAY + 10, 2)
+    assert programme.segment == ""
+    silent = Programme(rundown({"q": {"quiz": [{**QUIZ, "accept": []}]}}), "en", Random(1))
+    spoken(silent, now, 1)
+    assert silent.guesses is None
+
+
+def test_a_question_between_leaves_a_quiz_open_until_its_answer() -> None:
+    programme = quiz()
+    spoken(programme, MONDAY, 1)
+    guess(programme, "ann", "4000")
+    programme.interrupted()
+    guess(programme, "bob", "4000")
+    bridge = programme.line(MONDAY + 30)
+    assert bridge is not None
+    assert bridge.text == "Where were we?"
+    guess(programme, "cy", "4000")
+    said, _ = spoken(programme, MONDAY + 30, 4)
+    assert said[:3] == ["Where were we?", "It is old.", "Four thousand years."]
+    assert "Ann, Bob and Cy" in said[3]
+
+
+def test_a_quiz_that_was_left_for_too_long_takes_no_guesses_any_more() -> None:
+    programme = quiz(resume_within_s=60)
+    spoken(programme, MONDAY, 1)
+    programme.interrupted()
+    programme.line(MONDAY + 100)
+    assert programme.guesses is None
+    programme = quiz()
+    spoken(programme, MONDAY, 1)
+    programme.skip(MONDAY + 1)
+    assert programme.guesses is None
+
+
+# Storylines
+
+
+TOUR: dict[str, Any] = {
+    "talk": {"script": ["Talk one. Talk two.", "Talk three. Talk four.", "Talk five. Talk six."]},
+    "hall": {"script": "The hall. It is high.", "weight": 0},
+    "jars": {"topic": "jars.md", "weight": 0},
+}
+LINES: dict[str, Any] = {
+    "openings": {"en": ["Here: {heading}."]},
+    "bridges": {"en": ["Where were we?", "On we go."]},
+    "transitions": {"en": ["Next: {heading}."]},
+    "storylines": {"tour": {"title": "The tour", "segments": ["hall", "jars"]}},
+}
+TOLD = ["Here: The tour.", "The hall.", "It is high.", "Next: Clay.", "Clay burns.", "Next: Glaze.", "Glaze shines."]
+
+
+def tour(*, learned: bool = True, **rest: Any) -> Programme:
+    programme = Programme(rundown(TOUR, **LINES, **rest), "en", Random(1))
+    if learned:
+        programme.learn("jars", JARS)
+    return programme
+
+
+JARS = [("Clay", ["Clay burns."]), ("Glaze", ["Glaze shines."])]
+
+
+def test_what_belongs_to_storylines_alone_is_never_drawn() -> None:
+    said, _ = spoken(tour(repeat_after_minutes=0), MONDAY, 60)
+    assert all(text.startswith("Talk") for text in said)
+
+
+def test_a_storyline_is_told_in_order_from_the_next_sentence_on_and_then_the_programme_goes_on() -> None:
+    programme = tour()
+    line = programme.line(MONDAY)
+    programme.follow("tour")
+    assert programme.storyline == "tour"
+    aired = programme.ended(MONDAY + 2)  # the sentence that was on air
+    assert aired is not None
+    assert line is not None
+    assert (aired.text, aired.storyline) == (line.text, "")
+    said, now = spoken(programme, MONDAY + 2.4, 7)
+    assert said == TOLD
+    assert now < MONDAY + 60
+    assert programme.storyline == "tour"
+    said, _ = spoken(programme, now + 5, 1)
+    assert said[0].startswith("Talk")
+    assert programme.storyline == ""
+
+
+def test_who_chooses_does_not_wait_for_a_pause_and_hears_what_others_heard_a_moment_ago() -> None:
+    programme = tour(pause_s=300, quiet="00:00-24:00")
+    for now in (MONDAY, MONDAY + 100):
+        programme.follow("tour")
+        assert programme.line(now) is not None
+        assert programme.segment == "hall"
+        assert spoken(programme, now, 3)[0] == TOLD[:3]
+
+
+def test_a_storyline_goes_on_after_an_answer_and_may_be_replaced_or_left() -> None:
+    programme = tour()
+    programme.follow("tour")
+    said, now = spoken(programme, MONDAY, 2)
+    programme.interrupted()
+    said, now = spoken(programme, now + 20, 2)
+    assert said[0] in LINES["bridges"]["en"]
+    assert said[1] == "It is high."
+    programme.interrupted()
+    said, now = spoken(programme, now + 200, 1)  # too long ago for the passage, not for the storyline
+    assert said == ["Next: Clay."]
+    programme.follow("tour")
+    assert spoken(programme, now + 1, 2)[0] == TOLD[:2]
+    programme.follow("")
+    assert programme.storyline == ""
+    assert spoken(programme, now + 3, 1)[0][0].startswith("Talk")
+
+
+def test_what_was_chosen_is_begun_however_long_the_answer_before_it_takes() -> None:
+    programme = tour()
+    programme.follow("tour")
+    spoken(programme, MONDAY, 1)
+    programme.interrupted()
+    assert spoken(programme, MONDAY + 500, 2)[0] == ["The hall.", "It is high."]
+
+
+def test_the_next_segment_of_a_storyline_may_be_asked_for() -> None:
+    programme = tour()
+    programme.follow("tour")
+    _, now = spoken(programme, MONDAY, 2)
+    programme.skip(now)
+    assert spoken(programme, now, 2)[0] == ["Next: Clay.", "Clay burns."]
+    programme.skip(now)
+    assert spoken(programme, now, 1)[0][0].startswith("Talk")
+
+
+def test_a_restart_goes_on_with_the_storyline() -> None:
+    programme = tour()
+    programme.follow("tour")
+    aired, now = [], MONDAY
+    for _ in range(5):
+        while programme.line(now) is None:
+            now += 0.5
+        aired.append(programme.ended(now))
+    after = tour(learned=False)
+    after.restore([one for one in aired if one])
+    assert after.line(now + 10) is None
+    after.learn("jars", JARS)
+    assert spoken(after, now + 20, 2)[0] == ["Next: Glaze.", "Glaze shines."]
+    assert after.storyline == "tour"
+    late = tour()
+    late.restore([one for one in aired if one])
+    assert spoken(late, now + 500, 1)[0][0].startswith("Talk")
+    assert late.storyline == ""
+
+
+def test_documents_of_a_storyline_that_cannot_be_read_are_passed_over_in_time() -> None:
+    programme = Programme(
+        rundown(TOUR, **{**LINES, "storylines": {"jars": {"title": "Jars", "segments": ["jars", "hall"]}}}), "en"
+    )
+    programme.follow("jars")
+    assert programme.line(MONDAY) is None
+    programme.learn("jars", JARS)
+    assert spoken(programme, MONDAY + 5, 2)[0] == ["Here: Jars.", "Next: Clay."]
+    programme = Programme(programme.rundown, "en")
+    programme.follow("jars")
+    assert programme.line(MONDAY) is None
+    said, now = spoken(programme, MONDAY + 1, 2)
+    assert said == ["Here: Jars.", "The hall."]
+    assert now > MONDAY + 90
+
+
+def test_a_storyline_is_told_to_its_end_although_the_room_file_was_edited() -> None:
+    programme = tour()
+    programme.follow("tour")
+    _, now = spoken(programme, MONDAY, 2)
+    left = {name: segment for name, segment in TOUR.items() if name != "hall"}
+    other = {"other": {"title": "Other", "segments": ["jars"]}}
+    programme.edited(rundown(left, **{**LINES, "storylines": other}), "en")
+    assert spoken(programme, now, 3)[0] == ["It is high.", "Next: Clay.", "Clay burns."]
+    programme.follow("other")
+    assert spoken(programme, now + 3, 2)[0] == ["Here: Other.", "Next: Clay."]
+
+
 # What documents tell
 
 
@@ -309,6 +540,14 @@ def test_a_rehearsal_tells_what_would_be_said_and_when_nothing_is_left() -> None
     shown = told(gone_through, plan)
     assert shown.startswith("09:00:0")
     assert "nothing left to say" in shown
+
+
+def test_a_rehearsal_may_begin_with_a_storyline() -> None:
+    only = {name: segment for name, segment in TOUR.items() if name != "talk"}
+    plan = rundown(only, **LINES)
+    gone_through = rehearse(plan, "en", {"jars": JARS}, MONDAY, 0.1, Random(1), "tour")
+    assert [one.text for one in gone_through.said] == TOLD
+    assert "--storyline NAME" in told(rehearse(plan, "en", {"jars": JARS}, MONDAY, 0.1, Random(1)), plan)
 
 
 def test_an_edited_rundown_is_gone_by_after_the_segment_and_what_was_said_stays_known() -> None:

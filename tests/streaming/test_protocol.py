@@ -19,6 +19,8 @@ from streaming import protocol as say
         ('{"type":"ask","id":"","text":"hi"}', "bad_message"),
         ('{"type":"ask","id":"a","text":5}', "bad_message"),
         ('{"type":"ask","id":"a","text":"hi","language":"fr"}', "bad_message"),
+        ('{"type":"choose","id":"a"}', "bad_message"),
+        ('{"type":"choose","id":"a","storyline":7}', "bad_message"),
         ('{"type":"ask","id":"a","text":"' + "x" * 2_000_000 + '"}', "too_large"),
     ],
 )
@@ -33,6 +35,9 @@ def test_good_messages_are_taken_and_unknown_keys_ignored() -> None:
     ask = say.parse('{"type":"ask","id":"c1","text":"问","name":"甲","future":1}')
     assert ask == say.Ask(type="ask", id="c1", text="问", name="甲")
     assert isinstance(say.parse('{"type":"talk.start","id":"v","language":"zh"}'), say.TalkStart)
+    assert say.parse('{"type":"choose","id":"s1","storyline":null}') == say.Choose(
+        type="choose", id="s1", storyline=None
+    )
     assert isinstance(say.parse('{"type":"interrupt","id":"c1"}'), say.Interrupt)
 
 

@@ -1,6 +1,7 @@
 """The room core: events and a clock in, actions out. No socket, no thread, no sleep."""
 
 from itertools import pairwise
+from random import Random
 from typing import TypeVar
 
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from avatar.life import Attention
 from streaming import actions as do
 from streaming import protocol as say
 from streaming import room as r
+from streaming.programme.programme import Programme
+from streaming.programme.rundown import Rundown
 from streaming.questions import Question
 from streaming.room import Room
 from tests.streaming.settings import room_file
@@ -237,6 +240,7 @@ events = st.lists(
                 *("speaking", "meant", "unsaid", "said", "take_back"),
                 *("comment", "same", "hold", "approve", "pin", "answer", "skip", "mute", "announce", "at once"),
                 *("pause", "go on", "cut", "back", "next"),
+                *("line", "line", "line", "guess", "guess aloud", "choose", "leave it", "operator chooses", "gone"),
             ]
         ),
         st.integers(0, 3),
@@ -246,14 +250,29 @@ events = st.lists(
 )
 
 
-@given(events, st.sampled_from(["push", "open"]), st.booleans())
+TOLD = Rundown.model_validate(
+    {
+        "segments": {
+            "quiz": {"quiz": {"question": "多少天？", "answer": "三十天。", "accept": 30}},
+            "talk": {"script": ["一。二。", "三。四。"]},
+            "tour": {"script": "五。六。", "weight": 0},
+        },
+        "storylines": {"tour": {"title": "讲解", "segments": ["tour", "quiz"]}},
+        "repeat_after_minutes": 0,
+    }
+)
+
+
+@given(events, st.sampled_from(["push", "open"]), st.booleans(), st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_every_accepted_question_ends_in_exactly_one_outcome(
-    script: list[tuple[str, int, float]], microphones: str, approve_first: bool
+    script: list[tuple[str, int, float]], microphones: str, approve_first: bool, programmed: bool
 ) -> None:
     limits = {"expire_s": 100, "per_viewer": 2}
     hearing = {"microphones": microphones}
-    room = Room(room_file(limits=limits, hearing=hearing, approve_first=approve_first), 0.0)
+    programme = Programme(TOLD, "zh", Random(1)) if programmed else None
+    room = Room(room_file(limits=limits, hearing=hearing, approve_first=approve_first), 0.0, programme)
+    speaking = current_storyline = None
     now, n = 0.0, 0
     ducked = held = False
     accepted: set[str] = set()
@@ -267,9 +286,14 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
             else:
                 outcomes.append(record.question.id)
         assert len(only(do.Answer, actions)) <= 1
-        nonlocal ducked, held
+        nonlocal ducked, held, speaking, current_storyline
         for action in actions:
             match action:
+                case do.Speak(utterance):
+                    speaking = utterance
+                case do.Tell(say.Storylines(current=storyline)):
+                    assert storyline != current_storyline
+                    current_storyline = storyline
                 case do.Duck(on):
                     assert on != ducked
                     ducked = on
@@ -332,6 +356,25 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
                 note(room.cut_off(kind == "cut", now))
             case "next":
                 note(room.next_segment(now))
+            case "line" if speaking:
+                note(room.speech_started(speaking, now))
+                note(room.speech_ended(speaking, now))
+            case "guess":
+                n += 1
+                actions = room.asked(viewer, ask("30天" if who else "31天", f"c{n}"), now)
+                judged = told(say.Guessed, actions, viewer)
+                assert not judged or (len(actions) == 1 and judged[0].right == bool(who))
+                note(actions)
+            case "guess aloud":
+                n += 1
+                note(room.said(viewer, ask("三十天", f"c{n}"), now))
+            case "choose" | "leave it":
+                choice = "tour" if kind == "choose" else None
+                note(room.choose(viewer, say.Choose(type="choose", id="s", storyline=choice), now))
+            case "operator chooses":
+                note(room.follow("tour", now) or [])
+            case "gone":
+                note(room.gone(viewer, now))
     note(room.pause(False, now))
     note(room.cut_off(False, now))
     for who in range(4):
@@ -343,6 +386,7 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
         note(room.tick(now))
     assert room.current is None
     assert room.waiting == 0
+    assert (room.storyline or None) == current_storyline
     assert sorted(outcomes) == sorted(accepted)
 
 

@@ -12,7 +12,7 @@ from streaming import actions as do
 from streaming import protocol as say
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Rundown
-from streaming.room import PAUSE_S, Room
+from streaming.room import CHOICE_S, PAUSE_S, Room
 from streaming.roomfile import Cards
 from tests.streaming.settings import room_file
 from tests.streaming.test_programme import MONDAY, rundown
@@ -153,6 +153,171 @@ def test_a_segments_card_is_shown_while_it_is_told_and_an_answers_source_meanwhi
     assert told(say.Card, actions) == [say.Card()]
 
 
+# Guesses
+
+
+def quizzed(microphones: str = "push") -> Room:
+    """Its question was said, its answer not yet."""
+    quiz = {"question": "Which metal?", "answer": "Tin.", "think_s": 10, "accept": "tin"}
+    room = make({"quiz": {"quiz": [quiz]}}, microphones, winners={"en": ["{who} had it."]})
+    line(room, MONDAY + 1)
+    return room
+
+
+def line(room: Room, now: float) -> str:
+    """The next of the programme, said whole."""
+    (spoken,) = only(do.Speak, room.tick(now))
+    room.speech_started(spoken.utterance, now)
+    room.speech_ended(spoken.utterance, now + 1)
+    return spoken.text
+
+
+def named(text: str, name: str) -> say.Ask:
+    return say.Ask(type="ask", id=f"c{name}", text=text, name=name)
+
+
+def test_guesses_are_judged_and_no_question_and_who_was_right_is_named() -> None:
+    room = quizzed()
+    assert told(say.Guessed, room.asked("v1", named("It is tin", "Ann"), MONDAY + 3), "v1") == [
+        say.Guessed("cAnn", True)
+    ]
+    assert told(say.Guessed, room.asked("v2", named("Lead!", "Cy"), MONDAY + 3), "v2") == [say.Guessed("cCy", False)]
+    comment = room.commented("bilibili:7", named("tin", "Bob"), MONDAY + 3)
+    assert told(say.Guessed, comment, "bilibili:7") == [say.Guessed("cBob", True)]
+    room.talking("v3")
+    actions = room.said("v3", named("Tin.", ""), MONDAY + 4)
+    assert told(say.Guessed, actions, "v3") == [say.Guessed("c", True)]
+    assert room.waiting == 0
+    assert room.current is None
+    assert [line(room, MONDAY + at) for at in (13, 15)] == ["Tin.", "Ann, Bob and 1 more had it."]
+
+
+def test_a_question_during_a_quiz_is_answered_and_the_quiz_goes_on() -> None:
+    room = quizzed()
+    room.asked("v1", named("Tin", "Ann"), MONDAY + 3)
+    (start,) = only(do.Answer, room.asked("v2", ask("What is bronze?"), MONDAY + 4))
+    room.sentence(start.question.id, "Copper with tin.", (), MONDAY + 5)
+    assert told(say.Guessed, room.asked("v3", named("Tin", "Bob"), MONDAY + 6), "v3")
+    room.answered(start.question.id, refused=False, now=MONDAY + 6)
+    room.speech_started(start.question.id, MONDAY + 6)
+    room.speech_ended(start.question.id, MONDAY + 20)
+    said = [line(room, MONDAY + at) for at in (22, 24, 26)]
+    assert said == ["Where were we?", "Tin.", "Ann and Bob had it."]
+    assert told(say.Accepted, room.asked("v3", named("Tin", "Bob"), MONDAY + 28), "v3")  # it is over
+
+
+def test_the_muted_are_not_named_and_where_an_operator_approves_first_nobodys_name_is_said() -> None:
+    room = quizzed()
+    room.mute("v1", MONDAY + 900, MONDAY + 2)
+    assert told(say.Rejected, room.asked("v1", named("Tin", "Ann"), MONDAY + 3), "v1")[0].code == "muted"
+    room._settings = room._settings.model_copy(update={"approve_first": True})
+    room.asked("v2", named("Tin", "Rude"), MONDAY + 3)
+    assert [line(room, MONDAY + at) for at in (13, 15)] == ["Tin.", "Somebody had it."]
+
+
+def test_before_a_kiosk_a_goodbye_is_no_guess() -> None:
+    room = quizzed("open")
+    room.speaking("v1")
+    assert told(say.Farewell, room.said("v1", named("Goodbye!", ""), MONDAY + 3), "v1")
+    room = quizzed("open")
+    room.speaking("v1")
+    assert room.state == "listening"
+    assert told(say.Guessed, room.said("v1", named("Lead.", ""), MONDAY + 3), "v1") == [say.Guessed("c", False)]
+    assert room.state == "idle"
+
+
+# Storylines
+
+
+def guide(microphones: str = "open", **rest: Any) -> Room:
+    segments = {**SCRIPT, "jars": {"script": "Jars. Pots.", "weight": 0}, "silk": {"script": "Silk.", "weight": 0}}
+    storylines = {name: {"title": name.title(), "segments": [name]} for name in ("jars", "silk")}
+    return make(segments, microphones, storylines=storylines, openings={"en": ["Here: {heading}."]}, **rest)
+
+
+def choose(storyline: str | None) -> say.Choose:
+    return say.Choose(type="choose", id="s1", storyline=storyline)
+
+
+def refusal(room: Room, viewer: str, storyline: str | None, now: float) -> str:
+    (rejected,) = told(say.Rejected, room.choose(viewer, choose(storyline), now), viewer)
+    assert rejected.id == "s1"
+    return rejected.code
+
+
+def test_before_a_kiosk_a_visitor_chooses_and_leaves() -> None:
+    room = guide(repeat_after_minutes=0)
+    assert [one.name for one in room.storylines.offered] == ["jars", "silk"]
+    (first,) = only(do.Speak, room.tick(MONDAY + 1))
+    room.speech_started(first.utterance, MONDAY + 1)
+    actions = room.choose("v1", choose("jars"), MONDAY + 1.5)
+    assert [one.current for one in told(say.Storylines, actions)] == ["jars"]
+    assert only(do.Stop, actions) == []  # the sentence is said to its end
+    assert told(say.Storylines, room.choose("v1", choose("jars"), MONDAY + 1.6)) == []
+    room.speech_ended(first.utterance, MONDAY + 2)
+    assert [line(room, MONDAY + at) for at in (3, 5)] == ["Here: Jars.", "Jars."]
+    assert room.gone("v2", MONDAY + 7) == [do.Forget("v2")]  # somebody before another screen
+    actions = room.gone("v1", MONDAY + 7)
+    assert [one.current for one in told(say.Storylines, actions)] == [None]
+    assert line(room, MONDAY + 8) == "One."
+    assert room.storyline == ""
+
+
+def test_a_goodbye_is_answered_although_a_storyline_is_told() -> None:
+    room = guide()
+    room.choose("v1", choose("jars"), MONDAY + 1)
+    room.speech_ended("r1", MONDAY + 2)
+    room.speaking("v1")
+    assert says(room.said("v1", named("Goodbye!", ""), MONDAY + 5)) == [room._settings.host.farewell["en"]]
+    assert room.storyline == ""
+
+
+def test_a_choice_is_told_when_it_ends_by_itself() -> None:
+    room = guide()
+    room.choose("v1", choose("silk"), MONDAY)
+    room.speech_started("r1", MONDAY)
+    room.speech_ended("r1", MONDAY + 1)
+    assert line(room, MONDAY + 3) == "Silk."
+    assert [one.current for one in told(say.Storylines, room.tick(MONDAY + 20))] == [None]
+
+
+def test_who_may_choose() -> None:
+    crowd = guide("push")
+    assert crowd.storylines == say.Storylines()
+    assert refusal(crowd, "v1", "jars", MONDAY) == "operators_only"
+    assert refusal(crowd, "v1", None, MONDAY) == "operators_only"
+    assert crowd.follow("nothing", MONDAY) is None
+    assert told(say.Storylines, crowd.follow("jars", MONDAY) or [])[0].current == "jars"
+    assert refusal(guide(storylines_by="operators"), "v1", "jars", MONDAY) == "operators_only"
+    kiosk = guide()
+    assert refusal(kiosk, "v1", "nothing", MONDAY) == "no_storyline"
+    assert told(say.Storylines, kiosk.choose("v1", choose(None), MONDAY)) == []
+    kiosk.mute("v1", MONDAY + 60, MONDAY)
+    assert refusal(kiosk, "v1", "jars", MONDAY) == "muted"
+    assert refusal(make(), "v1", "jars", MONDAY) == "operators_only"
+
+
+def test_in_a_crowd_nobody_takes_away_what_somebody_else_has_just_chosen() -> None:
+    room = guide("push", storylines_by="viewers")
+    room.choose("v1", choose("jars"), MONDAY)
+    assert refusal(room, "v2", "silk", MONDAY + CHOICE_S - 1) == "too_fast"
+    assert refusal(room, "v2", None, MONDAY + CHOICE_S - 1) == "too_fast"
+    room.choose("v1", choose("silk"), MONDAY + 1)
+    room.choose("v2", choose("jars"), MONDAY + 1 + CHOICE_S)
+    assert room.storyline == "jars"
+    room.gone("v2", MONDAY + 70)  # of a crowd, others listen
+    assert room.storyline == "jars"
+
+
+def test_viewers_are_told_of_storylines_that_were_edited() -> None:
+    room = guide()
+    programme = room._programme
+    assert programme is not None
+    programme.edited(rundown(SCRIPT), "en")
+    room.edited(room._settings, programme)
+    assert told(say.Storylines, room.tick(MONDAY + 1)) == [say.Storylines()]
+
+
 # Days
 
 
@@ -262,11 +427,18 @@ def _programme() -> Rundown:
         "times": "10:00-22:00",
     }
     segments["quiz"] = {
-        "quiz": [{"question": f"Question {k}?", "answer": f"Answer {k}.", "think_s": 6} for k in range(12)],
+        "quiz": [
+            {"question": f"Question {k}?", "answer": f"Answer {k}.", "think_s": 6, "accept": k} for k in range(12)
+        ],
         "gap_minutes": 30,
     }
     segments["rest"] = {"silence_s": 20, "weight": 0.5}
-    return rundown(segments, repeat_after_minutes=30)
+    for n in range(3):
+        script = [f"Part {n} in wording {k}. There is more of it." for k in range(4)]
+        segments[f"tour{n}"] = {"script": script, "weight": 0}
+    storylines = {"long": {"title": "Long", "segments": ["tour0", "tour1", "tour2"]}}
+    storylines["short"] = {"title": "Short", "segments": ["tour2"]}
+    return rundown(segments, repeat_after_minutes=30, storylines=storylines, storylines_by="viewers")
 
 
 def _days(days: float, events: int) -> Air:
@@ -277,9 +449,14 @@ def _days(days: float, events: int) -> Air:
     for k, at in enumerate(sorted(random.uniform(0, span) for _ in range(events))):
         air.pass_to(MONDAY + at)
         viewer = f"v{random.randint(0, 40)}"
-        match random.choices(["ask", "interrupt", "talk", "gone", "lost", "floor"], [60, 8, 20, 5, 3, 4])[0]:
+        kinds = ["ask", "interrupt", "talk", "gone", "lost", "floor", "guess", "choose"]
+        match random.choices(kinds, [60, 8, 20, 5, 3, 4, 20, 4])[0]:
             case "ask":
                 air.perform(air.room.asked(viewer, ask(id=f"c{k}"), air.now))
+            case "guess":
+                air.perform(air.room.commented(f"x:{viewer}", named(f"{random.randint(0, 12)}", viewer), air.now))
+            case "choose":
+                air.perform(air.room.choose(viewer, choose(random.choice(["long", "short", None])), air.now))
             case "interrupt" if air.room.current and air.room.current.viewer:
                 air.perform(air.room.interrupt(air.room.current.viewer, air.room.current.id, air.now))
             case "talk":
@@ -315,7 +492,9 @@ def _check(air: Air, *, window_s: float, silent_s: float) -> None:
 
 def _texts() -> list[list[str]]:
     programme = Programme(_programme(), "en")
-    return [[line.text for line in t.lines] for ts in programme._schedule._tellings.values() for t in ts]
+    tellings = programme._schedule._tellings.items()
+    # Who chooses a storyline hears it, whoever heard it before.
+    return [[line.text for line in t.lines] for name, ts in tellings if not name.startswith("tour") for t in ts]
 
 
 def test_a_day_of_programme_and_thousands_of_events() -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from avatar.clock import SAMPLES_PER_TICK
 from streaming import playout
+from streaming.cues import Finish, Lighten, Say, Slate, StageConfig, Told
 from streaming.encoders import X264
 from streaming.label import Label
 from streaming.packets import Encoding, Packet
 from streaming.slate import slate
-from streaming.stage import Finish, Lighten, Say, Slate, StageConfig, Told
 from tests.streaming.test_stage import FIRST_TICK, Running, heard, rms, tone
 
 ALLOWED_S = 0.3
@@ -27,9 +27,9 @@ LIGHT: frozenset[Encoding] = frozenset({"h264-light", "vp8-light"})
 class Timed(Running):
     """A stage, and when it told each thing."""
 
-    def __init__(self, config: StageConfig) -> None:
+    def __init__(self, config: StageConfig, *, slate: bool) -> None:
         self.at: list[float] = []
-        super().__init__(config)
+        super().__init__(config, slate=slate)
 
     def _tell(self, told: Told) -> bool:
         self.at.append(time.monotonic())
@@ -50,7 +50,7 @@ class Timed(Running):
 
 @contextmanager
 def running(*, slate: bool = False) -> Iterator[Timed]:
-    one = Timed(StageConfig("lin", first_tick=FIRST_TICK, x264=X264("ultrafast"), slate=slate))
+    one = Timed(StageConfig("lin", x264=X264("ultrafast")), slate=slate)
     one.thread.start()
     try:
         yield one

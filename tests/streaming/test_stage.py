@@ -14,10 +14,11 @@ from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.errors import PackError
 from avatar.speech import SpeechChunk
 from streaming import encoders, playout
+from streaming.cues import Begin, Command, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, StageConfig, Told
 from streaming.encoders import X264
 from streaming.errors import StageError
 from streaming.packets import Packet
-from streaming.stage import Command, Finish, Hush, KeyFrame, Lighten, Ready, Report, Say, Stage, StageConfig, Told
+from streaming.stage import Stage
 
 T = TypeVar("T")
 FIRST_TICK = 1000
@@ -28,8 +29,9 @@ PRE_SKIP = 312
 class Running:
     """A stage in a thread, and everything it told."""
 
-    def __init__(self, config: StageConfig) -> None:
+    def __init__(self, config: StageConfig, *, slate: bool = False) -> None:
         self.told: list[Told] = []
+        self._begin = Begin(FIRST_TICK, slate=slate)
         self._arrived = threading.Condition()
         self.stage = Stage(config, self._tell)
         self.error: Exception | None = None
@@ -43,7 +45,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self.stage.run()
+            self.stage.run(self._begin)
         except StageError as error:
             self.error = error
 
@@ -64,7 +66,7 @@ class Running:
 
 @contextmanager
 def running(depth: int = 4) -> Iterator[Running]:
-    one = Running(StageConfig("lin", first_tick=FIRST_TICK, depth=depth, x264=X264("ultrafast")))
+    one = Running(StageConfig("lin", depth=depth, x264=X264("ultrafast")))
     one.thread.start()
     try:
         yield one
@@ -210,7 +212,7 @@ def test_an_unknown_host_is_named() -> None:
 
 @pytest.mark.real
 def test_a_portrait_room_over_a_chroma_key_sends_portrait_pictures() -> None:
-    config = StageConfig("lin", 1080, 1920, background="green", first_tick=FIRST_TICK, x264=X264("ultrafast"))
+    config = StageConfig("lin", 1080, 1920, background="green", x264=X264("ultrafast"))
     one = Running(config)
     one.thread.start()
     try:

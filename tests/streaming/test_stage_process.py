@@ -13,10 +13,10 @@ import pytest
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.speech import SpeechChunk
-from streaming import playout
+from streaming import playout, stage_process
+from streaming.cues import Finish, KeyFrame, Ready, Say, StageConfig, Told
 from streaming.encoders import X264
 from streaming.packets import Packet
-from streaming.stage import Finish, KeyFrame, Ready, Say, StageConfig, Told
 from streaming.stage_process import StageProcess
 
 pytestmark = pytest.mark.real
@@ -113,6 +113,37 @@ async def test_a_killed_stage_comes_back_by_itself_and_time_goes_on() -> None:
     assert children() == processes, "a process, or what is left of one, stayed behind"
     assert descriptors() == files
     assert not stage.tell(KeyFrame())
+
+
+async def test_an_understudy_takes_over_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes, files = children(), descriptors()
+    monkeypatch.setattr(stage_process, "UNDERSTUDY_AFTER_S", 0.1)
+    async with running(StageConfig("lin", x264=X264("ultrafast"))) as (stage, heard):
+        await heard.until(lambda: bool(heard.pictures))
+        while not (waiting := children() - processes - {str(stage.pid)}):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(8)  # it loads its host
+        stage.slate(True)
+        assert stage.pid is not None
+        os.kill(stage.pid, signal.SIGKILL)
+        await heard.until(lambda: heard.lost == 1)
+        before = len(heard.pictures)
+        await heard.until(lambda: len(heard.pictures) > before + 3)
+        assert str(stage.pid) in waiting
+        (last, at), (following, again_at) = heard.pictures[before - 1 : before + 1]
+        assert again_at - at < 1.5, "a stage that was begun only then takes twice that and more"
+        assert (following - last) / TICKS_PER_SECOND == pytest.approx(again_at - at, abs=0.1)
+
+        # One that died while it waited is passed over.
+        while not (waiting := children() - processes - {str(stage.pid)}):
+            await asyncio.sleep(0.05)
+        for pid in (*waiting, str(stage.pid)):
+            os.kill(int(pid), signal.SIGKILL)
+        lost, before = heard.lost, len(heard.pictures)
+        await heard.until(lambda: heard.lost > lost and len(heard.pictures) > before + 3)
+    await asyncio.sleep(0)
+    assert children() == processes
+    assert descriptors() == files
 
 
 async def test_a_host_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:

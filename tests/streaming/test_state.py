@@ -61,13 +61,13 @@ async def test_what_a_programme_said_is_known_after_a_restart_and_forgotten_in_t
     state = State(path)
     for one in said:
         state.air("law", one)
-    state.air("museum", Aired("", 0, -1, "Where were we?", 103.0))
+    state.air("museum", Aired("", 0, -1, "Where were we?", 103.0, "bronze"))
     state.close()
     again = State(path)
     try:
         assert await again.aired("law", 102.0) == said[2:]
         assert await again.aired("law", 0.0) == said[2:]
-        assert len(await again.aired("museum", 0.0)) == 1
+        assert [one.storyline for one in await again.aired("museum", 0.0)] == ["bronze"]
     finally:
         again.close()
 
@@ -79,12 +79,16 @@ async def test_an_older_database_is_brought_up_to_date(path: Path) -> None:
         "CREATE TABLE questions (id TEXT PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL,"
         " name TEXT NOT NULL, asked_at REAL NOT NULL, outcome TEXT, answer TEXT, citations TEXT, ended_at REAL);"
         "INSERT INTO questions VALUES ('q1', 'law', '多久？', 'zh', '王', 5.0, NULL, NULL, NULL, NULL);"
+        "CREATE TABLE aired (room TEXT NOT NULL, segment TEXT NOT NULL, wording INTEGER NOT NULL,"
+        " line INTEGER NOT NULL, text TEXT NOT NULL, at REAL NOT NULL);"
+        "INSERT INTO aired VALUES ('law', 'talk', 0, 1, 'Two.', 5.0);"
     )
     db.close()
     for _ in range(2):
         state = State(path)
         [left] = await state.unfinished("law")
         assert (left.kind, left.tries, left.held, left.viewer) == ("typed", 0, False, None)
+        assert await state.aired("law", 0.0) == [Aired("talk", 0, 1, "Two.", 5.0)]
         state.close()
 
 

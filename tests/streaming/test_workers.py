@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from streaming import workers
 from streaming.errors import EngineError
 from streaming.workers import EngineSpec, Worker
 
@@ -183,6 +184,34 @@ async def test_hang_is_killed_and_restarted() -> None:
         assert raised.value.retryable
         assert await worker.call("pid") != pid
         assert is_gone(pid)
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_process_that_stands_still_is_noticed_by_its_pulse(
+    worker: Worker, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_SILENT_BEATS", 1)
+    await worker.ready()
+    before = worker.pid
+    assert before is not None
+    waiting = asyncio.create_task(worker.call("hang")) if busy else None
+    await asyncio.sleep(0.5)
+    os.kill(before, signal.SIGSTOP)
+    await until(lambda: worker.restarts == 1)
+    if waiting:
+        with pytest.raises(EngineError, match="stood still"):
+            await waiting
+    assert await worker.call("echo") == ((), {})
+    assert worker.pid != before
+    assert is_gone(before)
+
+
+async def test_an_engine_that_works_for_long_is_not_taken_for_one_that_stands_still(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_SILENT_BEATS", 1)
+    assert [item async for item in worker.stream("count_slowly", 1, 3.5)] == [0]
+    assert worker.restarts == 0
 
 
 async def test_closing_a_stream_frees_the_engine(tmp_path: Path) -> None:

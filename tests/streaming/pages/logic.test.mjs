@@ -180,6 +180,14 @@ test("a refused question keeps the reason; a message of another kind is left to 
   assert.equal(conversation.receive({ type: "caption", id: "q1", text: "", start: 0, end: 1 }), false);
 });
 
+test("a guess at the host's question is no question, and tells whether it is right", () => {
+  const conversation = new Conversation();
+  conversation.ask("c1", { question: "30" });
+  assert.ok(conversation.receive({ type: "guessed", id: "c1", right: true }));
+  const { phase, right, stoppable } = only(conversation);
+  assert.deepEqual([phase, right, stoppable], ["guessed", true, false]);
+});
+
 test("the conversation is bounded", () => {
   const conversation = new Conversation();
   const removed = [];

@@ -6,7 +6,7 @@ const LIMIT = 100;
  * One question and what became of it.
  *
  * `phase`: "sending", "waiting" (in the queue), "answering", "done", or how it ended otherwise: "rejected",
- * "skipped", "expired", "held", "failed". `speaking` is apart: the host may still be saying what is fully written.
+ * "skipped", "expired", "held", "failed", or "guessed": it was no question, but a guess at the host's. `speaking` is apart: the host may still be saying what is fully written.
  */
 class Exchange {
   constructor({ id = null, clientId = null, own = false, name = "", question = "", phase = "waiting" }) {
@@ -24,6 +24,7 @@ class Exchange {
     this.speaking = false;
     this.stopping = false;
     this.ours = own;
+    this.right = null;
     this.code = null;
     this.reason = null;
   }
@@ -109,6 +110,11 @@ export class Conversation extends EventTarget {
     if (exchange) this.#change(exchange, { phase: "rejected", code, reason });
   }
 
+  guessed({ id, right }) {
+    const exchange = this.#own(id);
+    if (exchange) this.#change(exchange, { phase: "guessed", right });
+  }
+
   question(message) {
     const exchange = this.#of(message);
     this.#change(exchange, { question: message.text, name: message.name ?? "" });
@@ -189,6 +195,7 @@ const HANDLERS = {
   accepted: Conversation.prototype.accepted,
   waiting: Conversation.prototype.moved,
   rejected: Conversation.prototype.rejected,
+  guessed: Conversation.prototype.guessed,
   "answer.delta": Conversation.prototype.delta,
   "answer.done": Conversation.prototype.done,
   "speech.started": Conversation.prototype.speech,

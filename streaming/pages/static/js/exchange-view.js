@@ -102,13 +102,14 @@ export class ExchangeView {
 
   /** What is to be said about where the question stands; "" when the answer speaks for itself. */
   #condition() {
-    const { phase, position, code, reason, sentences, own } = this.#exchange;
+    const { phase, position, code, reason, sentences, own, right } = this.#exchange;
     if (phase === "sending") return t("entry.sending");
     if (phase === "waiting") {
       if (!own || position === null) return t("entry.queued");
       return position > 1 ? t("entry.waiting", { count: position - 1 }) : t("entry.next");
     }
     if (phase === "answering" && sentences.length === 0) return t("entry.answering");
+    if (phase === "guessed") return t(right ? "entry.guess.right" : "entry.guess.wrong");
     if (phase === "rejected") return known("rejected", code, pick(reason));
     if (phase === "failed") return t("entry.failed");
     if (phase === "skipped") return known("skipped", reason);

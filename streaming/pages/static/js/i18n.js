@@ -50,6 +50,7 @@ export const STRINGS = {
     "status.starting": "载入中",
 
     "suggest.title": "可以这样问",
+    "story.title": "想听什么，请主播讲",
     "log.label": "对话",
     "log.title": "问与答",
     "log.empty": "还没有人提问。",
@@ -94,6 +95,8 @@ export const STRINGS = {
     "entry.failed": "没有送达。",
     "entry.expired": "等待太久，这个问题已过期。",
     "entry.held": "这个问题正在等待人工审核。",
+    "entry.guess.right": "答对了！",
+    "entry.guess.wrong": "还不对，可以再猜。",
     "entry.sources": "依据",
     "entry.source": "依据 {n}：{title}",
 
@@ -112,6 +115,8 @@ export const STRINGS = {
     "rejected.no_question": "您请说。",
     "rejected.muted": "管理员已将您禁言，请稍后再来。",
     "rejected.too_fast": "问得太快了，请过一会儿再问。",
+    "rejected.operators_only": "这个直播间讲什么由操作员决定。",
+    "rejected.no_storyline": "现在没有这个内容可讲了。",
     "rejected.other": "这个问题没有被接受。",
     "trouble.not_yours": "只能停下您自己正在排队或正在回答的问题。",
     "trouble.hearing_unavailable": "语音识别暂时不可用，请打字提问。",
@@ -235,6 +240,7 @@ export const STRINGS = {
     "status.starting": "Loading",
 
     "suggest.title": "You could ask",
+    "story.title": "Let the host tell you",
     "log.label": "Conversation",
     "log.title": "Questions and answers",
     "log.empty": "Nobody has asked yet.",
@@ -279,6 +285,8 @@ export const STRINGS = {
     "entry.failed": "This was not delivered.",
     "entry.expired": "This question waited too long and has expired.",
     "entry.held": "This question is waiting for a moderator.",
+    "entry.guess.right": "That is right!",
+    "entry.guess.wrong": "Not quite. Guess again.",
     "entry.sources": "Sources",
     "entry.source": "Source {n}: {title}",
 
@@ -297,6 +305,8 @@ export const STRINGS = {
     "rejected.no_question": "Go ahead.",
     "rejected.muted": "An operator has muted you for a while.",
     "rejected.too_fast": "That was quick. Ask again in a moment.",
+    "rejected.operators_only": "In this room an operator chooses what is told.",
+    "rejected.no_storyline": "The host does not tell this any more.",
     "rejected.other": "This question was not accepted.",
     "trouble.not_yours": "Only a question of yours that waits or is being answered can be stopped.",
     "trouble.hearing_unavailable": "Speech recognition is not available just now. Please type your question.",

@@ -78,8 +78,11 @@ function arrive() {
   draw();
 }
 
+/** Who hears a storyline out touches nothing. */
+let telling = false;
+
 function busy() {
-  return Boolean(current?.exchange.stoppable) || talk.state === "listening" || talk.state === "recognising";
+  return telling || Boolean(current?.exchange.stoppable) || talk.state === "listening" || talk.state === "recognising";
 }
 
 session.conversation.addEventListener("change", ({ detail }) => show(detail));
@@ -98,6 +101,10 @@ session.addEventListener("welcome", ({ detail }) => {
   draw();
 });
 session.addEventListener("farewell", reset);
+session.addEventListener("storylines", ({ detail }) => {
+  telling = detail.current !== null;
+  stayAwake();
+});
 
 suggestions(find("#suggestions"), session, (text, spoken) => session.ask(text, { language: spoken }));
 

@@ -9,10 +9,11 @@ import { Signalling } from "./signalling.js";
 /**
  * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
  * `link` (the connection or the picture changed), `trouble` (detail: {id, code, message}), `recognised` and `partial`
- * (detail: {id, text}), `card` (detail: {title, text, footer, link}; no title: none any more), `refused` (detail: {id, code, reason}), `farewell` (the visitor said goodbye).
+ * (detail: {id, text}), `storylines` (detail: {offered: [{name, title}], current}), `card` (detail: {title, text, footer, link}; no title: none any more), `refused` (detail: {id, code, reason}), `farewell` (the visitor said goodbye).
  */
 export class Session extends EventTarget {
   #asked = 0;
+  #chosen = 0;
   #iceServers = [];
 
   /** `room`: the id as it stands in the address; `video`, `line`: where picture and captions go. */
@@ -62,6 +63,13 @@ export class Session extends EventTarget {
     this.signalling.send({ type: "presence", here });
   }
 
+  /** Have the host tell this storyline; null: leave it. Returns the choice's id, by which it may be refused. */
+  choose(storyline) {
+    const id = `s${++this.#chosen}`;
+    this.signalling.send({ type: "choose", id, storyline });
+    return id;
+  }
+
   /** Stop the host in this answer. */
   interrupt(id) {
     if (this.signalling.send({ type: "interrupt", id })) this.conversation.interrupting(id);
@@ -83,6 +91,7 @@ export class Session extends EventTarget {
     clock: ({ rtp, tick }) => this.clock.anchor(rtp, tick, performance.now()),
     caption: (message) => this.captions.add(message),
     card: (message) => this.#emit("card", message),
+    storylines: (message) => this.#emit("storylines", message),
     host: ({ state }) => this.#setHost(state),
     farewell: () => this.#emit("farewell"),
     "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
@@ -102,6 +111,7 @@ export class Session extends EventTarget {
     if (message.status) this.#setStatus(message.status);
     if (message.host) this.#setHost(message.host);
     if (message.card) this.#emit("card", message.card);
+    if (message.storylines) this.#emit("storylines", message.storylines);
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;

@@ -27,6 +27,7 @@ export function visit() {
   new StatusView(find("#status"), session);
   hearing(session, talk, picture, hint);
   greeting(session);
+  storylines(find("#storylines"), session, hint);
   hostState(session);
   find("#language").addEventListener("click", () => language.toggle());
   expose(session);
@@ -100,6 +101,36 @@ export function suggestions(root, session, onAsk) {
   session.addEventListener("welcome", ({ detail }) => {
     offered = detail.room.suggestions ?? {};
     draw();
+  });
+  language.addEventListener("change", draw);
+}
+
+/** What the host can be told to tell, as buttons; the one that is told is pressed, and left when it is pressed again. */
+function storylines(root, session, hint) {
+  let offered = [];
+  let current = null;
+  let choice = null;
+  const list = find(".list", root);
+  const button = ({ name, title }) => {
+    const onclick = () => (choice = session.choose(name === current ? null : name));
+    return element("button", { class: "suggestion", type: "button", text: pick(title), value: name, onclick });
+  };
+  const mark = () => {
+    for (const one of list.children) one.setAttribute("aria-pressed", String(one.value === current));
+  };
+  const draw = () => {
+    list.replaceChildren(...offered.map(button));
+    root.hidden = offered.length === 0;
+    mark();
+  };
+  session.addEventListener("storylines", ({ detail }) => {
+    const same = JSON.stringify(detail.offered) === JSON.stringify(offered);
+    ({ offered, current } = detail);
+    if (same) mark(); // the button that was pressed keeps the focus
+    else draw();
+  });
+  session.addEventListener("refused", ({ detail }) => {
+    if (detail.id === choice) hint.say(() => known("rejected", detail.code, pick(detail.reason)), { tone: "bad" });
   });
   language.addEventListener("change", draw);
 }
