@@ -92,6 +92,10 @@ NO_ANSWER: Final[dict[Language, str]] = {
     "zh": "抱歉，我现在答不上来，请过一会儿再问。",
     "en": "Sorry, I cannot answer just now. Please ask again in a moment.",
 }
+CUT_SHORT: Final[dict[Language, str]] = {
+    "zh": "抱歉，剩下的部分我现在说不完了，您可以再问我一次。",
+    "en": "Sorry, I cannot finish this just now. Please ask me again for the rest.",
+}
 ARRIVING: Final = (
     "Hello. I have just come on air. Some of my models are still arriving; I will be with you in a moment."
 )
@@ -398,7 +402,7 @@ class OnAir:
                 lines.append(host.farewell[language])
             if self.settings.hearing.wake_words:
                 lines.append(host.attending[language])
-            for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language]):
+            for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language], CUT_SHORT[language]):
                 await self._make_ready(text, language)
 
     async def _make_ready(self, text: str, language: Language, *, first: bool = False) -> None:
@@ -571,9 +575,10 @@ class OnAir:
         except Exception as error:  # whatever it was, the asker is told and the room goes on
             foreseen = isinstance(error, KnowledgeError | EverhostError)
             log.warning("%s could not be answered: %s", question.id, error, exc_info=not foreseen)
-            text = NO_ANSWER[question.language]
+            begun = bool(question.sentences)
+            text = (CUT_SHORT if begun else NO_ANSWER)[question.language]
             self.perform(self.core.sentence(question.id, text, (), time.time()))
-            self.perform(self.core.answered(question.id, refused=True, now=time.time()))
+            self.perform(self.core.answered(question.id, refused=not begun, now=time.time()))
 
     async def _knowledge(self) -> Answerer:
         """The answerer; just after a start it is waited for."""
@@ -595,18 +600,22 @@ class OnAir:
                 case do.FinishSpeaking(utterance):
                     if not self.stage.tell(cues.Finish(utterance)):  # nobody there to say that it ended
                         self.perform(self.core.speech_ended(utterance, time.time()))
-                case do.Speak(utterance, text, language, optional):
+                case do.Speak(utterance):
                     try:
-                        if not await self._speaker.can_say(text, language):
-                            if optional:
-                                continue
-                            await self._speaker.coming(language)
-                        async with contextlib.aclosing(self._speaker.speak(text, language)) as chunks:
-                            async for chunk in chunks:
-                                self.stage.tell(cues.Say(utterance, chunk))
+                        await self._speak(action)
                     except Exception as error:  # the answer stands on the page; the room goes on
                         foreseen = isinstance(error, EngineError)
                         log.warning("%s is not spoken: %s", utterance, error, exc_info=not foreseen)
+                    self.core.voiced(utterance)
+
+    async def _speak(self, action: do.Speak) -> None:
+        if not await self._speaker.can_say(action.text, action.language):
+            if action.optional:
+                return
+            await self._speaker.coming(action.language)
+        async with contextlib.aclosing(self._speaker.speak(action.text, action.language)) as chunks:
+            async for chunk in chunks:
+                self.stage.tell(cues.Say(action.utterance, chunk))
 
     # The stage
 

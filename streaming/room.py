@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
+from avatar.clock import TICKS_PER_SECOND
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
@@ -53,7 +54,9 @@ ACKNOWLEDGE_SPOKEN_S: Final = 0.1
 """An answer that has not begun after so long is acknowledged, so that the asker knows they were heard; who spoke has
 waited for a second already."""
 REASSURE_S: Final = 7.0
-"""Every so long after that the host says that it takes a moment more."""
+"""Every so long after that the host says that it takes a moment more,"""
+WITHIN_S: Final = 4.0
+"""and after so much silence within an answer whose rest is still thought of."""
 REASSURANCES: Final = 3
 """At most."""
 GREET_AGAIN_S: Final = 600.0
@@ -126,8 +129,12 @@ class Room:
         self._filler: str | None = None
         """The acknowledgement on air, or on its way there."""
         self._filled = 0
-        """How many were said for this question."""
+        """How many were heard for this question."""
         self._fill_at = now
+        self._unvoiced = 0
+        """Sentences of the answer that the voice has still to make."""
+        self._silent_from = now
+        """When what has been made of it will have been said."""
         self._lines: dict[tuple[str, ...], list[str]] = {}
         """What is left of each set of lines before all have been said."""
         self._last_line = ""
@@ -603,8 +610,18 @@ class Room:
         return [
             *(self._show_card(source) if source else []),
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
-            Speak(question.id, text, question.language),
+            *self._speak(question, text),
         ]
+
+    def _speak(self, question: Question, text: str, *, optional: bool = False) -> list[Action]:
+        """Within its answer."""
+        self._unvoiced += 1
+        return [Speak(question.id, text, question.language, optional)]
+
+    def voiced(self, utterance: str) -> None:
+        """The voice has made a sentence, or cannot."""
+        if self._current is not None and self._current.id == utterance:
+            self._unvoiced -= 1
 
     def answered(self, question_id: str, *, refused: bool, now: float) -> list[Action]:
         question = self._current
@@ -619,7 +636,9 @@ class Room:
     # The stage
 
     def speech_started(self, utterance: str, now: float) -> list[Action]:
-        if utterance != self._filler:
+        if utterance == self._filler:
+            self._filled += 1
+        else:
             self._moved_at = now
         self._speaking = True
         self._heard = utterance == self._told
@@ -630,7 +649,7 @@ class Room:
 
     def captioned(self, utterance: str, text: str, start: int, end: int, now: float) -> list[Action]:
         if utterance != self._filler:
-            self._moved_at = now + (end - start) / 48
+            self._moved_at = self._silent_from = now + (end - start) / TICKS_PER_SECOND
         self._uttered.append(text)
         return [Tell(say.Caption(utterance, text, start, end))] if text else []
 
@@ -675,7 +694,9 @@ class Room:
         if question.sentences:
             host = self._settings.host
             actions += self._say_meanwhile(host.cut_off[question.language], question.language, optional=True)
-            actions += [Speak(question.id, text, question.language) for text in question.sentences]
+            self._unvoiced = 0
+            for text in question.sentences:
+                actions += self._speak(question, text)
         if question.written:
             actions.append(FinishSpeaking(question.id))
         return [*actions, *self._show()]
@@ -730,7 +751,7 @@ class Room:
     def _begin(self, question: Question, now: float) -> list[Action]:
         self._current = question
         self._moved_at = now
-        self._filled = 0
+        self._filled = self._unvoiced = 0
         self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if question.kind == "spoken" else ACKNOWLEDGE_S)
         question.tries += 1
         actions = [*self._show(), Record(question, None), *self._tell_places(now)]
@@ -793,23 +814,31 @@ class Room:
         return [*over, Air(aired)] if aired else over
 
     def _fill(self, now: float) -> list[Action]:
-        """Cover the thinking: an acknowledgement, and later a reassurance."""
+        """Cover the thinking: an acknowledgement, and later a reassurance, also within an answer."""
         question = self._current
-        if question is None or question.sentences or self._filler or self._speaking:
+        if question is None or question.written or self._filler or self._holding:
             return []
         if now < self._fill_at or self._filled > REASSURANCES:
             return []
+        if question.sentences and (self._unvoiced or now < self._silent_from + WITHIN_S):
+            return []
+        if self._speaking and not question.sentences:
+            return []
         host = self._settings.host
-        lines = (host.reassurances if self._filled else host.acknowledgements).get(question.language, [])
+        late = self._filled or question.sentences
+        lines = (host.reassurances if late else host.acknowledgements).get(question.language, [])
         self._fill_at = now + REASSURE_S
         if not lines:
             self._filled += 1
             return []
-        return self._say_meanwhile(self._line(tuple(lines)), question.language, optional=True)
+        line = self._line(tuple(lines))
+        if not question.sentences:
+            return self._say_meanwhile(line, question.language, optional=True)
+        self._filled += 1
+        return self._speak(question, line, optional=True)
 
     def _say_meanwhile(self, text: str, language: Language, *, optional: bool = False) -> list[Action]:
         """Say something before the answer, which is being thought of."""
-        self._filled += 1
         self._filler = f"r{next(self._remarks)}"
         return [Speak(self._filler, text, language, optional), FinishSpeaking(self._filler)]
 

@@ -12,7 +12,7 @@ import pytest
 from knowledge.answer import Citation, Context, Refusal, Sentence
 from streaming.engines import Engines
 from streaming.models.store import Store
-from streaming.on_air import NO_ANSWER, OnAir, Seat
+from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir, Seat
 from streaming.questions import Question
 from streaming.stage_process import StageProcess
 from streaming.state import State
@@ -36,6 +36,8 @@ async def cited(question: str, context: Context) -> AsyncIterator[Sentence | Ref
 
 
 async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Refusal]:
+    if "later" in question:
+        yield Sentence("It was.")
     if "broken" in question:
         raise KeyError(question)
     yield Sentence("Fine.")
@@ -112,6 +114,9 @@ async def test_an_error_nobody_foresaw_is_told_and_the_next_question_is_answered
         assert "KeyError" in caplog.text
         # Without a stage nothing is said, and that must not keep the room waiting either.
         assert (await receive(seat, "answer.done", "c2"))["text"] == "Fine."
+        ask(room, seat, "Is it broken later?", "c3")
+        done = await receive(seat, "answer.done", "c3")
+        assert (done["text"], done["refused"]) == (f"It was. {CUT_SHORT['en']}", False)
 
 
 async def test_a_voice_that_breaks_does_not_silence_the_room(

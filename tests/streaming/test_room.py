@@ -437,6 +437,50 @@ def test_acknowledgements_do_not_keep_a_stalled_answer_alive() -> None:
     assert len(ended) == 1
 
 
+def test_an_acknowledgement_that_nobody_heard_does_not_count() -> None:
+    room = make()
+    room.asked("v1", ask(), 1.0)
+    host = room._settings.host
+    for now in (1.7, 9.0, 17.0):  # no voice is there
+        (spoken,) = only(do.Speak, room.tick(now))
+        assert spoken.text in host.acknowledgements["zh"]
+        room.speech_ended(spoken.utterance, now + 0.1)
+    (spoken,) = only(do.Speak, room.tick(25.0))
+    room.speech_started(spoken.utterance, 25.1)
+    room.speech_ended(spoken.utterance, 26.0)
+    (spoken,) = only(do.Speak, room.tick(34.0))
+    assert spoken.text in host.reassurances["zh"]
+
+
+def test_silence_within_an_answer_is_covered_while_its_rest_is_thought_of() -> None:
+    room = make()
+    (start,) = only(do.Answer, room.asked("v1", ask(), 1.0))
+    name = start.question.id
+    room.sentence(name, "一年以上不满三年，不得超过二个月。", (), 1.4)
+    assert only(do.Speak, room.tick(12.0)) == []  # the voice has not made it yet
+    room.voiced(name)
+    room.speech_started(name, 12.5)
+    room.captioned(name, "一年以上不满三年，不得超过二个月。", 0, 5 * 48, 12.5)
+    assert only(do.Speak, room.tick(21.0)) == []
+    (first,) = only(do.Speak, room.tick(21.6))
+    assert first.utterance == name, "after the answer's sentence, not after its end"
+    assert first.optional
+    assert first.text in room._settings.host.reassurances["zh"]
+    assert only(do.FinishSpeaking, room.tick(21.7)) == []
+    assert only(do.Speak, room.tick(60.0)) == []  # that is still to be made
+    said = [first.text]
+    for now in (30.0, 40.0, 50.0, 60.0, 70.0):
+        room.voiced(name)
+        room.captioned(name, "请稍等。", 0, 48, now)
+        said += [spoken.text for spoken in only(do.Speak, room.tick(now + 6))]
+    assert len(said) == r.REASSURANCES + 1
+    room.sentence(name, "三年以上的，不得超过六个月。", (), 80.0)
+    room.voiced(name)
+    room.answered(name, refused=False, now=80.1)
+    assert only(do.Speak, room.tick(100.0)) == []
+    assert start.question.answer == "一年以上不满三年，不得超过二个月。三年以上的，不得超过六个月。"
+
+
 def test_no_acknowledgement_is_said_twice_in_a_row_and_all_are_used() -> None:
     room = make()
     said = []
