@@ -159,8 +159,8 @@ class House:
             await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
 
     async def _watch(self, file: Path, on_air: OnAir) -> None:
-        """Take the room file's edits, once it is whole."""
-        known = await asyncio.to_thread(_changed_at, file)
+        """Take the room file's edits, once it is whole; also those from before the first look."""
+        known = None
         while True:
             await asyncio.sleep(WATCH_S)
             if (changed_at := await asyncio.to_thread(_changed_at, file)) in (known, None):
@@ -168,7 +168,10 @@ class House:
             known = changed_at
             try:
                 settings = await asyncio.to_thread(roomfile.load, file)
-                on_air.take_edits(settings)
+                if settings == on_air.settings:
+                    on_air.file_error = ""
+                else:
+                    on_air.take_edits(settings)
             except EverhostError as error:
                 on_air.file_error = str(error)
                 log.error("the room goes on as it was: %s", error)

@@ -218,7 +218,10 @@ def test_wrong_rooms_and_arguments_say_what_to_do(tmp_path: Path, capsys: pytest
     assert "nothing to say" in capsys.readouterr().err
 
 
-async def test_edits_of_a_room_file_are_taken_on_air(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_edits_of_a_room_file_are_taken_on_air(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.gateway.WATCH_S", 0.1)
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "law.md").write_text("# Law\n\nA probation period may have six months.\n")
@@ -259,6 +262,8 @@ async def test_edits_of_a_room_file_are_taken_on_air(tmp_path: Path, caplog: pyt
         await until(lambda: "restart" in room.file_error)
         assert "video" in room.file_error
         assert room.settings.video.kbps != 2000
+        await edit("programme: {segments: {talk: {script: Three.}}}\n")  # as it is on air
+        await until(lambda: not room.file_error)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
