@@ -336,8 +336,10 @@ class Stage:
 
     def _take_pulse(self, skipped: int) -> None:
         if self._strain.second(skipped - self._skipped):
-            which = "every second picture is shown" if self._strain.half else "all pictures are shown again"
-            log.warning("%d of the last second's pictures came too late; %s", skipped - self._skipped, which)
+            if self._strain.half:
+                log.warning("the machine is too busy for all pictures; every second one is shown")
+            else:
+                log.warning("all pictures are tried again")
         self._skipped = skipped
 
     def _report(self, pacer: Pacer) -> None:

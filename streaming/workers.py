@@ -43,9 +43,8 @@ _ITEMS_AHEAD = 256
 """Items of one stream that may wait for their reader; when full the engine waits (and with it everybody in line)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 30.0  # seconds
 _SILENT_BEATS = 4
-"""Beats of its pulse that a process may leave out. (It beats also while the engine works.)"""
-_SILENT_BEATS_LOADING = 30
-"""Loading a large library may hold the interpreter's lock for many seconds."""
+"""Beats of its pulse that a process may leave out once its engine is loaded; it beats while the engine works, too. What
+loads a large model may hold the interpreter's lock all the time."""
 _DEATHS_BEFORE_FAILED = 3
 """Deaths in a row while loading after which those in line are told; the engine is still tried again."""
 
@@ -172,7 +171,7 @@ class _Child:
         if frame.kind is Kind.FAILED:
             message, retryable = frame.value()
             raise EngineError(f"The engine “{self._spec.name}” could not be loaded: {message}", retryable=retryable)
-        self._loaded = True
+        self._silent, self._loaded = 0, True
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
@@ -219,9 +218,9 @@ class _Child:
 
     async def _watch_pulse(self) -> None:
         """Kill a process that stands still. Beats are counted, since this event loop may have stood still itself."""
-        while self._silent <= (_SILENT_BEATS if self._loaded else _SILENT_BEATS_LOADING):
+        while self._silent <= _SILENT_BEATS:
             await asyncio.sleep(PULSE_S)
-            self._silent += 1
+            self._silent += self._loaded
         self._stood_still = True
         self._kill()
 

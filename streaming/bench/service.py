@@ -92,8 +92,9 @@ class Service:
         return family
 
     def find(self, what: str) -> Process | None:
-        """The gateway, its stage, or the engine of a name."""
-        return next((one for one in self.family() if one.what == what and one.alive), None)
+        """The gateway, its stage, or the engine of a name. Of stages the one on air: its understudy is younger."""
+        alive = (one for one in self.family() if one.what == what and one.alive)
+        return min(alive, key=lambda one: one.began, default=None)
 
     def expect_death(self) -> None:
         """The gateway is about to be killed."""
