@@ -47,6 +47,8 @@ class Actor:
         Chunks come in order, best half a second before they are heard, for lips begin before the sound; one that
         starts before the end of another cuts it short.
         """
+        if chunk.mouth is not None and not chunk.marks and not chunk.mouth.any():
+            return  # music: nobody says it, and nobody nods in its time
         self._life.hush(start // SAMPLES_PER_TICK)
         self._lips.say(chunk, start)
         for accent in _accents(chunk, start):

@@ -61,7 +61,8 @@ class SpeechChunk:
     marks: tuple[Mark, ...] = ()
     mouth: npt.NDArray[np.float32] | None = None
     """(ticks, :data:`avatar.lips.MOUTH`) from the first sample on: what the mouth does, where it was heard from the
-    sound (:mod:`avatar.listening`) rather than told by phonemes."""
+    sound (:mod:`avatar.listening`) rather than told by phonemes; nothing but zeros with sound that the host does not
+    make, as music."""
     rest: float = 0.0
     """Seconds of its clause that are still to come, in the next chunks."""
 

@@ -1,6 +1,7 @@
 """What a room's mind wants done; :mod:`streaming.on_air` does it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from avatar.life import Attention
 from streaming import protocol as say
@@ -35,8 +36,18 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class Play:
+    """Music, which the host does not say: their mouth stays closed."""
+
+    utterance: str
+    piece: Path
+    level_db: float
+    """Against how it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class FinishSpeaking:
-    """Nothing more will be said in this utterance."""
+    """Nothing more will be said or played in this utterance."""
 
     utterance: str
 
@@ -131,6 +142,7 @@ Action = (
     Tell
     | Answer
     | Speak
+    | Play
     | FinishSpeaking
     | Prepare
     | Air

@@ -26,7 +26,7 @@ from knowledge.library import Library
 from knowledge.telling import telling
 from streaming import actions as do
 from streaming import card as stage_card
-from streaming import cues, fonts, playout
+from streaming import cues, fonts, music, playout
 from streaming import protocol as say
 from streaming.answering import context
 from streaming.card import Designer
@@ -157,7 +157,7 @@ class OnAir:
         self.gap_s = 0.0
         """Seconds of silence within what was said, since the next clause was not there in time."""
         self._seats: dict[str, Seat] = {}
-        self._speech: asyncio.Queue[do.Speak | do.FinishSpeaking] = asyncio.Queue()
+        self._speech: asyncio.Queue[do.Speak | do.Play | do.FinishSpeaking] = asyncio.Queue()
         self._speaking: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._cards: asyncio.Queue[Card | None] = asyncio.Queue()
@@ -511,7 +511,7 @@ class OnAir:
                     self._state.record(self.settings.id, question, outcome)
                 case do.Answer(question):
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
-                case do.Speak() | do.FinishSpeaking():
+                case do.Speak() | do.Play() | do.FinishSpeaking():
                     self._speech.put_nowait(action)
                 case do.Prepare(text, language):
                     self._keep(self._make_ready(text, language))
@@ -607,6 +607,13 @@ class OnAir:
                         foreseen = isinstance(error, EngineError)
                         log.warning("%s is not spoken: %s", utterance, error, exc_info=not foreseen)
                     self.core.voiced(utterance)
+                case do.Play(utterance, piece):
+                    try:
+                        await self._play(action)
+                    except Exception as error:  # a piece that cannot be read, or not to its end: the room goes on
+                        foreseen = isinstance(error, ValueError)
+                        log.warning("%s is not played: %s", piece, error, exc_info=not foreseen)
+                        self.core.unplayable(utterance)
 
     async def _speak(self, action: do.Speak) -> None:
         if not await self._speaker.can_say(action.text, action.language):
@@ -616,6 +623,13 @@ class OnAir:
         async with contextlib.aclosing(self._speaker.speak(action.text, action.language)) as chunks:
             async for chunk in chunks:
                 self.stage.tell(cues.Say(action.utterance, chunk))
+
+    async def _play(self, action: do.Play) -> None:
+        async with contextlib.aclosing(music.played(action.piece, action.level_db)) as chunks:
+            async for chunk in chunks:
+                if not self.stage.tell(cues.Say(action.utterance, chunk)):
+                    return
+                self.core.played(action.utterance, time.time())
 
     # The stage
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from knowledge.folder import read_folder
 from knowledge.telling import telling, within
-from streaming import roomfile
+from streaming import music, roomfile
 from streaming.errors import RoomFileError
 from streaming.programme import rehearsal
 from streaming.programme.rundown import Rundown
@@ -31,7 +31,9 @@ def rehearse(room: Path, begin: str | None, hours: float, seed: int, storyline: 
         if segment.topic
     }
     at = _unix(begin, rundown) if begin else time.time()
-    gone_through = rehearsal.rehearse(rundown, settings.language, topics, at, hours, Random(seed), storyline)  # noqa: S311
+    lengths = {piece: music.seconds(piece) for segment in rundown.segments.values() for piece in segment.music}
+    random = Random(seed)  # noqa: S311
+    gone_through = rehearsal.rehearse(rundown, settings.language, topics, at, hours, random, storyline, lengths)
     return rehearsal.told(gone_through, rundown)
 
 

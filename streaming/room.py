@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, Literal
 
 from avatar.clock import TICKS_PER_SECOND
@@ -27,6 +28,7 @@ from streaming.actions import (
     Hold,
     Keep,
     Mute,
+    Play,
     Prepare,
     Record,
     ShowCard,
@@ -37,7 +39,7 @@ from streaming.actions import (
 )
 from streaming.announcing import announcement
 from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
-from streaming.programme.courtesy import Courtesy, Kind
+from streaming.programme.courtesy import KINDS, Courtesy, Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Storyline
 from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, may_join
@@ -91,6 +93,8 @@ class Room:
         """The programme's line on air: a remark, too, but one that a question need not wait behind to be thought of."""
         self._heard = False
         """It has begun to sound."""
+        self._music = False
+        """It is music: the host is idle, and whatever else there is to say comes instead at once."""
         self._waiting = Waiting(settings)
         self._current: Question | None = None
         self._remark: str | None = None
@@ -106,6 +110,7 @@ class Room:
         """Who speaks over the host, and may: the host is softer meanwhile,"""
         self._holding = False
         """or silent, since they mean it."""
+        self._ducked = False
         self._floor = False
         """An operator speaks through the host; nothing else is said."""
         self._texts: deque[tuple[str, Language]] = deque(maxlen=TEXTS)
@@ -352,7 +357,8 @@ class Room:
         """
         if storyline and storyline not in self.known_storylines:
             return None
-        return [*self._turn_to(storyline, (chooser, now)), *self._go_on(now)]
+        over = self._stop(now) if self._music and (storyline or self.storyline) else []
+        return [*over, *self._turn_to(storyline, (chooser, now)), *self._go_on(now)]
 
     def _turn_to(self, storyline: str, chose: tuple[str, float] | None) -> list[Action]:
         if self._programme is None or not (storyline or self.storyline):
@@ -471,7 +477,7 @@ class Room:
         for viewer, meant in self._talking.items():
             if self._over is None and self._may_interrupt(viewer):
                 self._over = viewer
-                actions.append(Duck(True))
+                actions += self._duck()
             if self._over == viewer and meant and not self._holding:
                 self._holding = True
                 actions.append(Hold(True))
@@ -479,11 +485,20 @@ class Room:
 
     def _stop(self, now: float, *, thinking: bool = True) -> list[Action]:
         """Take what is being said off the air, and what is thought of as well unless ``thinking`` is False."""
+        over = self._line_ended(now) if self._music else []  # it is not played again
         if self._told and self._programme:
             self._programme.interrupted()
         self._remark = self._filler = self._told = None
         self._speaking = False
-        return [Stop(thinking), *self._resume(now)]
+        return [Stop(thinking), *over, *self._resume(now), *self._duck()]
+
+    def _duck(self) -> list[Action]:
+        """The host is soft while somebody speaks over them, and music while anybody speaks."""
+        soft = self._over is not None or (self._music and bool(self._talking))
+        if soft == self._ducked:
+            return []
+        self._ducked = soft
+        return [Duck(soft)]
 
     def _resume(self, now: float) -> list[Action]:
         """Nobody speaks over the host any more."""
@@ -492,7 +507,7 @@ class Room:
         self._over, self._moved_at = None, now
         actions: list[Action] = [Hold(False)] if self._holding else []
         self._holding = False
-        return [*actions, Duck(False)]
+        return [*actions, *self._duck()]
 
     def take_floor(self, now: float) -> list[Action]:
         """An operator begins to speak through the host. A question not yet answered aloud waits at the head again."""
@@ -512,12 +527,13 @@ class Room:
         return self._show()
 
     def _remark_on(self, text: str, language: Language, now: float, *, optional: bool = False) -> list[Action]:
-        """Say something that answers nobody; left out while something else is on air."""
-        if not text or self._current or self._remark or self._floor:
+        """Say something that answers nobody; left out while something else than music is on air."""
+        if not text or self._current or (self._remark and not self._music) or self._floor:
             return []
+        over = self._stop(now) if self._music else []
         self._remark = f"r{next(self._remarks)}"
         self._moved_at = now
-        return [Speak(self._remark, text, language, optional), FinishSpeaking(self._remark)]
+        return [*over, Speak(self._remark, text, language, optional), FinishSpeaking(self._remark)]
 
     # An operator's desk
 
@@ -536,7 +552,8 @@ class Room:
     def pause(self, on: bool, now: float) -> list[Action]:
         """Begin nothing more, neither programme nor answers; what is being said is said to its end."""
         self._paused = on
-        return [Keep(self._paused, self._cut), *self._go_on(now)]
+        over = self._stop(now) if on and self._music else []
+        return [Keep(self._paused, self._cut), *over, *self._go_on(now)]
 
     def cut_off(self, on: bool, now: float) -> list[Action]:
         """Off the air at once, behind a slate; or on it again."""
@@ -640,8 +657,8 @@ class Room:
             self._filled += 1
         else:
             self._moved_at = now
-        self._speaking = True
         self._heard = utterance == self._told
+        self._speaking = not (self._music and self._heard)
         actions = [*self._give_way(), *self._show()]
         if self._current and self._current.id == utterance:
             actions += self._tell_about(say.SpeechStarted(utterance, utterance), self._current)
@@ -652,6 +669,15 @@ class Room:
             self._moved_at = self._silent_from = now + (end - start) / TICKS_PER_SECOND
         self._uttered.append(text)
         return [Tell(say.Caption(utterance, text, start, end))] if text else []
+
+    def played(self, utterance: str, now: float) -> None:
+        """Music is on its way, and goes on."""
+        if utterance == self._told:
+            self._moved_at = now
+
+    def unplayable(self, utterance: str) -> None:
+        """A piece of music cannot be read, or not to its end: it counts as played, so that it is not tried at once."""
+        self._heard = self._heard or utterance == self._told
 
     def speech_ended(self, utterance: str, now: float, *, hushed: bool = False) -> list[Action]:
         self._speaking = False
@@ -705,7 +731,8 @@ class Room:
 
     def tick(self, now: float) -> list[Action]:
         """Called several times a second."""
-        actions: list[Action] = []
+        # Whoever is quite sure to speak is not played over.
+        actions = self._stop(now) if self._music and any(self._talking.values()) else []
         for question in self._waiting.expired(now):
             actions += self._end(question, "expired", "it waited too long")
         if (self._current or self._remark) and now - self._moved_at > STALL_S:
@@ -722,7 +749,7 @@ class Room:
             return self._show()
         if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
-        if self._texts and not self._remark:
+        if self._texts and (not self._remark or self._music):
             text, language = self._texts.popleft()
             if self._programme:
                 self._programme.interrupted()
@@ -733,7 +760,8 @@ class Room:
             return [*self._show(), *self._go_on_unasked(now)]
         if self._programme:
             self._programme.interrupted()
-        return self._begin(question, now)
+        over = self._stop(now) if self._music else []
+        return [*over, *self._begin(question, now)]
 
     def _show_card(self, card: Card | None) -> list[Action]:
         if card == self._card:
@@ -779,15 +807,18 @@ class Room:
         return actions
 
     def _go_on_unasked(self, now: float) -> list[Action]:
-        if self._remark or self._talking:
+        if (self._remark and not self._music) or self._talking:
             return []
-        if courtesy := self._courtesy.line(now):
+        # Who follows or comes in is greeted after the music, if that is soon; a gift is worth more than it.
+        if courtesy := self._courtesy.line(now, ("gift",) if self._music else KINDS):
             return self._remark_on(courtesy, self._settings.language, now, optional=True)
-        if self._programme is None:
+        if self._programme is None or self._music:
             return []
         line = self._programme.line(now)
         if line is None:
             return []
+        if line.music is not None:
+            return self._play(line.music, line.level_db, now)
         if not line.text:  # silence
             return self._line_ended(now)
         language = self._settings.language
@@ -800,10 +831,18 @@ class Room:
             actions.append(Prepare(upcoming, language))
         return actions
 
+    def _play(self, piece: Path, level_db: float, now: float) -> list[Action]:
+        """The programme's line is music."""
+        self._remark = self._told = f"r{next(self._remarks)}"
+        self._moved_at = now
+        self._heard, self._music = False, True
+        card = self._show_card(self._programme.card) if self._programme else []
+        return [*card, Play(self._remark, piece, level_db), FinishSpeaking(self._remark)]
+
     def _line_ended(self, now: float) -> list[Action]:
         """Of the programme; one that never sounded was not said."""
         programme, told = self._programme, self._told
-        self._told = None
+        self._told, self._music = None, False
         if programme is None:
             return []
         if told and not self._heard:
@@ -931,6 +970,7 @@ class Room:
 
     def _show(self) -> list[Action]:
         """Let the face and the pages show what the host is doing, when it changed."""
+        ducked = self._duck()
         state = Attention.IDLE
         if self._floor or (self._speaking and not self._holding):
             state = Attention.SPEAKING
@@ -939,9 +979,9 @@ class Room:
         elif self._current:
             state = Attention.THINKING
         if state == self._state:
-            return []
+            return ducked
         self._state = state
-        return [Attend(state), Tell(say.HostState(state))]
+        return [*ducked, Attend(state), Tell(say.HostState(state))]
 
 
 def language_of(text: str, default: Language) -> Language:

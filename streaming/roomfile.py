@@ -372,7 +372,10 @@ def load(path: Path) -> RoomFile:
                 raise RoomFileError(f"{path}: programme.segments.{name}.topic: there is no {documents / source}")
     found: dict[str, Any] = {"documents": documents, "host": _found(room.host, path)}
     if room.programme is not None:
-        segments = {name: _pictured(name, segment, path) for name, segment in room.programme.segments.items()}
+        segments = {
+            name: _playable(name, _pictured(name, segment, path), path)
+            for name, segment in room.programme.segments.items()
+        }
         found["programme"] = room.programme.model_copy(update={"segments": segments})
     found["push"] = [_runnable(push, path) for push in room.push]
     if room.hearing.model is not None and (folder := (path.parent / room.hearing.model).resolve()).is_dir():
@@ -413,6 +416,24 @@ def _pictured(name: str, segment: Segment, path: Path) -> Segment:
     if not picture.is_file():
         raise RoomFileError(f"{path}: programme.segments.{name}.card.picture: there is no file {picture}")
     return segment.model_copy(update={"card": segment.card.model_copy(update={"picture": picture})})
+
+
+def _playable(name: str, segment: Segment, path: Path) -> Segment:
+    """A segment whose music is found beside the room file, and can be played."""
+    if not segment.music:
+        return segment
+    from streaming import music  # only here: few rooms have any
+
+    pieces = [(path.parent / piece.expanduser()).resolve() for piece in segment.music]
+    for piece in pieces:
+        key = f"{path}: programme.segments.{name}.music"
+        if not piece.is_file():
+            raise RoomFileError(f"{key}: there is no file {piece}")
+        try:
+            music.seconds(piece)
+        except ValueError as error:
+            raise RoomFileError(f"{key}: {error}; give a file that FFmpeg plays: OGG, MP3, FLAC, WAV") from None
+    return segment.model_copy(update={"music": pieces})
 
 
 def _located(voice: Voice, path: Path) -> Voice:

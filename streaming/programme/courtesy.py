@@ -65,9 +65,9 @@ class Courtesy:
         if name:
             self._waiting[kind].append(_Event(now, name, what))
 
-    def line(self, now: float) -> str | None:
-        """What to say now, if anything; it counts as said."""
-        for kind in KINDS:
+    def line(self, now: float, kinds: Sequence[Kind] = KINDS) -> str | None:
+        """What to say now, if anything, of these kinds; it counts as said."""
+        for kind in kinds:
             waiting = self._waiting[kind]
             while waiting and now - waiting[0].at > STALE_S:
                 waiting.popleft()

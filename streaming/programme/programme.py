@@ -1,8 +1,9 @@
 """The programme on air: line after line, around what viewers ask. Sans-I/O.
 
 A line is a sentence, so that a question never waits for longer than that. After an answer the segment goes on, with a
-bridge; what was broken off in the middle of a sentence is said again from its beginning. A storyline that somebody has
-chosen comes instead of what the schedule would choose, until its end.
+bridge; what was broken off in the middle of a sentence is said again from its beginning. A piece of music is a line,
+too, over whenever it is broken off. A storyline that somebody has chosen comes instead of what the schedule would
+choose, until its end.
 """
 
 from collections.abc import Iterable, Sequence
@@ -111,7 +112,7 @@ class Programme:
         return self._telling.lines[after].text if after < len(self._telling.lines) else ""
 
     def ended(self, now: float) -> Aired | None:
-        """The line was said whole; what is to be remembered of it."""
+        """The line was said whole, or is a piece of music that was broken off; what is to be remembered of it."""
         self._moved_at, self._tries = now, 0
         telling = self._telling
         if telling is None:
@@ -122,7 +123,7 @@ class Programme:
             aired = Aired("", 0, -1, text, now, storyline)
         else:
             line = telling.lines[self._next]
-            aired = Aired(telling.segment, telling.wording, self._next, line.text, now, storyline)
+            aired = Aired(telling.segment, telling.wording, self._next, line.name, now, storyline)
             self._next += 1
             self._at = now + (max(line.pause_s, self.rundown.pause_s) if self._done else line.pause_s)
             if telling.accept and self._next == telling.asked:

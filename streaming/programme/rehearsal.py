@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -26,6 +27,11 @@ class Said:
     """Unix time, s."""
     segment: str
     text: str
+    music: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,16 @@ class Rehearsal:
     @property
     def speaking(self) -> float:
         """Share of the time."""
-        return sum(one.end - one.begin for one in self.said) / (3600 * self.hours)
+        return sum(one.seconds for one in self.said if not one.music) / (3600 * self.hours)
+
+    @property
+    def music(self) -> Sequence[Said]:
+        """Pieces that were played."""
+        return [one for one in self.said if one.music]
 
     @property
     def silence(self) -> tuple[float, float]:
-        """The longest: seconds, and when it began."""
+        """The longest, music being none: seconds, and when it began."""
         ends = [one.end for one in self.said]
         begins = [one.begin for one in self.said[1:]]
         return max(
@@ -50,7 +61,8 @@ class Rehearsal:
     @property
     def again(self) -> list[tuple[str, int]]:
         """Sentences that were said more than once, most often first."""
-        return [(text, n) for text, n in Counter(one.text for one in self.said).most_common() if n > 1]
+        sentences = Counter(one.text for one in self.said if not one.music)
+        return [(text, n) for text, n in sentences.most_common() if n > 1]
 
 
 def rehearse(
@@ -61,10 +73,11 @@ def rehearse(
     hours: float,
     random: Random,
     storyline: str = "",
+    lengths: Mapping[Path, float] | None = None,
 ) -> Rehearsal:
     """``topics``: of each segment with documents, their passages: what each is about, and its sentences.
 
-    ``begin``: Unix time, s. ``storyline``: the one that is chosen then.
+    ``begin``: Unix time, s. ``storyline``: the one that is chosen then. ``lengths``: of each piece of music, s.
     """
     programme = Programme(rundown, language, random)
     for name, passages in topics.items():
@@ -78,10 +91,11 @@ def rehearse(
         if line is None:
             now += _STEP_S
             continue
-        end = now + len(marks.plain(line.text)) / _PER_SECOND[language]
+        text = marks.plain(line.name)
+        end = now + (len(text) / _PER_SECOND[language] if line.music is None else (lengths or {})[line.music])
         aired = programme.ended(end)
-        if line.text and aired is not None:
-            said.append(Said(now, end, aired.segment, marks.plain(line.text)))
+        if text and aired is not None:
+            said.append(Said(now, end, aired.segment, text, line.music is not None))
         now = end
     return Rehearsal(said, hours)
 
@@ -93,10 +107,13 @@ def told(rehearsal: Rehearsal, rundown: Rundown) -> str:
         if one.segment != segment:
             segment = one.segment
             rows.append(f"\n{_clock(rundown, one.begin)}  {segment}")
-        rows.append(f"          {one.text}")
+        rows.append(f"          {one.text}" + (f" ({_minutes(one.seconds)})" if one.music else ""))
     seconds, at = rehearsal.silence
+    pieces, span_s = rehearsal.music, 3600 * rehearsal.hours
+    music = f"{len(pieces)} × music {sum(one.seconds for one in pieces) / span_s:.0%}; " if pieces else ""
     rows.append(
-        f"\n{len(rehearsal.said)} sentences in {rehearsal.hours:g} h; speaking {rehearsal.speaking:.0%} of the time; "
+        f"\n{len(rehearsal.said) - len(pieces)} sentences in {rehearsal.hours:g} h; "
+        f"speaking {rehearsal.speaking:.0%} of the time; {music}"
         f"longest silence {seconds:.0f} s" + (f", from {_clock(rundown, at)}" if at else "")
     )
     if not any(segment.weight for segment in rundown.segments.values()):
@@ -106,6 +123,10 @@ def told(rehearsal: Rehearsal, rundown: Rundown) -> str:
     if again := rehearsal.again:
         rows.append(f"{len(again)} sentences were said more than once; most often ({again[0][1]} times): {again[0][0]}")
     return "\n".join(rows).lstrip("\n")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
 
 
 def _clock(rundown: Rundown, at: float) -> str:

@@ -111,8 +111,13 @@ class Segment(Part):
     """or questions that the host asks and answers, one each time;"""
     topic: Annotated[list[Said], BeforeValidator(one_or_more)] = Field(default_factory=list)
     """or what documents tell, a passage each time: files or folders, relative to the room's documents;"""
+    music: Annotated[list[Path], BeforeValidator(one_or_more)] = Field(default_factory=list)
+    """or pieces that are played while the host says nothing, one each time: files that hold sound, relative to the room
+    file;"""
     silence_s: float | None = Field(default=None, gt=0, le=3600)
     """or nothing, for so long."""
+    level_db: float = Field(default=-12.0, ge=-60, le=0)
+    """Of music, against how it was recorded."""
     card: Card | None = None
     weight: float = Field(default=1.0, ge=0)
     """How often it comes, beside the others; 0: only within storylines."""
@@ -127,8 +132,10 @@ class Segment(Part):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Segment":
-        if sum(map(bool, (self.script, self.quiz, self.topic, self.silence_s))) != 1:
-            raise ValueError("give one of script, quiz, topic and silence_s")
+        if sum(map(bool, (self.script, self.quiz, self.topic, self.music, self.silence_s))) != 1:
+            raise ValueError("give one of script, quiz, topic, music and silence_s")
+        if "level_db" in self.model_fields_set and not self.music:
+            raise ValueError("level_db is for segments of music")
         return self
 
     def is_on(self, local: datetime) -> bool:

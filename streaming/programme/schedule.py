@@ -1,9 +1,10 @@
 """Which segment comes next. Sans-I/O: what was said when, and a clock."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -18,10 +19,18 @@ _NEVER: Final = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One sentence, and the silence after it. No text: the silence only."""
+    """One sentence or a piece of music, and the silence after it. Neither: the silence only."""
 
     text: str
     pause_s: float = BREATH_S
+    music: Path | None = None
+    level_db: float = 0.0
+    """Of music, against how it was recorded."""
+
+    @property
+    def name(self) -> str:
+        """What it is remembered by; "" of silence."""
+        return self.text or (f"♪ {self.music.name}" if self.music else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +98,12 @@ class Schedule:
         if segment not in self._rundown.segments:
             return  # edited away meanwhile
         self._learned.add(segment)
+        transitions = _shuffled(self._transitions, Random(segment))  # noqa: S311 (the same each time)
         self._tellings[segment] = [
-            Telling(segment, k, (*self._announced(k, heading), *map(Line, sentences)))
+            Telling(segment, k, (*_announced(heading, transitions), *map(Line, sentences)))
             for k, (heading, sentences) in enumerate(passages)
             if sentences
         ]
-
-    def _announced(self, k: int, heading: str) -> tuple[Line, ...]:
-        if not heading or not self._transitions:
-            return ()
-        return (Line(self._transitions[k % len(self._transitions)].replace(HEADING, heading)),)
 
     def awaits(self, segment: str) -> bool:
         """Whether it is a topic whose documents are not known yet."""
@@ -119,7 +124,7 @@ class Schedule:
         return None if last is not None else min(tellings, key=self._said_at, default=None)
 
     def _said_at(self, telling: Telling) -> float:
-        return max((self._said.get(line.text, _NEVER) for line in telling.lines), default=_NEVER)
+        return max((self._said.get(line.name, _NEVER) for line in telling.lines), default=_NEVER)
 
     def aired(self, entries: Iterable[Aired]) -> None:
         """What was said, oldest first."""
@@ -189,7 +194,7 @@ class Schedule:
         return [
             telling
             for telling in self._tellings[name]
-            if all(not line.text or self.is_fresh(line.text, now) for line in telling.lines)
+            if all(not line.name or self.is_fresh(line.name, now) for line in telling.lines)
         ]
 
     def _turn_day(self, now: float) -> None:
@@ -211,6 +216,22 @@ def _tellings(rundown: Rundown) -> dict[str, list[Telling]]:
     }
 
 
+def _announced(heading: str, transitions: Iterator[str]) -> tuple[Line, ...]:
+    transition = next(transitions, None) if heading else None
+    return (Line(transition.replace(HEADING, heading)),) if transition else ()
+
+
+def _shuffled(lines: Sequence[str], random: Random) -> Iterator[str]:
+    """For ever: all before any again, each time in another order, none twice in a row."""
+    last = None
+    while lines:
+        order = random.sample(lines, len(lines))
+        if order[0] == last and len(order) > 1:
+            order.reverse()
+        yield from order
+        last = order[-1]
+
+
 def _asked(name: str, k: int, quiz: Quiz) -> Telling:
     question = _sentences(quiz.question, quiz.think_s)
     return Telling(name, k, (*question, *_sentences(quiz.answer)), quiz.accept, len(question))
@@ -219,6 +240,8 @@ def _asked(name: str, k: int, quiz: Quiz) -> Telling:
 def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
     if segment.silence_s is not None:
         return [(Line("", segment.silence_s),)]
+    if segment.music:
+        return [(Line("", music=piece, level_db=segment.level_db),) for piece in segment.music]
     return [_sentences(text) for text in segment.script]
 
 

@@ -4,6 +4,7 @@ import pytest
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from avatar.face import INDEX
+from avatar.lips import MOUTH
 from avatar.speech import Mark, SpeechChunk
 from tests.avatar.test_lips import ENGLISH, MANDARIN, aperture, spoken, ticks
 
@@ -104,3 +105,12 @@ def test_memory_is_bounded() -> None:
         actor.frame(i * length // SAMPLES_PER_TICK)
     assert len(actor._life._accents) < 50
     assert len(actor._lips._segments) < 200
+
+
+def test_sound_that_no_mouth_makes_changes_nothing() -> None:
+    idle, hearing = Actor(), Actor()
+    beats = np.repeat(np.tile([0.5, 0.05], 8), SAMPLE_RATE // 4).astype(np.float32)
+    for second in range(4):
+        pcm = beats[second * SAMPLE_RATE : (second + 1) * SAMPLE_RATE]
+        hearing.say(SpeechChunk(pcm, SAMPLE_RATE, "", mouth=np.zeros((48, MOUTH), np.float32)), second * SAMPLE_RATE)
+    np.testing.assert_array_equal(acted(hearing, 0, 240), acted(idle, 0, 240))

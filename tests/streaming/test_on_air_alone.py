@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 
 from knowledge.answer import Citation, Context, Refusal, Sentence
+from streaming import cues, music
 from streaming.engines import Engines
 from streaming.models.store import Store
 from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir, Seat
+from streaming.playout import Ended, Started
 from streaming.questions import Question
 from streaming.stage_process import StageProcess
 from streaming.state import State
 from tests.streaming.settings import room_file
+from tests.streaming.test_music import song
 
 Answering = Callable[[str, Context], AsyncIterator[Sentence | Refusal]]
 
@@ -44,10 +48,12 @@ async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Re
 
 
 @asynccontextmanager
-async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **hearing: Any) -> AsyncIterator[tuple[OnAir, State]]:
+async def on_air(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programme: dict[str, Any] | None = None, **hearing: Any
+) -> AsyncIterator[tuple[OnAir, State]]:
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
     monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
-    settings = room_file(tmp_path, language="en", hearing=hearing)
+    settings = room_file(tmp_path, language="en", hearing=hearing, programme=programme)
     state = State(tmp_path / "state.sqlite")
     room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")
     try:
@@ -134,3 +140,71 @@ async def test_a_voice_that_breaks_does_not_silence_the_room(
             ask(room, seat, "How long?", name)
             await receive(seat, "speech.ended", name)
         assert caplog.text.count("is not spoken") == 2
+
+
+class Told:
+    """What a stage that only listens was told, and when (time.monotonic())."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands: list[tuple[float, cues.Command]] = []
+
+        def tell(_: StageProcess, command: cues.Command) -> bool:
+            self.commands.append((time.monotonic(), command))
+            return True
+
+        monkeypatch.setattr(StageProcess, "tell", tell)
+
+    def only(self, kind: type[Any]) -> list[Any]:
+        return [command for _, command in self.commands if isinstance(command, kind)]
+
+    async def until(self, kind: type[Any], number: int = 1) -> None:
+        async with asyncio.timeout(10):
+            while len(self.only(kind)) < number:
+                await asyncio.sleep(0.01)
+
+
+async def test_music_is_sent_as_it_is_heard_and_a_question_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(music, "BLOCK", 4800)
+    monkeypatch.setattr(music, "AHEAD_S", 0.3)
+    path = song(tmp_path / "a.ogg", 30.0, 48_000, "libopus")
+    stage = Told(monkeypatch)
+    async with on_air(tmp_path, monkeypatch, {"segments": {"song": {"music": path}}}) as (room, state):
+        await room.start()
+        room.knows(Knowing(cited))
+        await stage.until(cues.Say)
+        utterance = stage.only(cues.Say)[0].utterance
+        room._hear_stage(Started(utterance, 10))
+        assert room.core.state == "idle"
+        await stage.until(cues.Say, 10)
+        times = [at for at, command in stage.commands if isinstance(command, cues.Say)]
+        assert all(0.1 * (k + 1) - (at - times[0]) < 0.35 for k, at in enumerate(times))
+        seat = room.greet()
+        ask(room, seat, "How long?", "c1")
+        await receive(seat, "answer.done", "c1")
+        assert len(stage.only(cues.Hush)) == 1
+        sent = len(stage.only(cues.Say))
+        room._hear_stage(Ended(utterance, 40, hushed=True))
+        await asyncio.sleep(0.3)
+        assert len([one for one in stage.only(cues.Say) if one.utterance == utterance]) <= sent
+        assert [one.text for one in await state.aired("test", 0.0)] == ["♪ a.ogg"]
+
+
+async def test_music_ends_and_what_cannot_be_read_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    short = song(tmp_path / "a.wav", 0.4)
+    (tmp_path / "b.ogg").write_text("This is no music.")
+    stage = Told(monkeypatch)
+    segments = {"song": {"music": [short, tmp_path / "b.ogg"]}}
+    async with on_air(tmp_path, monkeypatch, {"segments": segments, "pause_s": 0}) as (room, state):
+        await room.start()
+        for number in (1, 2):
+            await stage.until(cues.Finish, number)
+            if (says := stage.only(cues.Say)) and says[-1].utterance == stage.only(cues.Finish)[-1].utterance:
+                room._hear_stage(Started(says[-1].utterance, 10))
+            room._hear_stage(Ended(stage.only(cues.Finish)[-1].utterance, 40, hushed=False))
+        assert caplog.text.count("is not played") == 1
+        assert "b.ogg cannot be read as sound" in caplog.text
+        assert {one.text for one in await state.aired("test", 0.0)} == {"♪ a.wav", "♪ b.ogg"}

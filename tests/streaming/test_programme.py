@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from streaming.programme.programme import RETRY_S, TRIES, Programme
 from streaming.programme.rehearsal import rehearse, told
 from streaming.programme.rundown import Rundown
-from streaming.programme.schedule import Aired, Schedule
+from streaming.programme.schedule import Aired, Line, Schedule
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=SHANGHAI).timestamp()
@@ -46,8 +47,13 @@ def times_of(name: str, came: list[tuple[float, str]]) -> list[float]:
 @pytest.mark.parametrize(
     ("segment", "message"),
     [
-        ({}, "one of script, quiz, topic and silence_s"),
-        ({"script": "A.", "silence_s": 3}, "one of script, quiz, topic and silence_s"),
+        ({}, "one of script, quiz, topic, music and silence_s"),
+        ({"script": "A.", "silence_s": 3}, "one of script, quiz, topic, music and silence_s"),
+        ({"music": "a.ogg", "silence_s": 3}, "one of script, quiz, topic, music and silence_s"),
+        ({"music": []}, "one of script, quiz, topic, music and silence_s"),
+        ({"music": "a.ogg", "level_db": 3}, "less than or equal to 0"),
+        ({"music": "a.ogg", "level_db": -90}, "greater than or equal to -60"),
+        ({"script": "A.", "level_db": -6}, "level_db is for segments of music"),
         ({"script": "A.", "times": "9 to 12"}, "09:00-12:00"),
         ({"script": "A.", "times": "25:00-26:00"}, "09:00-12:00"),
         ({"script": "A.", "times": "09:00-09:00"}, "09:00-12:00"),
@@ -266,6 +272,74 @@ def test_a_room_file_that_has_changed_meanwhile_begins_anew() -> None:
     programme = talk()
     programme.restore([Aired("gone", 3, 1, "Old.", MONDAY)])
     assert spoken(programme, MONDAY + 1, 1)[0] == ["One."]
+
+
+# Music
+
+
+SONGS: dict[str, Any] = {"music": ["songs/a.ogg", "songs/b.ogg"], "level_db": -9, "card": {"title": "A song"}}
+
+
+def test_one_piece_is_played_each_time_and_none_too_soon_again() -> None:
+    programme = Programme(rundown({"songs": SONGS}, repeat_after_minutes=60), "en", Random(1))
+    now, played = MONDAY, []
+    while now < MONDAY + 2 * HOUR:
+        if (line := programme.line(now)) is None:
+            now += 30
+            continue
+        assert (line.text, line.level_db, programme.upcoming) == ("", -9, "")
+        assert (programme.segment, programme.card and programme.card.title) == ("songs", "A song")
+        aired = programme.ended(now + 180)
+        assert aired is not None
+        played.append((now, line.music))
+        assert aired.text == f"♪ {line.music and line.music.name}"
+        assert programme.segment == ""
+        now += 180
+    assert {piece for _, piece in played} == {Path("songs/a.ogg"), Path("songs/b.ogg")}
+    assert len(played) == 4
+    for piece in SONGS["music"]:
+        first, second = (at for at, one in played if one == Path(piece))
+        assert second - first >= HOUR + 180
+
+
+def test_gap_and_quota_hold_for_music_too() -> None:
+    segments = {"song": {"music": "a.ogg", "gap_minutes": 30, "per_day": 3}, "else": {"silence_s": 1}}
+    came = list(chosen(Schedule(rundown(segments, repeat_after_minutes=0), "en", Random(2)), MONDAY, 6 * HOUR))
+    song = times_of("song", came)
+    assert len(song) == 3
+    assert min(after - before for before, after in pairwise(song)) >= 30 * 60
+
+
+def test_music_that_was_broken_off_needs_no_bridge_and_is_not_resumed() -> None:
+    programme = Programme(rundown({"song": {"music": "a.ogg"}, "talk": {"script": "One."}}), "en", Random(3))
+    line = programme.line(MONDAY)
+    while line is None or line.music is None:
+        programme.ended(MONDAY)
+        line = programme.line(MONDAY + 10)
+    programme.ended(MONDAY + 11)
+    programme.interrupted()
+    assert programme.line(MONDAY + 40) in (None, Line("One."))
+
+
+def test_music_within_a_storyline() -> None:
+    segments = {"song": {"music": "a.ogg", "weight": 0}, "talk": {"script": "Talk."}}
+    storylines = {"tour": {"title": "The tour", "segments": ["talk", "song"]}}
+    programme = Programme(rundown(segments, **{**LINES, "storylines": storylines}), "en", Random(1))
+    programme.follow("tour")
+    assert spoken(programme, MONDAY, 2)[0] == ["Here: The tour.", "Talk."]
+    line = programme.line(MONDAY + 10)
+    assert line is not None
+    assert line.music == Path("a.ogg")
+
+
+def test_a_rundown_that_is_edited_while_music_plays() -> None:
+    programme = Programme(rundown({"song": {"music": "a.ogg"}}), "en", Random(1))
+    assert programme.line(MONDAY) is not None
+    programme.edited(rundown({"song": {"music": ["b.ogg", "a.ogg"]}}), "en")
+    assert programme.ended(MONDAY + 100) == Aired("song", 0, 0, "♪ a.ogg", MONDAY + 100)
+    line = programme.line(MONDAY + 110)
+    assert line is not None
+    assert line.music == Path("b.ogg")
 
 
 # Guesses
@@ -492,7 +566,8 @@ def test_a_topic_is_told_passage_by_passage_once_its_documents_are_read() -> Non
     bronze = ("What bronze is", ["Bronze is copper with tin.", "Lead was added."])
     programme.learn("bronzes", [bronze, ("", []), ("", ["The Shang cast it."])])
     said, now = spoken(programme, MONDAY + 10, 4)
-    lecture = ["Next: What bronze is.", *bronze[1]]
+    opening = next(text for text in said if "What bronze is" in text)
+    lecture = [opening, *bronze[1]]
     assert said in ([*lecture, "The Shang cast it."], ["The Shang cast it.", *lecture])
     assert programme.line(now + 60) is None
     programme.learn("bronzes", [("", ["It was gold when it was new."])])
@@ -505,6 +580,20 @@ def test_documents_are_told_in_their_order() -> None:
     said, _ = spoken(programme, MONDAY, 12)
     numbers = [int(text[8]) for text in said]
     assert [(after - before) % 5 for before, after in pairwise(numbers)] == [1] * 11
+
+
+def test_passages_are_announced_in_all_ways_before_any_again() -> None:
+    ways = [f"{letter}: {{heading}}." for letter in "abcde"]
+    programme = Programme(rundown({"law": {"topic": "."}}, transitions={"en": ways}), "en", Random(1))
+    passages = [(f"Article {k}", [f"It says {k}."]) for k in range(25)]
+    programme.learn("law", passages)
+    said, _ = spoken(programme, MONDAY, 50)
+    letters = {text.split(": ")[1]: text[0] for text in said[::2]}
+    used = "".join(letters[f"Article {k}."] for k in range(25))
+    rounds = [used[k : k + 5] for k in range(0, 25, 5)]
+    assert all(sorted(one) == list("abcde") for one in rounds)
+    assert len(set(rounds)) > 1
+    assert all(before != after for before, after in pairwise(used))
 
 
 def test_a_transition_holds_what_comes() -> None:
@@ -540,6 +629,17 @@ def test_a_rehearsal_tells_what_would_be_said_and_when_nothing_is_left() -> None
     shown = told(gone_through, plan)
     assert shown.startswith("09:00:0")
     assert "nothing left to say" in shown
+
+
+def test_a_rehearsal_plays_music_for_as_long_as_it_takes() -> None:
+    plan = rundown({"a": {"script": "One. Two."}, "song": {"music": "songs/a.ogg"}})
+    gone_through = rehearse(plan, "en", {}, MONDAY, 0.5, Random(1), lengths={Path("songs/a.ogg"): 185.0})
+    (song,) = gone_through.music
+    assert (song.seconds, song.segment, song.text) == (185.0, "song", "♪ a.ogg")
+    assert gone_through.speaking < 0.01
+    shown = told(gone_through, plan)
+    assert "          ♪ a.ogg (3:05)" in shown
+    assert "2 sentences in 0.5 h; speaking 0% of the time; 1 × music 10%; longest silence" in shown
 
 
 def test_a_rehearsal_may_begin_with_a_storyline() -> None:

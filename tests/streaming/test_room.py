@@ -240,7 +240,8 @@ events = st.lists(
                 *("speaking", "meant", "unsaid", "said", "take_back"),
                 *("comment", "same", "hold", "approve", "pin", "answer", "skip", "mute", "announce", "at once"),
                 *("pause", "go on", "cut", "back", "next"),
-                *("line", "line", "line", "guess", "guess aloud", "choose", "leave it", "operator chooses", "gone"),
+                *("line", "line", "line", "begun", "begun", "playing", "unplayable", "gift"),
+                *("guess", "guess aloud", "choose", "leave it", "operator chooses", "gone"),
             ]
         ),
         st.integers(0, 3),
@@ -255,9 +256,10 @@ TOLD = Rundown.model_validate(
         "segments": {
             "quiz": {"quiz": {"question": "多少天？", "answer": "三十天。", "accept": 30}},
             "talk": {"script": ["一。二。", "三。四。"]},
+            "song": {"music": ["a.ogg", "b.ogg"], "weight": 2},
             "tour": {"script": "五。六。", "weight": 0},
         },
-        "storylines": {"tour": {"title": "讲解", "segments": ["tour", "quiz"]}},
+        "storylines": {"tour": {"title": "讲解", "segments": ["tour", "song", "quiz"]}},
         "repeat_after_minutes": 0,
     }
 )
@@ -289,7 +291,8 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
         nonlocal ducked, held, speaking, current_storyline
         for action in actions:
             match action:
-                case do.Speak(utterance):
+                case do.Speak(utterance) | do.Play(utterance):
+                    assert not isinstance(action, do.Play) or room.current is None
                     speaking = utterance
                 case do.Tell(say.Storylines(current=storyline)):
                     assert storyline != current_storyline
@@ -359,6 +362,14 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
             case "line" if speaking:
                 note(room.speech_started(speaking, now))
                 note(room.speech_ended(speaking, now))
+            case "begun" if speaking:
+                note(room.speech_started(speaking, now))
+            case "playing" if speaking:
+                room.played(speaking, now)
+            case "unplayable" if speaking:
+                room.unplayable(speaking)
+            case "gift":
+                note(room.happened("gift", "小王", "玫瑰", now))
             case "guess":
                 n += 1
                 actions = room.asked(viewer, ask("30天" if who else "31天", f"c{n}"), now)

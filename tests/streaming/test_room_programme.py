@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,7 +13,7 @@ from streaming import actions as do
 from streaming import protocol as say
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Rundown
-from streaming.room import CHOICE_S, PAUSE_S, Room
+from streaming.room import CHOICE_S, PAUSE_S, STALL_S, Room
 from streaming.roomfile import Cards
 from tests.streaming.settings import room_file
 from tests.streaming.test_programme import MONDAY, rundown
@@ -318,6 +319,175 @@ def test_viewers_are_told_of_storylines_that_were_edited() -> None:
     assert told(say.Storylines, room.tick(MONDAY + 1)) == [say.Storylines()]
 
 
+# Music
+
+
+SONG: dict[str, Any] = {"song": {"music": "song.ogg", "level_db": -9, "card": {"title": "A song"}}}
+
+
+def playing(microphones: str = "push", **rest: Any) -> tuple[Room, str]:
+    """A piece of music is on air since a while; its utterance."""
+    room = make(SONG, microphones, **rest)
+    (play,) = only(do.Play, actions := room.tick(MONDAY + 1))
+    assert (play.piece, play.level_db) == (Path("song.ogg"), -9)
+    assert only(do.FinishSpeaking, actions) == [do.FinishSpeaking(play.utterance)]
+    assert cards(actions) == ["A song"]
+    assert only(do.Attend, room.speech_started(play.utterance, MONDAY + 1.1)) == []
+    return room, play.utterance
+
+
+def does(actions: list[do.Action]) -> list[do.Action]:
+    """What reaches the stage."""
+    return [one for one in actions if isinstance(one, do.Duck | do.Hold | do.Stop | do.Play | do.Speak)]
+
+
+def gave_way(actions: list[do.Action]) -> bool:
+    """The music was stopped, and counts."""
+    assert only(do.Stop, actions) in ([], [do.Stop()])
+    assert [one.aired.text for one in only(do.Air, actions)] == ["♪ song.ogg"] * len(only(do.Stop, actions))
+    return bool(only(do.Stop, actions))
+
+
+def test_while_music_plays_the_host_is_idle_and_says_nothing() -> None:
+    room, song = playing()
+    assert room.state == "idle"
+    assert room.segment == "song"
+    for second in range(2, 300):
+        room.played(song, MONDAY + second)
+        assert only(do.Stop, room.tick(MONDAY + second)) == []
+    actions = room.speech_ended(song, MONDAY + 300)
+    assert [one.aired.text for one in only(do.Air, actions)] == ["♪ song.ogg"]
+    assert cards(actions) == [None]
+    assert only(do.Play, room.tick(MONDAY + 400)) == []
+
+
+def test_music_that_gets_no_further_is_taken_off_the_air() -> None:
+    room, song = playing()
+    room.played(song, MONDAY + 50)
+    assert not gave_way(room.tick(MONDAY + 50 + STALL_S - 1))
+    assert gave_way(room.tick(MONDAY + 50 + STALL_S + 1))
+
+
+def test_music_gives_way_to_a_question_at_once_and_is_not_resumed() -> None:
+    room, song = playing()
+    actions = room.asked("v1", ask(), MONDAY + 20)
+    assert gave_way(actions)
+    assert room.state == "thinking"
+    (start,) = only(do.Answer, actions)
+    order = [type(one) for one in actions if isinstance(one, do.Stop | do.Answer)]
+    assert order == [do.Stop, do.Answer]
+    room.speech_ended(song, MONDAY + 20.1, hushed=True)
+    room.sentence(start.question.id, "Six months.", (), MONDAY + 21)
+    room.answered(start.question.id, refused=False, now=MONDAY + 21)
+    room.speech_started(start.question.id, MONDAY + 21)
+    room.speech_ended(start.question.id, MONDAY + 23)
+    assert does(room.tick(MONDAY + 30)) == []
+
+
+def test_what_waits_for_an_operator_leaves_the_music_alone() -> None:
+    room, _ = playing()
+    room._settings = room._settings.model_copy(update={"approve_first": True})
+    assert not gave_way(room.asked("v1", ask(id="c9"), MONDAY + 20))
+    (question,) = room.questions
+    assert gave_way(room.decide(question.id, "approve", MONDAY + 30) or [])
+
+
+def test_music_gives_way_to_an_operator() -> None:
+    room, _ = playing()
+    actions = room.announce("Good evening.", "en", MONDAY + 20, at_once=False)
+    assert gave_way(actions)
+    assert says(actions) == ["Good evening."]
+    room, _ = playing()
+    assert gave_way(room.announce("Good evening.", "en", MONDAY + 20, at_once=True))
+    room, _ = playing()
+    assert gave_way(room.pause(True, MONDAY + 20))
+    assert does(room.tick(MONDAY + 21)) == []
+    for act in (Room.take_floor, Room.next_segment, lambda room, now: room.cut_off(True, now)):
+        room, _ = playing()
+        assert gave_way(act(room, MONDAY + 20))
+
+
+def test_a_gift_is_thanked_for_at_once_and_followers_after_the_music() -> None:
+    room, song = playing()
+    assert does(room.happened("follow", "Bob", "", MONDAY + 20)) == []
+    actions = room.happened("gift", "Ann", "rose", MONDAY + 21)
+    assert gave_way(actions)
+    assert "Ann" in says(actions)[0]
+    room, song = playing()
+    room.happened("follow", "Bob", "", MONDAY + 20)
+    assert "Bob" in says(room.speech_ended(song, MONDAY + 40))[0]
+
+
+def test_whoever_comes_is_greeted_although_music_plays() -> None:
+    room, _ = playing()
+    actions = room.greet("Hello.", "en", MONDAY + 20)
+    assert gave_way(actions)
+    assert says(actions) == ["Hello."]
+    assert room.greet("Hello.", "en", MONDAY + 21) == []
+
+
+def test_a_storyline_that_is_chosen_begins_at_once() -> None:
+    storylines = {"talk": {"title": "Talk", "segments": ["talk"]}}
+    room = make({**SONG, **SCRIPT}, "open", storylines=storylines, openings={"en": ["Here: {heading}."]})
+    now = MONDAY
+    while not (plays := only(do.Play, actions := room.tick(now))):
+        for spoken in only(do.Speak, actions):
+            room.speech_started(spoken.utterance, now)
+            room.speech_ended(spoken.utterance, now + 1)
+        now += 2
+    room.speech_started(plays[0].utterance, now)
+    assert not gave_way(room.choose("v1", choose(None), now + 5))
+    assert gave_way(room.choose("v1", choose("talk"), now + 5))
+    assert says(room.tick(now + 6)) == ["Here: Talk."]
+
+
+@pytest.mark.parametrize("microphones", ["push", "open"])
+def test_music_is_soft_while_somebody_speaks_and_over_once_they_mean_it(microphones: str) -> None:
+    room, _ = playing(microphones)
+    actions = room.speaking("v1")
+    assert does(actions) == [do.Duck(True)]
+    assert room.state == "listening"
+    assert does(room.tick(MONDAY + 20)) == []
+    assert does(room.unsaid("v1", MONDAY + 21)) == [do.Duck(False)]
+    room.speaking("v1")
+    assert does(room.meant("v1")) == []
+    actions = room.tick(MONDAY + 22)
+    assert gave_way(actions)
+    assert does(actions) == [do.Stop(), do.Duck(False)]
+    assert only(do.Answer, room.said("v1", ask(), MONDAY + 24))
+
+
+@pytest.mark.parametrize("microphones", ["push", "open"])
+def test_a_short_word_over_music_is_heard_as_if_there_were_none(microphones: str) -> None:
+    room, _ = playing(microphones)
+    room.speaking("v1")
+    actions = room.said("v1", ask("Why?"), MONDAY + 20)
+    assert gave_way(actions)
+    assert only(do.Duck, actions) == [do.Duck(False)]
+    assert only(do.Answer, actions)
+
+
+def test_the_stage_dies_while_music_plays() -> None:
+    room, _ = playing()
+    assert gave_way(room.speech_lost(MONDAY + 20))
+    assert does(room.tick(MONDAY + 30)) == []
+
+
+def test_music_that_cannot_be_read_is_not_tried_again_at_once() -> None:
+    room = make({"song": {"music": "song.ogg", "every_minutes": 10}, **SCRIPT}, repeat_after_minutes=0)
+    (play,) = only(do.Play, room.tick(MONDAY + 1))
+    room.unplayable(play.utterance)
+    assert only(do.Air, room.speech_ended(play.utterance, MONDAY + 1.1))
+    assert says(room.tick(MONDAY + 10)) == ["One."]
+
+
+def test_music_that_no_stage_took_is_tried_again() -> None:
+    room = make(SONG)
+    (play,) = only(do.Play, room.tick(MONDAY + 1))
+    assert only(do.Air, room.speech_ended(play.utterance, MONDAY + 1.1)) == []
+    assert only(do.Play, room.tick(MONDAY + 7))
+
+
 # Days
 
 
@@ -326,6 +496,10 @@ class _Due:
     at: float
     what: str = field(compare=False)
     id: str = field(compare=False)
+
+
+SONG_S = 200.0
+"""Longer than what is taken for a stall."""
 
 
 class Air:
@@ -352,6 +526,8 @@ class Air:
             match action:
                 case do.Speak(utterance, text, _, _):
                     self._queue.append((utterance, text))
+                case do.Play(utterance, piece):
+                    self._queue.append((utterance, f"♪ {piece.name}"))
                 case do.FinishSpeaking(utterance):
                     self._queue.append((utterance, ""))
                 case do.Stop():
@@ -370,6 +546,8 @@ class Air:
         self._begin()
 
     def fall_silent(self) -> None:
+        if self._on and self._on[1].startswith("♪"):  # music counts although it was broken off
+            self.heard.append((self._on[2], self.now, self._on[1]))
         self._queue.clear()
         self._on, self._started = None, ""
         self._due = [due for due in self._due if due.what != "said"]
@@ -378,21 +556,23 @@ class Air:
     def _begin(self) -> None:
         while self._on is None and self._queue:
             utterance, text = self._queue.pop(0)
-            if utterance != self._started and text:
-                self._started = utterance
-                self.perform(self.room.speech_started(utterance, self.now))
             if not text:
                 self.perform(self.room.speech_ended(utterance, self.now))
                 continue
-            if self._on is None:
-                self._on = utterance, text, self.now, self.now + 0.8 + len(text) / 12
-                heapq.heappush(self._due, _Due(self._on[3], "said", utterance))
+            seconds = SONG_S if text.startswith("♪") else 0.8 + len(text) / 12
+            self._on = utterance, text, self.now, self.now + seconds
+            heapq.heappush(self._due, _Due(self._on[3], "said", utterance))
+            if utterance != self._started:
+                self._started = utterance
+                self.perform(self.room.speech_started(utterance, self.now))
 
     def pass_to(self, until: float) -> None:
         """Let time pass."""
         while self.now < until:
             after = min(until, self.now + 1.0, self._due[0].at if self._due else until)
             self.now = max(self.now, after)
+            if self._on:
+                self.room.played(self._on[0], self.now)
             while self._due and self._due[0].at <= self.now:
                 due = heapq.heappop(self._due)
                 if due.what == "said" and self._on:
@@ -433,6 +613,7 @@ def _programme() -> Rundown:
         "gap_minutes": 30,
     }
     segments["rest"] = {"silence_s": 20, "weight": 0.5}
+    segments["songs"] = {"music": [f"{k}.ogg" for k in range(5)], "gap_minutes": 5}
     for n in range(3):
         script = [f"Part {n} in wording {k}. There is more of it." for k in range(4)]
         segments[f"tour{n}"] = {"script": script, "weight": 0}
@@ -494,12 +675,16 @@ def _texts() -> list[list[str]]:
     programme = Programme(_programme(), "en")
     tellings = programme._schedule._tellings.items()
     # Who chooses a storyline hears it, whoever heard it before.
-    return [[line.text for line in t.lines] for name, ts in tellings if not name.startswith("tour") for t in ts]
+    return [[line.name for line in t.lines] for name, ts in tellings if not name.startswith("tour") for t in ts]
 
 
 def test_a_day_of_programme_and_thousands_of_events() -> None:
     air = _days(1, 4000)
     assert air.aired > 2000
+    songs = [end - begin for begin, end, text in air.heard if text.startswith("♪")]
+    assert len(songs) > 20
+    assert max(songs) > 1.5 * STALL_S
+    assert min(songs) < 30  # somebody asked
     # Twenty seconds of planned silence with a pause on each side, and ten of an operator who says nothing.
     _check(air, window_s=30 * 60, silent_s=45)
 

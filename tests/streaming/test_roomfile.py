@@ -4,6 +4,8 @@ import pytest
 
 from streaming import newroom, roomfile
 from streaming.errors import RoomFileError
+from streaming.rehearse import rehearse
+from tests.streaming.test_music import song
 
 ROOMS = Path(__file__).parents[2] / "rooms"
 GOOD = """
@@ -134,6 +136,31 @@ def test_lines_and_words_of_ones_own(folder: Path) -> None:
     assert room.host.acknowledgements == {"en": ["Hm.", "[nod]Right."]}
     assert room.host.reassurances == {}
     assert room.lexicon["Kokoro"] == "/kəˈkɔɹoʊ/"
+
+
+def test_music_is_found_beside_the_file_and_looked_into(folder: Path) -> None:
+    (folder / "songs").mkdir()
+    first = song(folder / "songs" / "a.ogg", 0.5, 48_000, "libopus")
+    second = song(folder / "b.wav", 0.5)
+    played = "programme: {segments: {song: {music: MUSIC, card: {title: A song}}}}\n"
+    programme = roomfile.load(write(folder, GOOD + played.replace("MUSIC", "[songs/a.ogg, b.wav]"))).programme
+    assert programme is not None
+    assert programme.segments["song"].music == [first.resolve(), second.resolve()]
+    assert programme.segments["song"].level_db == -12
+    (folder / "text.ogg").write_text("This is no music.")
+    key = r"programme\.segments\.song\.music: "
+    with pytest.raises(RoomFileError, match=key + r"there is no file .*gone\.ogg"):
+        roomfile.load(write(folder, GOOD + played.replace("MUSIC", "gone.ogg")))
+    with pytest.raises(RoomFileError, match=key + r".*text\.ogg cannot be read as sound: .*; give .* OGG, MP3"):
+        roomfile.load(write(folder, GOOD + played.replace("MUSIC", "[b.wav, text.ogg]")))
+
+
+def test_a_rehearsal_of_a_room_with_music(folder: Path) -> None:
+    song(folder / "a.wav", 65.0, 8000, channels=1)
+    room = write(folder, GOOD + "programme: {segments: {song: {music: a.wav}}}\n")
+    shown = rehearse(room, None, 0.5, 1)
+    assert "♪ a.wav (1:05)" in shown
+    assert "1 × music 4%" in shown
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
