@@ -21,12 +21,20 @@ _LEANS: Final = re.compile(
     r"|\b(?:it|its|they|them|their|that|this|those|these|he|she|him|her|there|then|one)\b",
     re.IGNORECASE,
 )
-_MAY_LEAN: Final = re.compile(
-    r"^\s*(?:如果|要是|为什么|为啥|怎么办|多久|多少|几天|谁|哪里)"
-    r"|^\s*(?:why|how (?:long|much|many|so)|when|who|where)\b",
+_POINTS_AT_NOTHING: Final = re.compile(
+    r"\b(?:is|are|was|were|will|has|have|can|could) there\b|\bthere (?:is|are|was|were|will|has|have)\b"
+    r"|\bit (?:be |going to )?(?:rain|snow|freeze)\w*"
+    r"|\b(?:is|was|will) it (?:be )?(?:hot|cold|warm|sunny|windy|late|\w+ (?=(?:to|that|for|if|when)\b))",
     re.IGNORECASE,
 )
-"""Whole questions begin so, too."""
+"""“Is there a fee?”, “will it rain?”, “is it legal to record a call?”."""
+_MAY_LEAN: Final = re.compile(
+    r"^\s*(?:如果|要是)[^？?]{0,14}[？?。]?\s*$"
+    r"|^\s*(?:为什么|为啥|怎么办|多久|多少|几天|谁|哪里)[^？?]{0,5}[？?。]?\s*$"
+    r"|^\s*(?:why|how (?:long|much|many|so)|when|who|where)\b(?:\W+[\w']+){0,3}\W*$",
+    re.IGNORECASE,
+)
+"""Whole questions begin so, too, but are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +83,6 @@ class Dialogue:
 
 def leans(question: str) -> bool:
     """Whether a question may be but half of one: "那孕期呢？", "and before that?", "how long?"."""
-    return ideographs(question) <= _LONGEST and bool(_LEANS.search(question) or _MAY_LEAN.search(question))
-
-
-def stands_alone(question: str) -> bool:
-    """Whether nothing in a question points at what was said before."""
-    return not _LEANS.search(question)
+    if ideographs(question) > _LONGEST:
+        return False
+    return bool(_LEANS.search(_POINTS_AT_NOTHING.sub(" ", question)) or _MAY_LEAN.search(question))

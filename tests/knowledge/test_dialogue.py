@@ -16,14 +16,24 @@ def turn(question: str, at: float = 0.0) -> Turn:
 
 @pytest.mark.parametrize(
     "question",
-    ["那孕期呢？", "为什么", "它多重", "那要赔多少", "and before that?", "What about Sunday?", "is it free?"],
+    [
+        *("那孕期呢？", "为什么", "它多重", "那要赔多少", "如果公司不同意怎么办？", "多久能到账"),
+        *("and before that?", "What about Sunday?", "is it free?", "how long?", "Who pays for that", "Is it legal?"),
+        *("When was it made?", "How much would I get?", "and is there a fee?"),
+    ],
 )
 def test_half_questions(question: str) -> None:
     assert leans(question)
 
 
 @pytest.mark.parametrize(
-    "question", ["试用期最长可以约定多久？", "Is a written contract necessary?", "离婚冷静期是多少天"]
+    "question",
+    [
+        *("试用期最长可以约定多久？", "离婚冷静期是多少天", "谁是世界上最高的人？", "为什么天空是蓝色的？"),
+        *("Is a written contract necessary?", "Will it rain in Shanghai tomorrow?", "Is there a fee for arbitration?"),
+        *("How many volcanoes are there on Mars?", "Is it legal to record a phone call?"),
+        *("How long may a probation period be?", "Who won the last world cup final?"),
+    ],
 )
 def test_whole_questions(question: str) -> None:
     assert not leans(question)
