@@ -123,22 +123,32 @@ class Speaker:
             yield clause
 
     async def _say(self, clause: Clause, able: list[Voice]) -> AsyncGenerator[SpeechChunk, None]:
-        """One clause by the first of ``able`` that can; those that fail are taken out of it."""
+        """One clause by the first of ``able`` that can; those that fail are taken out of it. The last of them says it
+        again once it was started again.
+        """
         if not clause.text:
             yield silence(clause)
             return
+        again = False
         while True:
-            voice, said = able[0], False
+            voice, said, rest = able[0], False, 1.0
             patience = PATIENCE_S if len(able) > 1 else None
             try:
                 async with contextlib.aclosing(self._engines.speak(voice, clause, priority=ON_AIR)) as chunks:
                     async for chunk in _within(chunks, patience):
-                        said = True
+                        said, rest = True, chunk.rest
                         yield chunk
                 return
             except EngineError as error:
+                if rest <= 0:  # it came to nothing after the last of it
+                    return
                 if len(able) == 1:
-                    raise
+                    if again or not error.retryable:
+                        raise
+                    again = True
+                    log.warning("%s says “%s” again: %s", voice.shown, clause.text, error)
+                    await self._engines.coming([voice.shown], COMING_S)
+                    continue
                 able.pop(0)
                 log.warning("%s goes on with another voice: %s", voice.shown, error)
                 if said:  # a clause of several chunks is half said: its rest is lost, what follows is not

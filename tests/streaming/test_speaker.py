@@ -82,6 +82,23 @@ async def _ready(engines: Engines) -> None:
         await asyncio.sleep(0.02)
 
 
+async def test_without_another_voice_the_clause_is_said_again_once_it_was_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with speaking(tmp_path, monkeypatch, {**POLLY, "options": {"slow": 0.3}}) as (speaker, engines):
+        said = []
+        async for chunk in speaker.speak("First one. Then another. And on.", "en"):
+            said.append(chunk.text)
+            if len(said) == 1:
+                await asyncio.sleep(0.1)
+                pid = engines.worker("voice parrot polly").pid
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+        assert "".join(said).replace(" ", "") == "Firstone.Thenanother.Andon."
+        with pytest.raises(EngineError, match="died"):
+            [chunk async for chunk in speaker.speak("crash", "en")]
+
+
 async def test_without_another_voice_the_failure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with speaking(tmp_path, monkeypatch, POLLY) as (speaker, _):
         with pytest.raises(EngineError, match="lost her voice"):
