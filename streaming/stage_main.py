@@ -43,6 +43,8 @@ def main() -> None:
         begin = read(stream)  # an understudy waits here, and commands in the socket
         threading.Thread(target=_read, args=(stream, stage), name="reader", daemon=True).start()
         stage.run(begin)
+    except EOFError:  # it was not needed
+        os._exit(0)
     except (AvatarError, StageError) as error:
         outbox.put(Failed(str(error)))
         outbox.close()
