@@ -85,4 +85,9 @@ def leans(question: str) -> bool:
     """Whether a question may be but half of one: "那孕期呢？", "and before that?", "how long?"."""
     if ideographs(question) > _LONGEST:
         return False
-    return bool(_LEANS.search(_POINTS_AT_NOTHING.sub(" ", question)) or _MAY_LEAN.search(question))
+    return not stands_alone(question) or bool(_MAY_LEAN.search(question))
+
+
+def stands_alone(question: str) -> bool:
+    """Whether nothing in a question points at what was said before."""
+    return not _LEANS.search(_POINTS_AT_NOTHING.sub(" ", question))
