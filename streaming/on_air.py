@@ -249,6 +249,7 @@ class OnAir:
         if not self.settings.hearing.hands_free:  # whoever comes to a kiosk next is another
             for question, outcome, at in reversed(ended):
                 if outcome in ("answered", "refused"):
+                    question.ended_at = at
                     self.core.recent.append(question)
                     self.core.questions.was_answered(question.viewer, at)
                     self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
@@ -402,6 +403,7 @@ class OnAir:
                 lines.append(host.farewell[language])
             if self.settings.hearing.wake_words:
                 lines.append(host.attending[language])
+            lines += host.again.get(language, ())
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language], CUT_SHORT[language]):
                 await self._make_ready(text, language)
 

@@ -65,6 +65,8 @@ class Question:
     written: bool = False
     """The answer is complete, spoken or not."""
     refused: bool = False
+    ended_at: float = 0.0
+    """When it was answered (Unix time, s)."""
 
     @property
     def askers(self) -> "tuple[Question, ...]":
@@ -279,9 +281,14 @@ def _is_whole(question: Question) -> bool:
 
 def may_join(question: Question, other: Question) -> bool:
     """Whether ``question`` asks what somebody else's ``other`` does, and neither leans on their own talk."""
-    if question.viewer == other.viewer or question.language != other.language or len(other.joined) >= JOINED:
+    if question.viewer == other.viewer or len(other.joined) >= JOINED or other.reply:
         return False
-    if other.reply or not (_is_whole(question) and _is_whole(other)):
+    return is_the_same(question, other)
+
+
+def is_the_same(question: Question, other: Question) -> bool:
+    """Whether both ask the same, and neither leans on what was said before."""
+    if question.language != other.language or not (_is_whole(question) and _is_whole(other)):
         return False
     asked = gist(question.text, question.language)
     return bool(asked) and asked == gist(other.text, other.language)

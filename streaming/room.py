@@ -42,7 +42,7 @@ from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.courtesy import KINDS, Courtesy, Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Storyline
-from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, may_join
+from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, is_the_same, may_join
 from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
 
@@ -68,6 +68,8 @@ UTTERED: Final = 6
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
+AGAIN_S: Final = 600.0
+"""Who asks what was answered so lately is told that it was."""
 CHOICE_S: Final = 60.0
 """A storyline that one viewer has chosen is theirs for so long, where many may choose."""
 TEXTS: Final = 20
@@ -785,12 +787,23 @@ class Room:
         actions = [*self._show(), Record(question, None), *self._tell_places(now)]
         if not question.reply:
             actions.append(Answer(question))
-        if question.announced:
-            actions += self._say_meanwhile(announcement(question), question.language)
+        opening = [announcement(question)] if question.announced else []
+        if self._was_answered(question, now) and (lines := self._settings.host.again.get(question.language)):
+            opening.append(self._line(tuple(lines)))
+        if opening:
+            text = ("" if question.language == "zh" else " ").join(opening)
+            actions += self._say_meanwhile(text, question.language, optional=not question.announced)
         if question.reply:
             actions += self.sentence(question.id, question.reply, (), now)
             actions += self.answered(question.id, refused=False, now=now)
         return actions
+
+    def _was_answered(self, question: Question, now: float) -> bool:
+        """Not long ago, to somebody who is still there: a kiosk's next visitor has heard nothing."""
+        if question.reply or self._settings.hearing.hands_free:
+            return False
+        lately = (one for one in self.recent if now - one.ended_at < AGAIN_S and not one.refused)
+        return any(is_the_same(question, one) for one in lately)
 
     def _wait_again(self, question: Question) -> None:
         """It was begun, and not much came of it: the next time it is the first."""
@@ -946,6 +959,7 @@ class Room:
             if outcome in ("answered", "refused"):
                 self._waiting.was_answered(asker.viewer, self._moved_at)
         if outcome in ("answered", "refused"):
+            question.ended_at = self._moved_at
             self.recent.append(question)
         elif outcome == "expired":
             actions += self._tell_of_end(say.Expired(question.id, question.id, reason), question)

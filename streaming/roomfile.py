@@ -52,6 +52,20 @@ REASSURANCES: Final[dict[Language, list[str]]] = {
         "Bear with me a little longer.",
     ],
 }
+AGAIN: Final[dict[Language, list[str]]] = {
+    "zh": [
+        "这个刚才也有朋友问过，我再说一遍。",
+        "刚讲过这一条，再给您说一次。",
+        "[微笑]又有朋友问到这个了。",
+        "好，这个我再讲一遍。",
+    ],
+    "en": [
+        "Somebody asked this a moment ago; here it is again.",
+        "I have just answered this one, so once more.",
+        "[smile] This question again.",
+        "Let me say this once more.",
+    ],
+}
 
 ATTENDING: Final[dict[Language, str]] = {"zh": "[点头]我在，您请说。", "en": "[nod] Yes? I am listening."}
 CUT_OFF: Final[dict[Language, str]] = {
@@ -84,6 +98,8 @@ class Host(Part):
     """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
     reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))
     """Said when it takes long."""
+    again: dict[Language, list[Line]] = Field(default_factory=lambda: dict(AGAIN))
+    """Said before an answer that was given a few minutes ago."""
 
 
 class Llm(Part):

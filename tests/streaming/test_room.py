@@ -507,6 +507,30 @@ def test_no_acknowledgement_is_said_twice_in_a_row_and_all_are_used() -> None:
     assert set(said[:8]) == set(said)
 
 
+def test_what_was_answered_lately_is_said_to_be() -> None:
+    room = make()
+    (start,) = only(do.Answer, room.asked("v1", ask("试用期最长多久？", id="c1"), 1.0))
+    answer_all(room, start.question, 2.0)
+    actions = room.asked("v2", ask("请问试用期最长多久呢", id="c2"), 10.0)
+    (said,) = only(do.Speak, actions)
+    again = room._settings.host.again["zh"]
+    assert said.text in again
+    assert said.optional
+    assert room.current is not None
+    answer_all(room, room.current, 12.0)
+    # A comment is read out before that.
+    actions = room.commented("bilibili:1", ask("试用期最长多久？", id="m1").model_copy(update={"name": "小王"}), 20.0)
+    (said,) = only(do.Speak, actions)
+    assert said.text.startswith("小王")
+    assert said.text.endswith(tuple(again))
+    assert room.current is not None
+    answer_all(room, room.current, 22.0)
+    assert only(do.Speak, room.asked("v3", ask("押金不退怎么办？", id="c3"), 30.0)) == []
+    assert room.current is not None
+    answer_all(room, room.current, 32.0)
+    assert only(do.Speak, room.asked("v3", ask("试用期最长多久？", id="c4"), 30.0 + r.AGAIN_S)) == []
+
+
 # An operator on the floor
 
 
