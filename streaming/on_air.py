@@ -144,7 +144,13 @@ class OnAir:
         self.core = Room(settings, time.time(), self._programme)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.outlets = _outlets(settings, self.fanout.want_key)
-        self.stage = StageProcess(stage_config(settings), self._hear_stage, self._lost_stage, understudy)
+        self.stage = StageProcess(
+            stage_config(settings),
+            self._hear_stage,
+            self._lost_stage,
+            understudy,
+            understudies=settings.video.understudy,
+        )
         self._ears = Ears(engines, settings.hearing, self._heard)
         self._wake_words: WakeWords | None = None
         self.whep = Whep(self.fanout, self._ears.hear, self._join, network)

@@ -46,13 +46,16 @@ class StageProcess:
         hear: Callable[[Told], None],
         lost: Callable[[], None],
         first: Understudy | None = None,
+        *,
+        understudies: bool = True,
     ) -> None:
-        """``first``: one that gets ready already."""
+        """``first``: one that gets ready already; ``understudies``: have one stand by whenever a stage is on air."""
         self._config = config
         self._hear = hear
         self._lost = lost
         self._on_air: Understudy | None = None
         self._understudy = first
+        self._understudies = understudies
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._takes = asyncio.Event()
@@ -146,7 +149,8 @@ class StageProcess:
                     timeout = SILENCE_S
                     self.ready, self.error = told, None
                     self._shown.set()
-                    standing_by = loop.call_later(UNDERSTUDY_AFTER_S, self._stand_by)
+                    if self._understudies:
+                        standing_by = loop.call_later(UNDERSTUDY_AFTER_S, self._stand_by)
                 elif isinstance(told, Packet) and told.kind == "video":
                     self._last = told.pts // 1000, time.monotonic()
                 self._hear(told)
