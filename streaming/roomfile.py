@@ -287,7 +287,7 @@ class Video(Part):
     depth: int = Field(default=4, ge=1, le=24)
     """Ticks (1/48 s) between a tick and its release: latency, and what an encoder may take for a key frame."""
     understudy: bool = True
-    """A second stage stands by for when the first fails; it takes 185 MB of memory, and a session of a GPU's encoder."""
+    """A second stage stands by for when the first fails: 185 MB of memory, and a session of a GPU's encoder."""
 
 
 class RoomFile(Part):
