@@ -143,6 +143,17 @@ def _parser() -> argparse.ArgumentParser:
     acts.add_parser("remove", help="take a token back").add_argument("name")
     token.set_defaults(run=_token)
 
+    journal = commands.add_parser("journal", help="what happened on air: whether it is as it was written, and what")
+    journal.add_argument("--data", type=Path, default=Path("var"), help="the data folder of 'everhost serve'")
+    acts = journal.add_subparsers(dest="act", metavar="ACT", required=True)
+    acts.add_parser("verify", help="go through all of it; status 1 when a line was changed, moved or taken out")
+    acts.add_parser("head", help="number and hash of the last line, to be kept somewhere else")
+    export = acts.add_parser("export", help="its lines, as JSON")
+    export.add_argument("--room", metavar="ID", help="of this room only")
+    export.add_argument("--what", help="of this kind only: question, outcome, said, operator, …")
+    export.add_argument("--id", help="of this question only")
+    journal.set_defaults(run=_journal)
+
     bridge = commands.add_parser("bridge", help="bring what happens on a live platform into a room")
     platforms = bridge.add_subparsers(metavar="PLATFORM", required=True)
     for name, (what, variables) in BRIDGES.items():
@@ -351,6 +362,26 @@ def _token(arguments: argparse.Namespace) -> int:
                 made = datetime.fromtimestamp(one.made_at)
                 print(f"{one.name:20} {one.role:10} {made:%Y-%m-%d %H:%M}")  # noqa: T201
     return 0
+
+
+def _journal(arguments: argparse.Namespace) -> int:
+    from streaming import journal
+
+    if arguments.act == "export":
+        wanted = {"room": arguments.room, "what": arguments.what, "id": arguments.id}
+        for entry in journal.entries(arguments.data):
+            if all(value in (None, entry.get(key)) for key, value in wanted.items()):
+                print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
+        return 0
+    found = journal.verified(arguments.data)
+    if arguments.act == "head":
+        print(f"{found.head.n} {found.head.hash}")  # noqa: T201
+        return 0
+    for problem in found.problems:
+        print(problem)  # noqa: T201
+    whole = "as they were written" if not found.problems else f"{len(found.problems)} problem(s)"
+    print(f"{found.lines} lines: {whole}; the last is {found.head.n} {found.head.hash}")  # noqa: T201
+    return 1 if found.problems else 0
 
 
 def _rehearse(arguments: argparse.Namespace) -> int:

@@ -149,7 +149,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
     ) -> Desk:
         """Pause the room, or take it off the air."""
         on_air = find(room)
-        _log(operator, room, f"switches {switches.model_dump(exclude_none=True)}")
+        _log(operator, on_air, f"switches {switches.model_dump(exclude_none=True)}")
         if switches.cut is not None and switches.cut != on_air.core.cut:
             on_air.perform(on_air.core.cut_off(switches.cut, time.time()))
         if switches.paused is not None and switches.paused != on_air.core.paused:
@@ -170,7 +170,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         actions = on_air.core.decide(question, word.decision, time.time(), word.text)
         if actions is None:
             raise HTTPException(404, f"no question {question} waits in {room}; it may have been answered by now")
-        _log(operator, room, f"{word.decision} {question}")
+        _log(operator, on_air, f"{word.decision} {question}")
         on_air.perform(actions)
         return _desk(on_air)
 
@@ -197,7 +197,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         if on_air.core.cut:
             raise HTTPException(409, "the room is off the air; put it on again first: PATCH the desk with cut: false")
         language = announcement.language or language_of(announcement.text, on_air.settings.language)
-        _log(operator, room, f"announces “{announcement.text}”")
+        _log(operator, on_air, f"announces “{announcement.text}”")
         now = time.time()
         on_air.perform(on_air.core.announce(announcement.text, language, now, at_once=announcement.at_once))
         return _desk(on_air)
@@ -206,7 +206,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
     async def go_on(room: str, operator: Annotated[Operator, operators.needs("moderator")]) -> Desk:
         """Leave the segment that is being told."""
         on_air = find(room)
-        _log(operator, room, "next segment")
+        _log(operator, on_air, "next segment")
         on_air.perform(on_air.core.next_segment(time.time()))
         return _desk(on_air)
 
@@ -218,7 +218,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         if actions is None:
             there = ", ".join(on_air.core.known_storylines) or "none"
             raise HTTPException(404, f"there is no storyline “{choice.storyline}” in {room}; there are: {there}")
-        _log(operator, room, f"storyline {choice.storyline or 'none'}")
+        _log(operator, on_air, f"storyline {choice.storyline or 'none'}")
         on_air.perform(actions)
         return _desk(on_air)
 
@@ -231,7 +231,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
     ) -> Desk:
         """Take nothing of a viewer for so long; what waits of theirs is dropped."""
         on_air, now = find(room), time.time()
-        _log(operator, room, f"mutes {viewer} for {sent.minutes:g} minutes")
+        _log(operator, on_air, f"mutes {viewer} for {sent.minutes:g} minutes")
         on_air.perform(on_air.core.mute(viewer, now + 60 * sent.minutes, now))
         return _desk(on_air)
 
@@ -245,13 +245,14 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air, now = find(room), time.time()
         if viewer not in on_air.core.questions.muted(now):
             raise HTTPException(404, f"{viewer} is not muted in {room}")
-        _log(operator, room, f"hears {viewer} again")
+        _log(operator, on_air, f"hears {viewer} again")
         on_air.perform(on_air.core.mute(viewer, now, now))
         return _desk(on_air)
 
 
-def _log(operator: Operator, room: str, what: str) -> None:
-    log.info("%s (%s) in %s: %s", operator.name, operator.role, room, what)
+def _log(operator: Operator, on_air: OnAir, what: str) -> None:
+    log.info("%s (%s) in %s: %s", operator.name, operator.role, on_air.settings.id, what)
+    on_air.note("operator", who=operator.name, role=operator.role, did=what)
 
 
 def _desk(on_air: OnAir) -> Desk:

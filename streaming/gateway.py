@@ -25,6 +25,7 @@ from streaming.documents_http import add_documents
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
 from streaming.face_ws import add_faces, send_all
+from streaming.journal import Journal
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
@@ -60,6 +61,7 @@ class House:
     rooms: dict[str, OnAir]
     engines: Engines
     state: State
+    journal: Journal
     folder: Path
     """Where indexes and state are kept."""
     network: Network
@@ -82,10 +84,12 @@ class House:
         """``files`` and ``stages`` by the rooms' ids."""
         engines = Engines(store, settings)
         state = State(folder / "state.sqlite")
-        house = cls({}, engines, state, folder, network, files or {})
+        journal = Journal(folder)
+        house = cls({}, engines, state, journal, folder, network, files or {})
         for one in settings:
             stage = (stages or {}).get(one.id)
-            house.rooms[one.id] = OnAir(one, engines, state, house.status, folder / "speech", network, stage)
+            speech = folder / "speech"
+            house.rooms[one.id] = OnAir(one, engines, state, journal, house.status, speech, network, stage)
         return house
 
     async def start(self) -> None:
@@ -113,6 +117,7 @@ class House:
         await self._opened.aclose()
         await self.engines.close()
         self.state.close()
+        self.journal.close()
 
     def status(self) -> dict[str, Any]:
         """What is missing, as pages and /healthz show it."""

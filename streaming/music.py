@@ -43,14 +43,17 @@ async def played(path: Path, level_db: float) -> AsyncGenerator[SpeechChunk, Non
     """
     reading = blocks(path, level_db)
     block = None
-    begun, sent = time.monotonic(), 0.0
+    begun, sent = None, 0.0
     try:
         while True:
             block = asyncio.get_running_loop().run_in_executor(None, next, reading, None)
             pcm = await asyncio.shield(block)
             if pcm is None:
                 return
-            await asyncio.sleep(begun + sent - time.monotonic() - AHEAD_S + BLOCK / SAMPLE_RATE)
+            if begun is None:
+                begun = time.monotonic()
+            else:
+                await asyncio.sleep(begun + sent - time.monotonic() - AHEAD_S + BLOCK / SAMPLE_RATE)
             sent += len(pcm) / SAMPLE_RATE
             silent = np.zeros((-(-len(pcm) // SAMPLES_PER_TICK), MOUTH), np.float32)
             yield SpeechChunk(pcm, SAMPLE_RATE, "", mouth=silent)

@@ -37,6 +37,7 @@ from streaming.errors import EngineError, EverhostError
 from streaming.fanout import Fanout
 from streaming.hearing import listener
 from streaming.hearing.transcript import Transcript
+from streaming.journal import Journal
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -47,6 +48,7 @@ from streaming.panel import Panel
 from streaming.programme.courtesy import Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card
+from streaming.provenance import provenance
 from streaming.questions import Outcome, Question
 from streaming.room import Room
 from streaming.roomfile import Language, RoomFile, edited
@@ -122,6 +124,7 @@ class OnAir:
         settings: RoomFile,
         engines: Engines,
         state: State,
+        journal: Journal,
         status: Callable[[], dict[str, Any]],
         speech: Path,
         network: Network = LOCAL,
@@ -131,6 +134,9 @@ class OnAir:
         self.settings = settings
         self._engines = engines
         self._state = state
+        self._journal = journal
+        self._noted: dict[str, dict[str, Any]] = {}
+        """How the journal has questions that have not ended."""
         self._status = status
         self._network = network
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
@@ -225,6 +231,7 @@ class OnAir:
         return max(len(self._seats), len(self.whep))
 
     async def start(self) -> None:
+        self.note("opened", **provenance(self.settings))
         left = await self._remember()
         self.stage.slate(left.cut)
         self.stage.start()
@@ -240,6 +247,10 @@ class OnAir:
         if now - left.on_air_at < CAME_BACK_S:
             self.perform(self.core.came_back(now))
         self.perform(self.core.restore(await self._state.unfinished(self.settings.id), now))
+
+    def note(self, what: str, **facts: Any) -> None:
+        """Write into the journal what happened in this room."""
+        self._journal.note(self.settings.id, what, **facts)
 
     async def _remember(self) -> Desk:
         """What there was before a restart; how an operator left the room."""
@@ -517,6 +528,7 @@ class OnAir:
                         seat.put(say.encode(message, "viewer"))
                 case do.Record(question, outcome):
                     self._state.record(self.settings.id, question, outcome)
+                    self._note_question(question, outcome)
                 case do.Answer(question):
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
                 case do.Speak() | do.Play() | do.FinishSpeaking():
@@ -543,6 +555,20 @@ class OnAir:
                     self._dialogue.forget(viewer)
                 case do.Attend(mode):
                     self.stage.tell(cues.Attend(mode))
+
+    def _note_question(self, question: Question, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self._noted.pop(question.id, None)
+            citations = [_json(cited) for cited in question.citations]
+            self.note("outcome", id=question.id, outcome=outcome, answer=question.answer, citations=citations)
+            return
+        stands = {"tries": question.tries, "held": question.held}
+        if stands == self._noted.get(question.id):
+            return
+        asked = {"text": question.text, "language": question.language, "kind": question.kind}
+        viewer = self._journal.pseudonym(question.viewer)
+        self.note("question", id=question.id, **({} if question.id in self._noted else asked), viewer=viewer, **stands)
+        self._noted[question.id] = stands
 
     def _stop(self, *, thinking: bool) -> None:
         # All queues of what is being said are cleared at once: the answer's, the voice's, the stage's.
@@ -654,6 +680,8 @@ class OnAir:
                 self.perform(self.core.speech_started(utterance, time.time()))
             case playout.Captioned(utterance, text, start, end):
                 self.perform(self.core.captioned(utterance, text, start, end, time.time()))
+                if text:
+                    self.note("said", utterance=utterance, text=text, start=start, end=end)
             case playout.Ended(utterance, _, hushed):
                 self.perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
             case playout.Waited(samples=samples):
@@ -679,6 +707,7 @@ class OnAir:
         self.stage.tell(cues.Lighten(encodings))
 
     def _lost_stage(self) -> None:
+        self.note("picture lost", error=self.stage.error)
         self.perform(self.core.speech_lost(time.time()))
 
     async def _show_cards(self) -> None:

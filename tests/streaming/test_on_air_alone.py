@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from knowledge.answer import Citation, Context, Refusal, Sentence
-from streaming import cues, music
+from streaming import cues, music, playout
 from streaming.engines import Engines
+from streaming.journal import Journal, entries, verified
 from streaming.models.store import Store
 from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir, Seat
 from streaming.playout import Ended, Started
@@ -55,12 +56,14 @@ async def on_air(
     monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
     settings = room_file(tmp_path, language="en", hearing=hearing, programme=programme)
     state = State(tmp_path / "state.sqlite")
-    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, dict, tmp_path / "speech")
+    journal = Journal(tmp_path)
+    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, journal, dict, tmp_path / "speech")
     try:
         yield room, state
     finally:
         await room.close()
         state.close()
+        journal.close()
 
 
 def ask(room: OnAir, seat: Seat, text: str, id: str) -> None:  # noqa: A002
@@ -208,3 +211,26 @@ async def test_music_ends_and_what_cannot_be_read_keeps_nobody_waiting(
         assert caplog.text.count("is not played") == 1
         assert "b.ogg cannot be read as sound" in caplog.text
         assert {one.text for one in await state.aired("test", 0.0)} == {"♪ a.wav", "♪ b.ogg"}
+
+
+async def test_the_journal_tells_what_was_asked_answered_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_air(tmp_path, monkeypatch) as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        seat = room.greet()
+        ask(room, seat, "How long?", "c1")
+        done = await receive(seat, "answer.done", "c1")
+        room._hear_stage(playout.Captioned(done["question"], "How long? Six months.", 48, 96))
+        while room.core.current is not None:
+            await asyncio.sleep(0.01)
+    assert verified(tmp_path).problems == []
+    opened, asked, said, outcome = entries(tmp_path)
+    assert [one["what"] for one in (opened, asked, said, outcome)] == ["opened", "question", "said", "outcome"]
+    assert len(opened["settings"]) == len(opened["host"]["sha256"]) == 64
+    assert (asked["id"], asked["text"], asked["tries"]) == (done["question"], "How long?", 1)
+    assert seat.viewer not in json.dumps([asked, outcome])
+    assert (said["utterance"], said["text"]) == (done["question"], "How long? Six months.")
+    assert (outcome["id"], outcome["outcome"]) == (done["question"], "answered")
+    assert outcome["citations"][0]["locator"] == "Art. 19"
