@@ -9,6 +9,7 @@ EverhostError
 ├── TlsError            a certificate or its key cannot be used; says what is needed
 ├── OfferError          an SDP offer cannot be answered; says what a player has to offer
 ├── FloorTakenError     somebody else speaks through the host
+├── ListsError          a list of the moderation is wrong (:mod:`streaming.moderation.lists`)
 ├── BridgeError         a bridge cannot go on; says what to mend
 └── OutletError         a way out (push, recording) is closed; it will be tried again
 """
