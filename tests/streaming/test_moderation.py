@@ -250,7 +250,7 @@ def test_anything_between_characters(moderator: Moderator, between: list[str]) -
 def test_long_texts_take_their_time_and_no_more(moderator: Moderator, text: str) -> None:
     began = time.perf_counter()
     moderator.check(text, what="answer")
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 30, "a pattern that backtracks takes minutes"
 
 
 # Lists
