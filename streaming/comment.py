@@ -37,6 +37,11 @@ class Comment(BaseModel):
         return f"{self.platform}:{self.author}"
 
 
+def platform_of(viewer: str) -> str:
+    """Of a comment's author, as the room calls them."""
+    return viewer.partition(":")[0]
+
+
 class Seen:
     """Which comments were taken, the last of them, so that none is when it comes again."""
 

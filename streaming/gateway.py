@@ -86,9 +86,9 @@ class House:
         state = State(folder / "state.sqlite")
         journal = Journal(folder)
         house = cls({}, engines, state, journal, folder, network, files or {})
+        speech = folder / "speech"
         for one in settings:
             stage = (stages or {}).get(one.id)
-            speech = folder / "speech"
             house.rooms[one.id] = OnAir(one, engines, state, journal, house.status, speech, network, stage)
         return house
 

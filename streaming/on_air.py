@@ -30,7 +30,7 @@ from streaming import cues, fonts, music, playout
 from streaming import protocol as say
 from streaming.answering import context
 from streaming.card import Designer
-from streaming.comment import Seen
+from streaming.comment import Seen, platform_of
 from streaming.ears import Ears, Talker
 from streaming.engines import EMBEDDING, Engines
 from streaming.errors import EngineError, EverhostError
@@ -231,10 +231,10 @@ class OnAir:
         return max(len(self._seats), len(self.whep))
 
     async def start(self) -> None:
-        self.note("opened", **provenance(self.settings))
-        left = await self._remember()
+        left, unfinished = await self._remember()
         self.stage.slate(left.cut)
         self.stage.start()
+        self.note("opened", **await asyncio.to_thread(provenance, self.settings))
         for outlet in self.outlets:
             outlet.start()
         self._speaking = asyncio.create_task(self._speak_all(), name="speaker")
@@ -246,23 +246,24 @@ class OnAir:
         now = time.time()
         if now - left.on_air_at < CAME_BACK_S:
             self.perform(self.core.came_back(now))
-        self.perform(self.core.restore(await self._state.unfinished(self.settings.id), now))
+        self.perform(self.core.restore(unfinished, now))
 
     def note(self, what: str, **facts: Any) -> None:
         """Write into the journal what happened in this room."""
         self._journal.note(self.settings.id, what, **facts)
 
-    async def _remember(self) -> Desk:
-        """What there was before a restart; how an operator left the room."""
+    async def _remember(self) -> tuple[Desk, list[Question]]:
+        """What there was before a restart; how an operator left the room, and who still waits for an answer."""
         name, now = self.settings.id, time.time()
         left = await self._state.desk(name)
         self.core.switched(paused=left.paused, cut=left.cut)
         for viewer, until in (await self._state.muted(name, now)).items():
             self.core.questions.mute(viewer, until)
         ended = await self._state.ended(name, now - RECENT_S, REMEMBERED)
-        for question in (*await self._state.unfinished(name), *(one for one, _, _ in reversed(ended))):
+        unfinished = await self._state.unfinished(name)
+        for question in (*unfinished, *(one for one, _, _ in reversed(ended))):
             if question.kind == "comment" and question.viewer and question.client_id:
-                self.seen.add(question.viewer.partition(":")[0], question.client_id)
+                self.seen.add(platform_of(question.viewer), question.client_id)
         if not self.settings.hearing.hands_free:  # whoever comes to a kiosk next is another
             for question, outcome, at in reversed(ended):
                 if outcome in ("answered", "refused"):
@@ -272,7 +273,7 @@ class OnAir:
                     self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
         if self._programme is not None:
             self._programme.restore(await self._state.aired(name, now - REMEMBERED_S))
-        return left
+        return left, unfinished
 
     async def close(self) -> None:
         await asyncio.gather(self.whep.close_all(), self.whip.close_all(), self._ears.close())

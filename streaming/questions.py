@@ -59,6 +59,8 @@ class Question:
     """What an operator wants said in answer."""
     joined: "list[Question]" = field(default_factory=list)
     """Who else asked the same: answered with it, each with an outcome of their own."""
+    withdrawn: bool = False
+    """Whoever asked it does not want to hear it any more, which is its outcome; it goes on for those who joined it."""
     sentences: list[str] = field(default_factory=list)
     """Of the answer, with their delivery marks."""
     citations: list[say.Cited] = field(default_factory=list)

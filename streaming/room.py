@@ -8,7 +8,7 @@ import itertools
 import random
 import secrets
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -42,6 +42,7 @@ from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
 from streaming.programme.courtesy import KINDS, Courtesy, Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Storyline
+from streaming.programme.turns import shuffled
 from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, is_the_same, may_join
 from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
@@ -142,9 +143,8 @@ class Room:
         """Sentences of the answer that the voice has still to make."""
         self._silent_from = now
         """When what has been made of it will have been said."""
-        self._lines: dict[tuple[str, ...], list[str]] = {}
-        """What is left of each set of lines before all have been said."""
-        self._last_line = ""
+        self._lines: dict[tuple[str, ...], Iterator[str]] = {}
+        """Each set of lines that say the same, in changing order."""
         self.recent: deque[Question] = deque(maxlen=REMEMBERED)
 
     @property
@@ -895,14 +895,10 @@ class Room:
         return [Speak(self._filler, text, language, optional), FinishSpeaking(self._filler)]
 
     def _line(self, lines: tuple[str, ...]) -> str:
-        """One of ``lines``: all of them before any again, in a new order each time, none twice in a row."""
-        left = self._lines.setdefault(lines, [])
-        if not left:
-            left.extend(random.sample(lines, len(lines)))
-            if left[-1] == self._last_line:
-                left.reverse()
-        self._last_line = left.pop()
-        return self._last_line
+        """The next of ``lines``."""
+        if lines not in self._lines:
+            self._lines[lines] = shuffled(lines, random.Random())  # noqa: S311
+        return next(self._lines[lines])
 
     def _withdraw(self, question: Question, asker: Question, reason: str, now: float, pause_s: float) -> list[Action]:
         """One asker does not want to hear it any more. Who asked the same with them still does."""
@@ -915,6 +911,7 @@ class Room:
             question.joined.remove(asker)
         elif question is self._current:
             question.viewer = question.client_id = None  # its answer goes on for the others
+            question.withdrawn = True
         else:
             self._waiting.remove(question)
             heir, *rest = question.joined
@@ -954,6 +951,8 @@ class Room:
             self._current = self._filler = None
             actions += self._show_card(None)
         for asker in question.askers:
+            if asker.withdrawn:
+                continue
             asker.sentences, asker.citations = question.sentences, question.citations
             actions.append(Record(asker, outcome))
             if outcome in ("answered", "refused"):

@@ -1,7 +1,7 @@
 """A stage that stands by: its process has the host, the encoder and all else ready, and waits to be told to begin.
 
-Every stage starts as one. Which loads a host takes seconds, and who takes over from a stage that died has done that
-before; see :mod:`streaming.stage_process`.
+Every stage starts as one. Loading a host takes seconds, and who takes over from a stage that died has done it before;
+see :mod:`streaming.stage_process`.
 """
 
 import os
@@ -40,10 +40,6 @@ class Understudy:
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
 
     def close(self) -> None:
         """End it, on air or not; takes a few milliseconds."""

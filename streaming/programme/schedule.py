@@ -11,6 +11,7 @@ from typing import Final
 from knowledge.sentences import split_sentences
 from streaming.hearing.transcript import Language
 from streaming.programme.rundown import HEADING, Quiz, Rundown, Segment
+from streaming.programme.turns import shuffled
 
 BREATH_S: Final = 0.35
 """Between two sentences."""
@@ -98,7 +99,7 @@ class Schedule:
         if segment not in self._rundown.segments:
             return  # edited away meanwhile
         self._learned.add(segment)
-        transitions = _shuffled(self._transitions, Random(segment))  # noqa: S311 (the same each time)
+        transitions = shuffled(self._transitions, Random(segment))  # noqa: S311 (the same each time)
         self._tellings[segment] = [
             Telling(segment, k, (*_announced(heading, transitions), *map(Line, sentences)))
             for k, (heading, sentences) in enumerate(passages)
@@ -219,17 +220,6 @@ def _tellings(rundown: Rundown) -> dict[str, list[Telling]]:
 def _announced(heading: str, transitions: Iterator[str]) -> tuple[Line, ...]:
     transition = next(transitions, None) if heading else None
     return (Line(transition.replace(HEADING, heading)),) if transition else ()
-
-
-def _shuffled(lines: Sequence[str], random: Random) -> Iterator[str]:
-    """For ever: all before any again, each time in another order, none twice in a row."""
-    last = None
-    while lines:
-        order = random.sample(lines, len(lines))
-        if order[0] == last and len(order) > 1:
-            order.reverse()
-        yield from order
-        last = order[-1]
 
 
 def _asked(name: str, k: int, quiz: Quiz) -> Telling:

@@ -419,7 +419,7 @@ async def test_what_an_operator_switched_and_who_is_muted_outlives_a_restart(
         await client.patch("/desk", json={"paused": True, "cut": True})
         await client.put("/muted/v1", json={"minutes": 5})
     async with desk(tmp_path, monkeypatch) as (_, room, _):
-        left = await room._remember()
+        left, _ = await room._remember()
         assert (left.paused, left.cut) == (True, True)
         assert (room.core.paused, room.core.cut) == (True, True)
         assert list(room.core.questions.muted(time.time())) == ["v1"]

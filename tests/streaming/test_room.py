@@ -507,6 +507,16 @@ def test_no_acknowledgement_is_said_twice_in_a_row_and_all_are_used() -> None:
     assert set(said[:8]) == set(said)
 
 
+def test_who_withdraws_what_is_answered_for_others_has_one_outcome() -> None:
+    room = make()
+    (start,) = only(do.Answer, room.asked("v1", ask("试用期最长多久？", id="c1"), 1.0))
+    room.asked("v2", ask("请问试用期最长多久？", id="c2"), 2.0)
+    actions = room.interrupt("v1", "c1", 3.0)
+    actions += answer_all(room, start.question, 4.0)
+    ended = [(one.question.client_id, one.outcome) for one in only(do.Record, actions) if one.outcome]
+    assert ended == [(None, "skipped"), ("c2", "answered")]
+
+
 def test_what_was_answered_lately_is_said_to_be() -> None:
     room = make()
     (start,) = only(do.Answer, room.asked("v1", ask("试用期最长多久？", id="c1"), 1.0))
