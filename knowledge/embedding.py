@@ -61,6 +61,10 @@ class Encoders:
         rows = [self._e5.passage(_one_line(text)) for text in texts]
         return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
 
+    def sentences(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 512): what sentences mean, for whoever sorts them."""
+        return np.copy(self._use.encode(list(texts)))
+
     def nearness(self, question: str, texts: Sequence[str]) -> Nearness:
         if len(self._known) > _KNOWN:
             self._known.clear()

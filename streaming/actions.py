@@ -5,6 +5,9 @@ from pathlib import Path
 
 from avatar.life import Attention
 from streaming import protocol as say
+from streaming.moderation.policy import Outcome as Moderation
+from streaming.moderation.verdict import Verdict, What
+from streaming.mutes import Muted
 from streaming.programme.rundown import Card
 from streaming.programme.schedule import Aired
 from streaming.questions import Outcome, Question
@@ -110,10 +113,22 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Keep until when (Unix time, s) a viewer is not heard."""
+    """Keep that a viewer is not heard, or is again."""
 
-    viewer: str
-    until: float
+    muted: Muted
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """Write down what moderation found, and what followed."""
+
+    verdict: Verdict
+    what: What
+    text: str
+    outcome: Moderation
+    viewer: str | None = None
+    question: str | None = None
+    """The room's id, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +168,7 @@ Action = (
     | Forget
     | Record
     | Mute
+    | Moderated
     | Slate
     | ShowCard
     | Keep

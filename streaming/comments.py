@@ -46,7 +46,7 @@ def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operator
         """What happened on a live platform; what became of each."""
         on_air = find(room)
         comments = _read(await read_body(request, _MAX_BYTES, f"{MOST} comments at once are enough"))
-        return {"comments": [_take(on_air, one) for one in comments]}
+        return {"comments": [await _take(on_air, one) for one in comments]}
 
 
 def _read(body: bytes) -> list[Comment]:
@@ -58,17 +58,17 @@ def _read(body: bytes) -> list[Comment]:
         raise HTTPException(422, f"{where or 'comment'}: {first['msg']}") from None
 
 
-def _take(on_air: OnAir, comment: Comment) -> Outcome:
+async def _take(on_air: OnAir, comment: Comment) -> Outcome:
     if comment in on_air.seen:
         return Outcome(id=comment.id, outcome="repeated")
-    outcome = Outcome.model_validate({"id": comment.id, **_told(on_air, comment)})
+    outcome = Outcome.model_validate({"id": comment.id, **await _told(on_air, comment)})
     if outcome.outcome != "rejected":  # a full room may have a place later
         on_air.seen.add(comment.platform, comment.id)
     return outcome
 
 
-def _told(on_air: OnAir, comment: Comment) -> dict[str, str]:
+async def _told(on_air: OnAir, comment: Comment) -> dict[str, str]:
     if comment.kind != "comment":
-        on_air.happened(comment.kind, comment.name, comment.gift)
+        await on_air.happened(comment.kind, comment.name, comment.gift)
         return {"outcome": "noted"}
-    return on_air.comment(comment.viewer, comment.id, comment.text, comment.name, comment.language)
+    return await on_air.comment(comment.viewer, comment.id, comment.text, comment.name, comment.language)

@@ -12,6 +12,7 @@ from fastapi import Body, FastAPI, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from avatar.life import Attention
+from streaming import mutes
 from streaming.on_air import OnAir
 from streaming.operator import Operator, Operators
 from streaming.problems import problems
@@ -81,6 +82,8 @@ class Asked(BaseModel):
     pinned: bool
     reply: str
     """What an operator wants said in answer."""
+    flagged: str
+    """Which rule of moderation holds it, as category.rule; "" for none."""
     askers: int
     tries: int
 
@@ -97,9 +100,26 @@ class Asked(BaseModel):
             held=question.held,
             pinned=question.pinned,
             reply=question.reply,
+            flagged=question.flagged,
             askers=len(question.askers),
             tries=question.tries,
         )
+
+
+class Muted(BaseModel):
+    viewer: str
+    until: float
+    """Unix time, s."""
+    grade: int
+    """How often moderation has muted them; 0: an operator did."""
+    why: str
+    """Which rule stopped them last; "" when an operator muted them."""
+    appeal: str
+    """What they wrote to have it lifted."""
+
+    @classmethod
+    def of(cls, muted: mutes.Muted) -> "Muted":
+        return cls(viewer=muted.viewer, until=muted.until, grade=muted.grade, why=muted.why, appeal=muted.appeal)
 
 
 class Ended(BaseModel):
@@ -131,8 +151,7 @@ class Desk(BaseModel):
     waiting: list[Asked]
     """In the order in which they will be answered, those that are held last; a hundred at most."""
     waiting_count: int
-    muted: dict[str, float]
-    """Until when (Unix time, s)."""
+    muted: list[Muted]
 
 
 def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -> None:
@@ -243,7 +262,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
     ) -> Desk:
         """Hear a viewer again."""
         on_air, now = find(room), time.time()
-        if viewer not in on_air.core.questions.muted(now):
+        if on_air.core.mutes.of(viewer, now) is None:
             raise HTTPException(404, f"{viewer} is not muted in {room}")
         _log(operator, on_air, f"hears {viewer} again")
         on_air.perform(on_air.core.mute(viewer, now, now))
@@ -270,7 +289,7 @@ def _desk(on_air: OnAir) -> Desk:
         current=Asked.of(core.current) if core.current else None,
         waiting=[Asked.of(one) for one in waiting],
         waiting_count=core.waiting,
-        muted=core.questions.muted(now),
+        muted=[Muted.of(one) for one in core.mutes.now(now)],
     )
 
 

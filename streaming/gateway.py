@@ -374,4 +374,4 @@ async def _receive_all(socket: WebSocket, on_air: OnAir, seat: Seat) -> None:
             error = say.Error("not_text", "messages are JSON text; sound goes over WebRTC")
             seat.put(say.encode(error, "viewer"))
             continue
-        on_air.receive(seat, text)
+        await on_air.receive(seat, text)

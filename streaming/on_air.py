@@ -11,14 +11,16 @@ import logging
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.face import Floats
+from avatar.voice import marks
 from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
@@ -38,6 +40,9 @@ from streaming.fanout import Fanout
 from streaming.hearing import listener
 from streaming.hearing.transcript import Transcript
 from streaming.journal import Journal
+from streaming.judge import Judge
+from streaming.moderation.verdict import FINE, Judged
+from streaming.mutes import Muted
 from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
@@ -50,7 +55,7 @@ from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card
 from streaming.provenance import provenance
 from streaming.questions import Outcome, Question
-from streaming.room import Room
+from streaming.room import Room, language_of
 from streaming.roomfile import Language, RoomFile, edited
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
@@ -140,6 +145,9 @@ class OnAir:
         self._status = status
         self._network = network
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
+        self._judge = Judge(engines, settings.moderation)
+        self.moderated: Counter[tuple[str, str]] = Counter()
+        """How often a category had an outcome."""
         self._answerer: Answerer | None = None
         self._dialogue = Dialogue()
         self._edited = asyncio.Event()
@@ -217,6 +225,7 @@ class OnAir:
         else:
             self._programme.edited(taken.programme, taken.language)
         self.core.edited(taken, self._programme)
+        self._keep(self._judge.edited(taken.moderation))
         self._edited.set()
         self._keep(self._prepare())
         self.file_error = f"a restart takes what was changed in {', '.join(left)}" if left else ""
@@ -257,8 +266,7 @@ class OnAir:
         name, now = self.settings.id, time.time()
         left = await self._state.desk(name)
         self.core.switched(paused=left.paused, cut=left.cut)
-        for viewer, until in (await self._state.muted(name, now)).items():
-            self.core.questions.mute(viewer, until)
+        self.core.mutes.restore(await self._state.muted(name, now))
         ended = await self._state.ended(name, now - RECENT_S, REMEMBERED)
         unfinished = await self._state.unfinished(name)
         for question in (*unfinished, *(one for one, _, _ in reversed(ended))):
@@ -301,17 +309,22 @@ class OnAir:
         self._ears.leave(seat.viewer)
         self.perform(self.core.left(seat.viewer, time.time()))
 
-    def receive(self, seat: Seat, text: str) -> None:
+    async def receive(self, seat: Seat, text: str) -> None:
         """One message from a viewer."""
-        now = time.time()
         try:
             message = say.parse(text)
         except say.Malformed as error:
             seat.put(say.encode(say.Error(error.code, str(error)), "viewer"))
             return
+        judged = (
+            await self._judged(message.text, message.name, message.language) if isinstance(message, say.Ask) else FINE
+        )
+        now = time.time()
         match message:
             case say.Ask():
-                self.perform(self.core.asked(seat.viewer, message, now))
+                self.perform(self.core.asked(seat.viewer, message, now, judged=judged))
+            case say.Appeal():
+                self.perform(self.core.appeal(seat.viewer, message, now))
             case say.Interrupt(id=question):
                 self.perform(self.core.interrupt(seat.viewer, question, now))
             case say.Presence(here=True):
@@ -326,10 +339,19 @@ class OnAir:
             case say.Choose():
                 self.perform(self.core.choose(seat.viewer, message, now))
 
-    def comment(self, author: str, id: str, text: str, name: str, language: Language | None) -> dict[str, str]:  # noqa: A002
+    async def _judged(self, text: str, name: str, language: Language | None = None) -> Judged:
+        """What moderation says of what somebody wrote."""
+        language = language or language_of(text, self.settings.language)
+        return Judged(
+            await self._judge.of(text, language, "question"),
+            await self._judge.of(name, None, "name") if name.strip() else None,
+        )
+
+    async def comment(self, author: str, id: str, text: str, name: str, language: Language | None) -> dict[str, str]:  # noqa: A002
         """A comment from a live platform; what became of it."""
         ask = say.Ask(type="ask", id=id, text=text, name=name, language=language)
-        actions = self.core.commented(author, ask, time.time())
+        judged = await self._judged(text, name, language)
+        actions = self.core.commented(author, ask, time.time(), judged)
         self.perform(actions)
         became = {"outcome": "passed"}
         for action in actions:
@@ -348,9 +370,10 @@ class OnAir:
         """The last questions that ended, how and when (Unix time, s), the latest first."""
         return await self._state.ended(self.settings.id, 0.0, limit)
 
-    def happened(self, kind: Kind, name: str, what: str) -> None:
+    async def happened(self, kind: Kind, name: str, what: str) -> None:
         """Somebody on a live platform gave something, follows, or has come in."""
-        self.perform(self.core.happened(kind, name, what, time.time()))
+        judged = await self._judged(what, name)
+        self.perform(self.core.happened(kind, name, what, time.time(), judged))
 
     def broadcast(self, text: str, but: frozenset[str] = frozenset()) -> None:
         for seat in self._seats.values():
@@ -422,6 +445,7 @@ class OnAir:
             if self.settings.hearing.wake_words:
                 lines.append(host.attending[language])
             lines += host.again.get(language, ())
+            lines += self.settings.moderation.all_phrases(language)
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language], CUT_SHORT[language]):
                 await self._make_ready(text, language)
 
@@ -464,7 +488,7 @@ class OnAir:
                     return
                 talk = talker.talk
                 ask = say.Ask(type="ask", id=talker.id, text=text, name=talk.name, language=talk.language)
-                self.perform(core.said(viewer, ask, now))
+                self._keep(self._said(viewer, ask))
             case listener.Nothing(guess) if self._wake_words and self._wake_words.rest(guess) is not None:
                 self.perform([do.Tell(say.AsrFinal(talker.id, ""), viewer)])
                 self.perform(core.called(viewer, self.settings.language, now))
@@ -476,6 +500,10 @@ class OnAir:
             case listener.Failed(error):
                 trouble = say.Error("hearing_unavailable", str(error), talker.id)
                 self.perform([do.Tell(trouble, viewer), *core.unsaid(viewer, now)])
+
+    async def _said(self, viewer: str, ask: say.Ask) -> None:
+        judged = await self._judged(ask.text, ask.name, ask.language)
+        self.perform(self.core.said(viewer, ask, time.time(), judged))
 
     def _is_called(self, heard: listener.Heard) -> bool:
         """Whether the host's wake word was said; a name alone is hardly a text to be sure of."""
@@ -550,8 +578,11 @@ class OnAir:
                     self._cards.put_nowait(card)
                 case do.Keep(paused, cut):
                     self._state.switch(self.settings.id, paused=paused, cut=cut)
-                case do.Mute(viewer, until):
-                    self._state.mute(self.settings.id, viewer, until)
+                case do.Mute(muted):
+                    self._state.mute(self.settings.id, muted)
+                    self._note_mute(muted)
+                case do.Moderated():
+                    self._note_verdict(action)
                 case do.Forget(viewer):
                     self._dialogue.forget(viewer)
                 case do.Attend(mode):
@@ -570,6 +601,20 @@ class OnAir:
         viewer = self._journal.pseudonym(question.viewer)
         self.note("question", id=question.id, **({} if question.id in self._noted else asked), viewer=viewer, **stands)
         self._noted[question.id] = stands
+
+    def _note_verdict(self, moderated: do.Moderated) -> None:
+        verdict = moderated.verdict
+        self.moderated[verdict.category, moderated.outcome] += 1
+        about: dict[str, Any] = {"of": moderated.what, "text": moderated.text, "rule": verdict.name}
+        if moderated.question is not None:
+            about["id"] = moderated.question
+        viewer = self._journal.pseudonym(moderated.viewer)
+        self.note("moderated", **about, matched=verdict.matched, outcome=moderated.outcome, viewer=viewer)
+
+    def _note_mute(self, muted: Muted) -> None:
+        viewer = self._journal.pseudonym(muted.viewer)
+        until = datetime.fromtimestamp(muted.until, UTC).isoformat(timespec="seconds")
+        self.note("muted", viewer=viewer, until=until, grade=muted.grade, why=muted.why, appeal=muted.appeal)
 
     def _stop(self, *, thinking: bool) -> None:
         # All queues of what is being said are cleared at once: the answer's, the voice's, the stage's.
@@ -597,9 +642,11 @@ class OnAir:
                         refused = True
                     said.append(item.text)
                     citations = () if isinstance(item, Refusal) else item.citations
-                    self.perform(
-                        self.core.sentence(question.id, item.text, map(_cited, citations), time.time()),
-                    )
+                    verdict = await self._judge.of(marks.plain(item.text), question.language, "answer")
+                    cited = map(_cited, citations)
+                    self.perform(self.core.sentence(question.id, item.text, cited, time.time(), verdict))
+                    if question.written:  # it may not be said, nor what would follow
+                        return
             if not refused:
                 # Whoever comes to a kiosk next is another.
                 turn = Turn(question.text, " ".join(said), time.time())
@@ -721,7 +768,7 @@ class OnAir:
             if card is not None and designer is None:
                 fetched = await self._engines.font()
                 designer = Designer(*self.settings.size, await asyncio.to_thread(fonts.find, fetched))
-            if card is None or designer is None:
+            if card is None or designer is None or not await self._may_show(card):
                 self._panel = None
             else:
                 shown = stage_card.Card(card.title, card.text, card.footer, card.picture)
@@ -732,6 +779,16 @@ class OnAir:
                     self._panel = None
             if self._cards.empty():
                 self.stage.tell(cues.ShowCard(self._panel))
+
+    async def _may_show(self, card: Card) -> bool:
+        """Whether moderation lets a card be shown."""
+        text = "\n".join(part for part in (card.title, card.text, card.footer) if part)
+        verdict = await self._judge.of(text, None, "card")
+        if verdict is None or (outcome := self.settings.moderation.outcome(verdict)) == "allow":
+            return True
+        self._note_verdict(do.Moderated(verdict, "card", text, outcome))
+        log.warning("the card “%s” is not shown: %s, “%s”", card.title, verdict.name, verdict.matched)
+        return False
 
     async def _tick_all(self) -> None:
         while True:

@@ -63,7 +63,14 @@ class Choose(_Sent):
     storyline: Annotated[str, Field(max_length=40)] | None
 
 
-FromViewer = Ask | Interrupt | TalkStart | TalkEnd | Presence | Choose
+class Appeal(_Sent):
+    """Whoever is muted asks an operator to lift it."""
+
+    type: Literal["appeal"]
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+FromViewer = Ask | Interrupt | TalkStart | TalkEnd | Presence | Choose | Appeal
 _FROM_VIEWER: Final[TypeAdapter[FromViewer]] = TypeAdapter(Annotated[FromViewer, Field(discriminator="type")])
 
 
@@ -86,7 +93,7 @@ def parse(text: str) -> FromViewer:
         if first["type"] == "json_invalid":
             raise Malformed("bad_json", f"not JSON: {first['msg']}") from None
         if first["type"] in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type", "dict_type"):
-            known = "ask, interrupt, talk.start, talk.end, presence, choose"
+            known = "ask, interrupt, talk.start, talk.end, presence, choose, appeal"
             raise Malformed("unknown_type", f"'type' must be one of {known}") from None
         where = ".".join(str(part) for part in first["loc"][1:])
         raise Malformed("bad_message", f"{where}: {first['msg']}") from None
@@ -193,6 +200,14 @@ class Rejected(Message):
     id: str
     code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appealed(Message):
+    """An operator sees your appeal."""
+
+    type = "appealed"
+    id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Question:
     """It comes next."""
     reply: str = ""
     """What an operator wants said in answer."""
+    flagged: str = ""
+    """Which rule of moderation holds it; "" for none."""
     joined: "list[Question]" = field(default_factory=list)
     """Who else asked the same: answered with it, each with an outcome of their own."""
     withdrawn: bool = False
@@ -107,8 +109,6 @@ class Waiting:
         """When viewers had their last answers,"""
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
         """and when they asked."""
-        self._muted: dict[str, float] = {}
-        """Until when somebody is not heard."""
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -135,8 +135,6 @@ class Waiting:
     def refusal(self, viewer: str, text: str, kind: Kind, now: float) -> Refused | None:
         """Why this viewer's ``text`` cannot be taken; None: it can. It counts as asked."""
         limits = self.settings.limits
-        if (muted := self.silenced(viewer, now)) is not None:
-            return muted
         if not any(character.isalnum() for character in text):
             return Refused("empty", "there is no question in it")
         if len(text) > limits.characters:
@@ -212,21 +210,6 @@ class Waiting:
         if viewer is not None:
             _note(self._heard, viewer, at)
 
-    def mute(self, viewer: str, until: float) -> None:
-        """Nothing of them is taken before; in the past: they are heard again."""
-        self._muted[viewer] = until
-
-    def silenced(self, viewer: str, now: float) -> Refused | None:
-        """Why nothing of them is taken now; None: it is."""
-        if (until := self._muted.get(viewer, now)) <= now:
-            return None
-        return Refused("muted", f"an operator has muted you for another {_minutes(until - now)}")
-
-    def muted(self, now: float) -> dict[str, float]:
-        """Who is muted, and until when (Unix time, s)."""
-        self._muted = {viewer: until for viewer, until in self._muted.items() if until > now}
-        return dict(self._muted)
-
 
 def _lately(times: "OrderedDict[str, deque[float]]", viewer: str, since: float) -> Sequence[float]:
     of = times.get(viewer)
@@ -242,12 +225,6 @@ def _note(times: "OrderedDict[str, deque[float]]", viewer: str, at: float) -> No
     times.move_to_end(viewer)
     if len(times) > _KNOWN:
         times.popitem(last=False)
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{round(seconds / 3600)} hours"
 
 
 # Who asks the same

@@ -27,6 +27,7 @@ from streaming.actions import (
     Forget,
     Hold,
     Keep,
+    Moderated,
     Mute,
     Play,
     Prepare,
@@ -39,6 +40,10 @@ from streaming.actions import (
 )
 from streaming.announcing import announcement
 from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
+from streaming.moderation.flood import Flood
+from streaming.moderation.policy import NO_STRIKE
+from streaming.moderation.verdict import FINE, Judged, Verdict, What
+from streaming.mutes import Mutes
 from streaming.programme.courtesy import KINDS, Courtesy, Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Storyline
@@ -78,7 +83,11 @@ TEXTS: Final = 20
 TOLD_PLACES: Final = 10
 """So many of those who wait are told when their place changes."""
 
+CARE_AGAIN_S: Final = 60.0
+"""What is said to somebody in distress on a platform is said aloud so seldom at most."""
+
 HELD: Final = "an operator looks at it first"
+NOT_TAKEN: Final = "this cannot be taken up here"
 SKIPPED: Final = "an operator passed it over"
 Decision = Literal["approve", "hold", "pin", "answer", "skip"]
 CONTINUED: Final = "continued"
@@ -99,6 +108,9 @@ class Room:
         self._music = False
         """It is music: the host is idle, and whatever else there is to say comes instead at once."""
         self._waiting = Waiting(settings)
+        self.mutes = Mutes()
+        self._flood = Flood()
+        self._cared_at = -CARE_AGAIN_S
         self._current: Question | None = None
         self._remark: str | None = None
         """The utterance on air that answers nobody: a greeting, a notice."""
@@ -217,29 +229,47 @@ class Room:
 
     # Viewers
 
-    def commented(self, author: str, ask: say.Ask, now: float) -> list[Action]:
+    def commented(self, author: str, ask: say.Ask, now: float, judged: Judged = FINE) -> list[Action]:
         """A comment on a live platform: a question is read out and answered, a guess judged, anything else let pass."""
-        if (guessed := self._guessed(author, ask, now, "comment")) is not None:
+        judged = replace(judged, text=judged.text or self._flood.seen(ask.text, author, now))
+        if (stopped := self._stopped(author, ask, now, "comment", judged)) is not None:
+            return stopped
+        if (guessed := self._guessed(author, ask, now, "comment", judged)) is not None:
             return guessed
         if not asks(ask.text, ask.language or language_of(ask.text, self._settings.language)):
             return []
-        return self.asked(author, ask, now, "comment")
+        return self.asked(author, ask, now, "comment", judged)
 
-    def happened(self, kind: Kind, name: str, what: str, now: float) -> list[Action]:
-        """Somebody on a live platform gave something, follows, or has come in."""
+    def happened(self, kind: Kind, name: str, what: str, now: float, judged: Judged = FINE) -> list[Action]:
+        """Somebody on a live platform gave something, follows, or has come in; no bad name is said aloud."""
+        if judged.text or judged.name:
+            return self._note(judged.name, "name", name) + self._note(judged.text, "question", what)
         self._courtesy.came(kind, name, what, now)
         return self._go_on(now)
 
-    def asked(self, viewer: str, ask: say.Ask, now: float, kind: Asked = "typed") -> list[Action]:
+    def asked(
+        self, viewer: str, ask: say.Ask, now: float, kind: Asked = "typed", judged: Judged = FINE
+    ) -> list[Action]:
         """Who asks what somebody else is waiting to hear is answered with them."""
+        if (stopped := self._stopped(viewer, ask, now, kind, judged)) is not None:
+            return stopped
         text = " ".join(ask.text.split())
-        if (guessed := self._guessed(viewer, ask, now, kind)) is not None:
+        if (guessed := self._guessed(viewer, ask, now, kind, judged)) is not None:
             return guessed
-        if (refused := self._waiting.refusal(viewer, text, kind, now)) is not None:
+        refused = self.mutes.refusal(viewer, now) or self._waiting.refusal(viewer, text, kind, now)
+        if refused is not None:
             return [Tell(say.Rejected(ask.id, refused.code, refused.reason), viewer)]
         language = ask.language or language_of(text, self._settings.language)
-        question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, ask.name.strip(), now, kind)
-        question.held = self._settings.approve_first
+        name = self._name(ask, judged)
+        question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, name, now, kind)
+        noted = self._note(judged.name, "name", ask.name, viewer=viewer, question=question.id)
+        if judged.text is not None and self._settings.moderation.outcome(judged.text) == "hold":
+            question.flagged = judged.text.name
+            noted += [Moderated(judged.text, "question", text, "hold", viewer, question.id)]
+        question.held = bool(question.flagged) or self._settings.approve_first
+        return [*noted, *self._take(question, now)]
+
+    def _take(self, question: Question, now: float) -> list[Action]:
         if (other := self._same(question)) is not None:
             other.joined.append(question)
             return [Record(question, None), *self._accepted(question, other, now)]
@@ -249,14 +279,76 @@ class Room:
             actions += self._show_question(question)
         return [*actions, *self._go_on(now)]
 
-    def _guessed(self, viewer: str, ask: say.Ask, now: float, kind: Asked) -> list[Action] | None:
+    def _stopped(self, viewer: str, ask: say.Ask, now: float, kind: Asked, judged: Judged) -> list[Action] | None:
+        """What comes of a text that the room does not take; None: it does, or is silent to this viewer anyway."""
+        verdict, policy = judged.text, self._settings.moderation
+        if verdict is None or self.mutes.of(viewer, now):
+            return None
+        outcome = policy.outcome(verdict)
+        if outcome in ("allow", "hold"):
+            return None
+        actions: list[Action] = [Moderated(verdict, "question", ask.text, outcome, viewer)]
+        language = ask.language or language_of(ask.text, self._settings.language)
+        if outcome == "decline":
+            phrase = policy.phrase(verdict.category, language)
+            actions.append(Tell(say.Rejected(ask.id, "declined", marks.plain(phrase)), viewer))
+            if self._says_so(verdict, kind, now):
+                actions += self._remark_on(phrase, language, now)
+        else:
+            actions.append(Tell(say.Rejected(ask.id, "not_taken", NOT_TAKEN), viewer))
+        if self._settings.hearing.hands_free or verdict.category in NO_STRIKE:
+            return actions  # whoever comes to a kiosk next is another
+        muted = self.mutes.stopped(viewer, verdict.name, policy, now, at_once=outcome == "mute")
+        if muted is not None:
+            actions += [Mute(muted), *self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)]
+        return actions
+
+    def _says_so(self, verdict: Verdict, kind: Asked, now: float) -> bool:
+        """Whether it is declined aloud: to whoever spoke or stands there, and to who may be in danger and reads no
+        message of ours.
+        """
+        if kind == "spoken" or self._settings.hearing.hands_free:
+            return True
+        if verdict.category != "selfharm" or kind != "comment" or now - self._cared_at < CARE_AGAIN_S:
+            return False
+        self._cared_at = now
+        return True
+
+    def _name(self, ask: say.Ask, judged: Judged) -> str:
+        """As it may be shown and said."""
+        return "" if self._is_bad(judged.name) else ask.name.strip()
+
+    def _is_bad(self, verdict: Verdict | None) -> bool:
+        return verdict is not None and self._settings.moderation.outcome(verdict) != "allow"
+
+    def _note(
+        self, verdict: Verdict | None, what: What, text: str, *, viewer: str | None = None, question: str | None = None
+    ) -> list[Action]:
+        """Of what is left out."""
+        if verdict is None or not self._is_bad(verdict):
+            return []
+        return [Moderated(verdict, what, text, "drop", viewer, question)]
+
+    def appeal(self, viewer: str, appeal: say.Appeal, now: float) -> list[Action]:
+        """Whoever is muted asks an operator to lift it."""
+        if (muted := self.mutes.appeal(viewer, appeal.text, now)) is not None:
+            return [Mute(muted), Tell(say.Appealed(appeal.id), viewer)]
+        if self.mutes.of(viewer, now):
+            refused = Refused("appealed", "you have appealed already; an operator looks at it")
+        else:
+            refused = Refused("not_muted", "you are not muted")
+        return [Tell(say.Rejected(appeal.id, refused.code, refused.reason), viewer)]
+
+    def _guessed(
+        self, viewer: str, ask: say.Ask, now: float, kind: Asked, judged: Judged = FINE
+    ) -> list[Action] | None:
         """What comes of a text that is a guess at the host's question; None: it is none."""
         guesses = self._programme.guesses if self._programme else None
-        if guesses is None or self._waiting.silenced(viewer, now):
+        if guesses is None or self.mutes.of(viewer, now):
             return None
         text = " ".join(ask.text.split())
         language = ask.language or language_of(text, self._settings.language)
-        name = "" if self._settings.approve_first else ask.name.strip()  # which is said aloud
+        name = "" if self._settings.approve_first else self._name(ask, judged)  # which is said aloud
         right = guesses.guess(viewer, name, text, language, spoken=kind == "spoken")
         return None if right is None else [Tell(say.Guessed(ask.id, right), viewer)]
 
@@ -339,7 +431,7 @@ class Room:
         return self.follow(choice.storyline or "", now, viewer) or []
 
     def _choice_refused(self, viewer: str, storyline: str | None, now: float) -> Refused | None:
-        if (muted := self._waiting.silenced(viewer, now)) is not None:
+        if (muted := self.mutes.refusal(viewer, now)) is not None:
             return muted
         if not self._viewers_choose:
             return Refused("operators_only", "in this room an operator chooses what is told")
@@ -431,13 +523,13 @@ class Room:
         self._talking.pop(viewer, None)
         return [*self._resume(now), *self._show()] if viewer == self._over else self._show()
 
-    def said(self, viewer: str, ask: say.Ask, now: float) -> list[Action]:
+    def said(self, viewer: str, ask: say.Ask, now: float, judged: Judged = FINE) -> list[Action]:
         """What a viewer said: a question, unless it hardly was said while the host spoke, only kept them company, or
         was the host's own voice.
         """
         if self._settings.hearing.hands_free and repeats(ask.text, "".join(self._uttered)):
             return self.unsaid(viewer, now)
-        if (guessed := self._guessed(viewer, ask, now, "spoken")) is not None:
+        if (guessed := self._guessed(viewer, ask, now, "spoken", judged)) is not None:
             return [*guessed, *self.unsaid(viewer, now)]
         hardly = viewer == self._over and not self._talking.get(viewer)
         if hardly or keeps_company(ask.text):
@@ -452,12 +544,12 @@ class Room:
             actions += [*self.gone(viewer, now), Tell(say.Farewell(), viewer)]
             return actions + self._remark_on(self._settings.host.farewell[language], language, now)
         if viewer != self._over:
-            return self.asked(viewer, ask, now, "spoken")
+            return self.asked(viewer, ask, now, "spoken", judged)
         actions = self._stop(now)
         self._resume_at = now
         if self._current is not None:
             actions += self._end(self._current, "skipped", "interrupted")
-        return actions + self.asked(viewer, ask, now, "spoken")
+        return actions + self.asked(viewer, ask, now, "spoken", judged)
 
     def take_back(self, viewer: str, client_id: str, now: float) -> list[Action]:
         """A viewer goes on with what was taken for a whole question."""
@@ -607,18 +699,27 @@ class Room:
 
     def mute(self, viewer: str, until: float, now: float) -> list[Action]:
         """Nothing of a viewer is taken until then (Unix time, s), and what waits of theirs is dropped."""
-        self._waiting.mute(viewer, until)
-        actions: list[Action] = [Mute(viewer, until)]
+        actions: list[Action] = [Mute(self.mutes.mute(viewer, until))]
         if until > now:
             actions += self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)
         return actions
 
     # The answer
 
-    def sentence(self, question_id: str, text: str, citations: Iterable[say.Cited], now: float) -> list[Action]:
+    def sentence(
+        self,
+        question_id: str,
+        text: str,
+        citations: Iterable[say.Cited],
+        now: float,
+        verdict: Verdict | None = None,
+    ) -> list[Action]:
+        """The next of an answer. One that may not be said ends the answer, and the host says so."""
         question = self._current
         if question is None or question.id != question_id or question.written:
             return []
+        if verdict is not None and self._is_bad(verdict):
+            return self._withhold(question, text, verdict, now)
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
@@ -631,6 +732,13 @@ class Room:
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
             *self._speak(question, text),
         ]
+
+    def _withhold(self, question: Question, text: str, verdict: Verdict, now: float) -> list[Action]:
+        noted = Moderated(verdict, "answer", text, "decline", None, question.id)
+        phrase = self._settings.moderation.phrase(verdict.category, question.language)
+        question.citations.clear()
+        said = self.sentence(question.id, phrase, (), now)
+        return [noted, *self._show_card(None), *said, *self.answered(question.id, refused=True, now=now)]
 
     def _speak(self, question: Question, text: str, *, optional: bool = False) -> list[Action]:
         """Within its answer."""

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
+from streaming.moderation.policy import Policy
 from streaming.parts import Part, Text, one_or_more
 from streaming.programme.rundown import Rundown, Segment
 
@@ -318,6 +319,8 @@ class RoomFile(Part):
     limits: Limits = Limits()
     approve_first: bool = False
     """No question is answered before an operator has let it pass, as some platforms want it."""
+    moderation: Policy = Policy()
+    """What is not taken, and not said."""
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None
@@ -350,7 +353,17 @@ class RoomFile(Part):
         return self
 
 
-LIVE: Final = ("title", "host", "disclaimer", "suggestions", "cards", "limits", "approve_first", "programme")
+LIVE: Final = (
+    "title",
+    "host",
+    "disclaimer",
+    "suggestions",
+    "cards",
+    "limits",
+    "approve_first",
+    "moderation",
+    "programme",
+)
 """What may be edited while the room is on air; of the host, what they say."""
 
 

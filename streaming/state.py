@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streaming.errors import EverhostError
+from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
 from streaming.protocol import Cited
 from streaming.questions import Outcome, Question
@@ -66,9 +67,15 @@ _SINCE: Final = {
         "questions ADD COLUMN reply TEXT NOT NULL DEFAULT ''",
     ),
     3: ("aired ADD COLUMN storyline TEXT NOT NULL DEFAULT ''",),
+    4: (
+        "questions ADD COLUMN flagged TEXT NOT NULL DEFAULT ''",
+        "muted ADD COLUMN grade INTEGER NOT NULL DEFAULT 0",
+        "muted ADD COLUMN why TEXT NOT NULL DEFAULT ''",
+        "muted ADD COLUMN appeal TEXT NOT NULL DEFAULT ''",
+    ),
 }
 """What the first databases did not have, by the version that brought it."""
-_COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, tries, held, pinned, reply"
+_COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, tries, held, pinned, reply, flagged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,10 @@ class State:
             row = (q.id, room, q.text, q.language, q.name, q.asked_at, q.viewer, q.client_id, q.kind)
             self._write(
                 "INSERT INTO questions (id, room, text, language, name, asked_at, viewer, client_id, kind, tries, held,"
-                " pinned, reply) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " tries = excluded.tries, held = excluded.held, pinned = excluded.pinned, reply = excluded.reply",
-                (*row, q.tries, q.held, q.pinned, q.reply),
+                " pinned, reply, flagged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET tries = excluded.tries, held = excluded.held,"
+                " pinned = excluded.pinned, reply = excluded.reply",
+                (*row, q.tries, q.held, q.pinned, q.reply, q.flagged),
             )
             return
         citations = json.dumps([asdict(cited) for cited in q.citations], ensure_ascii=False)
@@ -147,14 +155,23 @@ class State:
             found.append((question, outcome, ended_at))
         return found
 
-    def mute(self, room: str, viewer: str, until: float) -> None:
-        """Keep until when (Unix time, s) a viewer is not heard."""
-        self._write("INSERT OR REPLACE INTO muted VALUES (?, ?, ?)", (room, viewer, until))
+    def mute(self, room: str, muted: Muted) -> None:
+        """Keep until when a viewer is not heard, and why."""
+        row = (room, muted.viewer, muted.until, muted.grade, muted.why, muted.appeal)
+        self._write(
+            "INSERT OR REPLACE INTO muted (room, viewer, until, grade, why, appeal) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
 
-    async def muted(self, room: str, now: float) -> dict[str, float]:
-        """Who is not heard, and until when."""
-        self._write("DELETE FROM muted WHERE room = ? AND until <= ?", (room, now))
-        return dict(await self._read("SELECT viewer, until FROM muted WHERE room = ?", (room,)))
+    async def muted(self, room: str, now: float) -> list[Muted]:
+        """Who is not heard, or lately was not; what counts no more is forgotten."""
+        self._write(
+            "DELETE FROM muted WHERE room = ? AND until <= CASE grade WHEN 0 THEN ? ELSE ? END",
+            (room, now, now - FORGIVEN_S),
+        )
+        rows = await self._read(
+            "SELECT viewer, until, grade, why, appeal FROM muted WHERE room = ? ORDER BY rowid", (room,)
+        )
+        return [Muted(*row) for row in rows]
 
     def switch(self, room: str, *, paused: bool, cut: bool) -> None:
         """Keep what an operator has switched."""
@@ -224,8 +241,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _question(row: Sequence[Any]) -> Question:
     """Of a row of ``_COLUMNS``."""
-    name, text, language, viewer, client_id, asker, asked_at, kind, tries, held, pinned, reply = row
-    waits = {"tries": tries, "held": bool(held), "pinned": bool(pinned), "reply": reply}
+    name, text, language, viewer, client_id, asker, asked_at, kind, tries, held, pinned, reply, flagged = row
+    waits = {"tries": tries, "held": bool(held), "pinned": bool(pinned), "reply": reply, "flagged": flagged}
     return Question(name, text, language, viewer, client_id, asker, asked_at, kind, **waits)
 
 

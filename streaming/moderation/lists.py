@@ -27,7 +27,7 @@ import yaml
 
 from streaming.errors import EverhostError
 from streaming.moderation.folding import fold
-from streaming.moderation.verdict import CATEGORIES, SEVERITIES, WHATS, Category, Severity, What
+from streaming.moderation.verdict import CATEGORIES, MEANING, SEVERITIES, WHATS, Category, Severity, What
 
 _MOST: Final = 3000
 """Literals that a part of a phrase may stand for."""
@@ -75,6 +75,8 @@ class Rule:
     phrases: tuple[Phrase, ...]
     unless: re.Pattern[str] | None = None
     """Found close by, and it is no matter."""
+    own: bool = False
+    """The room's."""
 
     @property
     def name(self) -> str:
@@ -162,12 +164,11 @@ def merged(lists: Lists, add: Mapping[str, Any] | None = None, remove: Sequence[
     off = set(lists.off)
     for text in _strings(remove, "remove"):
         off |= _without(text, rules)
-    for rule in _rules(add, lists.sets, "add"):
-        rules[rule.name] = _joined(rules[rule.name], rule) if rule.name in rules else rule
-        off -= {rule.name}
+    own = [replace(rule, own=True) for rule in _rules(add, lists.sets, "add")]
+    off -= {rule.name for rule in own}
     return replace(
         lists,
-        rules=tuple(rules.values()),
+        rules=(*own, *rules.values()),
         domains=lists.domains | {domain.lower().strip(".") for domain in allowed["domains"]},
         numbers=lists.numbers | {re.sub(r"\D", "", number) for number in allowed["numbers"]},
         allow=(*lists.allow, *allowed["allow"]),
@@ -180,12 +181,19 @@ PATTERNED: Final = (
     "personal.phone", "personal.id-number", "personal.bank-card", "personal.address",
 )  # fmt: skip
 """Rules that are no lists; see ``patterns.py``."""
+_MEANT: Final = tuple(f"{category}.{MEANING}" for category in CATEGORIES)
+"""Nor are these; see ``meaning.py``."""
+
+
+def rule_names(lists: Lists) -> list[str]:
+    """As category.rule: of lists, of patterns, and of what is recognised by its meaning."""
+    return [*(rule.name for rule in lists.rules), *PATTERNED, *_MEANT]
 
 
 def _without(text: str, rules: dict[str, Rule]) -> set[str]:
     """Removes it from ``rules``; what of it is no list."""
     name, colon, phrase = (part.strip() for part in text.partition(":"))
-    names = [one for one in (*rules, *PATTERNED) if one == name or one.split(".")[0] == name]
+    names = [one for one in (*rules, *PATTERNED, *_MEANT) if one == name or one.split(".")[0] == name]
     if not names:
         raise ListsError(f"remove: there is no {name}; {_hint(name, (*CATEGORIES, *rules, *PATTERNED))}")
     if not colon:

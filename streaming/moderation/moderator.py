@@ -12,13 +12,15 @@ from streaming.moderation.lists import Lists, Phrase, Rule, standard
 from streaming.moderation.matching import Match, Sounding, Written
 from streaming.moderation.patterns import Patterns
 from streaming.moderation.sounds import by_sound
-from streaming.moderation.verdict import SEVERITIES, WHATS, Verdict, What
+from streaming.moderation.verdict import SEVERITIES, WHATS, Guise, Verdict, What
 
 _HAN: Final = re.compile("[\u3400-\u9fff]")
 _LATIN: Final = re.compile("[a-z]")
 _NEAR_HAN: Final = 24
 _NEAR_WORDS: Final = 80
 """Characters before and behind a match that may excuse it."""
+_BROKEN: Final = re.compile(r"[\u3400-\u9fff][^\w，。！？、：；“”‘’（）《》…\n]+[\u3400-\u9fff]")
+"""Something is put between ideographs that no sentence has there."""
 _GRAVEST: Final = SEVERITIES[-1]
 _OURS: Final[tuple[What, ...]] = ("answer", "card")
 _FROM_DOCUMENTS: Final = frozenset({"spam.landline", "spam.repetition"})
@@ -38,6 +40,7 @@ class Moderator:
         self._alternates = folding.Alternates(lists.alike)
         self._patterns = Patterns(lists.domains, lists.numbers)
         self._allows = lists.allows()
+        self._has_own = any(rule.own for rule in self._rules)
 
     @cached_property
     def _sounding(self) -> Sounding:
@@ -51,7 +54,7 @@ class Moderator:
         self.check("准备好了 ready", what="question")
 
     def check(self, text: str, language: Language | None = None, what: What = "question") -> Verdict | None:
-        """The gravest of what is not to be said, the first of these; None: nothing was found.
+        """The gravest of what is not to be said, before all what the room has added; None: nothing was found.
 
         ``language``: what the text is known to be in. Both languages' lists are looked through all the same, but a
         text known to be English is not read as pinyin.
@@ -60,9 +63,9 @@ class Moderator:
             raise ValueError(f"what is one of {', '.join(WHATS)}, not {what!r}")
         worst: Verdict | None = None
         for verdict in self._found(text, language, what):
-            if worst is None or SEVERITIES.index(verdict.severity) > SEVERITIES.index(worst.severity):
+            if worst is None or _weight(verdict) > _weight(worst):
                 worst = verdict
-                if worst.severity == _GRAVEST:
+                if worst.own or (worst.severity == _GRAVEST and not self._has_own):
                     break
         return worst
 
@@ -80,34 +83,41 @@ class Moderator:
         meant = self._alternates.read(light)
         if meant is not None:
             meant_tight = meant.tight()
-            yield from self._matched(self._tight, meant_tight, text, what, _NEAR_HAN)
+            yield from self._matched(self._tight, meant_tight, text, what, _NEAR_HAN, "disguised")
             if has_latin:
-                yield from self._matched(self._words, meant.words(), text, what, _NEAR_WORDS)
+                yield from self._matched(self._words, meant.words(), text, what, _NEAR_WORDS, "disguised")
             yield from self._patterned(meant, text, what)
             light, tight = meant, meant_tight
         if has_latin and folding.disguised(light.text):
             for view in folding.undisguised(light):
-                yield from self._matched(self._words, view, text, what, _NEAR_WORDS)
+                yield from self._matched(self._words, view, text, what, _NEAR_WORDS, "disguised")
         if has_han and (fewer := folding.once(tight)) is not None:
-            yield from self._matched(self._tight, fewer, text, what, _NEAR_HAN)
+            yield from self._matched(self._tight, fewer, text, what, _NEAR_HAN, "disguised")
         sound = by_sound(light, tight, typed=has_latin and language != "en")
         if sound is not None:
             written = View(sound.written, lambda: sound.view.spans)
-            yield from self._verdicts(self._sounding.matches(sound, text), written, text, what, _NEAR_HAN)
+            matches = self._sounding.matches(sound, text)
+            yield from self._verdicts(matches, written, text, what, _NEAR_HAN, "sounding")
 
-    def _matched(self, matcher: Written, view: View, text: str, what: What, near: int) -> Iterator[Verdict]:
-        return self._verdicts(matcher.matches(view, text), view, text, what, near)
+    def _matched(
+        self, matcher: Written, view: View, text: str, what: What, near: int, guise: Guise = "plain"
+    ) -> Iterator[Verdict]:
+        return self._verdicts(matcher.matches(view, text), view, text, what, near, guise)
 
-    def _verdicts(self, matches: Iterable[Match], view: View, text: str, what: What, near: int) -> Iterator[Verdict]:
+    def _verdicts(
+        self, matches: Iterable[Match], view: View, text: str, what: What, near: int, guise: Guise
+    ) -> Iterator[Verdict]:
         """One of a rule at most."""
-        told: set[str] = set()
+        told: set[tuple[str, bool]] = set()
         for match in matches:
             rule = match.rule
-            if what not in rule.what or rule.name in told or self._is_excused(match, view, near):
+            if what not in rule.what or (rule.name, rule.own) in told or self._is_excused(match, view, near):
                 continue
-            told.add(rule.name)
+            told.add((rule.name, rule.own))
             span = view.span(match.begin, match.end)
-            yield Verdict(rule.category, rule.id, rule.severity, span, text[slice(*span)])
+            matched = text[slice(*span)]
+            seen: Guise = "disguised" if guise == "plain" and _BROKEN.search(matched) else guise
+            yield Verdict(rule.category, rule.id, rule.severity, span, matched, rule.own, seen)
 
     def _is_excused(self, match: Match, view: View, near: int) -> bool:
         begin, end = match.begin, match.end
@@ -125,3 +135,7 @@ class Moderator:
                 continue
             span = view.span(found.begin, found.end)
             yield Verdict(found.category, found.rule, found.severity, span, text[slice(*span)])
+
+
+def _weight(verdict: Verdict) -> tuple[bool, int]:
+    return verdict.own, SEVERITIES.index(verdict.severity)

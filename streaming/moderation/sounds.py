@@ -36,9 +36,15 @@ class _Sounds(dict[int, str]):
         return self[code]
 
     def syllable(self, written: str) -> str:
-        for pattern, by in _MIXED:
-            written = pattern.sub(by, written)
-        return self._syllables.setdefault(written, chr(_FIRST + len(self._syllables)))
+        return self._syllables.setdefault(unmixed(written), chr(_FIRST + len(self._syllables)))
+
+
+@lru_cache(1024)
+def unmixed(syllable: str) -> str:
+    """The one that stands for all that are mixed up with it."""
+    for pattern, by in _MIXED:
+        syllable = pattern.sub(by, syllable)
+    return syllable
 
 
 _SOUNDS: Final = _Sounds()

@@ -28,6 +28,30 @@ Severity = Literal["low", "medium", "high"]
 """low: unwanted; medium: nobody should see it; high: it endangers the room or a person."""
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
+MEANING: Final = "meaning"
+"""The rule of what no list has, and is recognised by what it means."""
+SEVERITY: Final[dict[Category, Severity]] = {
+    "illegal": "high",
+    "violence": "high",
+    "security": "high",
+    "martyrs": "high",
+    "superstition": "low",
+    "hostility": "medium",
+    "sexual": "medium",
+    "spam": "low",
+    "rumour": "medium",
+    "fanwar": "medium",
+    "impersonation": "medium",
+    "minors": "high",
+    "personal": "high",
+    "selfharm": "high",
+    "manipulation": "medium",
+}
+"""Of that; lists have each rule's own."""
+
+Guise = Literal["plain", "disguised", "sounding"]
+"""How it is written: as it is; with something put between or in place of its characters; or by its sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -39,3 +63,24 @@ class Verdict:
     """Of the original text: from the first matched character to after the last."""
     matched: str
     """The text there, with whatever was put between its characters."""
+    own: bool = False
+    """A phrase that the room has added."""
+    guise: Guise = "plain"
+
+    @property
+    def name(self) -> str:
+        """category.rule"""
+        return f"{self.category}.{self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found in what somebody wrote."""
+
+    text: Verdict | None = None
+    name: Verdict | None = None
+    """In theirs."""
+
+
+FINE: Final = Judged()
+"""Nothing."""

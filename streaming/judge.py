@@ -1,0 +1,66 @@
+"""What a room's moderation says of a text: by its lists, and by its meaning where what reads that is at hand."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from streaming.engines import Engines
+from streaming.errors import EngineError
+from streaming.moderation.folding import Alternates
+from streaming.moderation.meaning import Meaning
+from streaming.moderation.moderator import Moderator
+from streaming.moderation.policy import Policy
+from streaming.moderation.verdict import Verdict, What
+from streaming.roomfile import Language
+
+PATIENCE_S: Final = 1.0
+"""How long what a text means is waited for; after that its words have to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    moderator: Moderator
+    meaning: Meaning
+
+
+class Judge:
+    def __init__(self, engines: Engines, policy: Policy) -> None:
+        self._engines = engines
+        self._policy = policy
+        self._readers: asyncio.Future[_Readers] | None = None
+
+    async def edited(self, policy: Policy) -> None:
+        """Other lists; those from before count until these are read."""
+        readers = await asyncio.to_thread(_readers, _key(policy))
+        self._policy = policy
+        self._readers = asyncio.get_running_loop().create_future()
+        self._readers.set_result(readers)
+
+    async def of(self, text: str, language: Language | None, what: What) -> Verdict | None:
+        """None: nothing is found, or nobody looks."""
+        if not self._policy.on:
+            return None
+        if self._readers is None:  # a second, at the room's first text
+            self._readers = asyncio.ensure_future(asyncio.to_thread(_readers, _key(self._policy)))
+        readers = await asyncio.shield(self._readers)
+        found = readers.moderator.check(text, language, what)
+        with contextlib.suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                vectors = await self._engines.meanings(readers.meaning.readings(text))
+            return readers.meaning.verdict(text, what, found, vectors)
+        return found
+
+
+def _key(policy: Policy) -> str:
+    return policy.model_dump_json(include={"add", "remove"})
+
+
+@lru_cache(8)
+def _readers(key: str) -> _Readers:
+    """Shared by rooms with the same lists: they take 50 MB."""
+    lists = Policy.model_validate_json(key).lists()
+    moderator = Moderator(lists)
+    moderator.load()
+    return _Readers(moderator, Meaning(Alternates(lists.alike), lists.off))
