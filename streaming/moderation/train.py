@@ -33,7 +33,7 @@ DECAY: Final = 0.02
 INPUT: Final = 8.0
 """The vectors have length 1; layers learn faster from numbers near 1."""
 PIECES_C: Final = 5.0
-FALSE: Final = {"question": 0.02, "answer": 0.01, "name": 0.02, "card": 0.01}
+FALSE: Final = {"question": 0.03, "answer": 0.02, "name": 0.03, "card": 0.01}
 """Of harmless texts, so many may be stopped."""
 _BATCH_ENCODED: Final = 64
 
@@ -191,7 +191,7 @@ def together(nets: Sequence[Layers]) -> Layers:
     return (
         np.concatenate([net[0] for net in nets], 1),
         np.concatenate([net[1] for net in nets]),
-        np.concatenate([net[2] for net in nets]) / np.float32(len(nets)),
+        np.concatenate([net[2] / len(nets) for net in nets]).astype(np.float32),
         np.mean([net[3] for net in nets], 0).astype(np.float32),
     )
 

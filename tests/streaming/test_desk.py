@@ -18,6 +18,7 @@ from streaming import protocol as say
 from streaming import tokens
 from streaming.cli import main
 from streaming.errors import EverhostError
+from streaming.mutes import Muted
 from streaming.on_air import OnAir
 from streaming.operator import VARIABLE
 from streaming.questions import Question
@@ -174,7 +175,7 @@ def test_the_muted_are_dropped_and_nobody_else() -> None:
     asked(room, "v0", "第一问？")
     theirs, other = asked(room, "v1", "我的问题？"), asked(room, "v2", "别的问题？")
     actions = room.mute("v1", 100.0, 2.0)
-    assert do.Mute("v1", 100.0) in actions
+    assert do.Mute(Muted("v1", 100.0)) in actions
     assert [r.question for r in only(do.Record, actions)] == [theirs]
     assert list(room.questions) == [other]
     assert told(say.Rejected, room.asked("v1", ask("还在吗？"), 3.0), "v1")[0].code == "muted"
@@ -286,11 +287,11 @@ async def test_what_an_operator_sees_and_does(tmp_path: Path, monkeypatch: pytes
             await client.post(f"/questions/{last['question']}", json={"decision": "hold"})
             assert (await receive(socket, "held"))["id"] == "c2"
             muted = await client.put(f"/muted/{last['viewer']}", json={"minutes": 5})
-            assert list(muted.json()["muted"]) == [last["viewer"]]
+            assert [one["viewer"] for one in muted.json()["muted"]] == [last["viewer"]]
             assert (await receive(socket, "skipped"))["reason"] == "muted"
             await socket.send(json.dumps({"type": "ask", "id": "c9", "text": "还在吗？"}))
             assert (await receive(socket, "rejected"))["code"] == "muted"
-            assert (await client.delete(f"/muted/{last['viewer']}")).json()["muted"] == {}
+            assert (await client.delete(f"/muted/{last['viewer']}")).json()["muted"] == []
             assert (await client.delete(f"/muted/{last['viewer']}")).status_code == 404
         ended = (await client.get("/questions", params={"limit": 1})).json()
         assert [(one["outcome"], one["name"]) for one in ended] == [("skipped", "王")]
@@ -422,7 +423,7 @@ async def test_what_an_operator_switched_and_who_is_muted_outlives_a_restart(
         left, _ = await room._remember()
         assert (left.paused, left.cut) == (True, True)
         assert (room.core.paused, room.core.cut) == (True, True)
-        assert list(room.core.questions.muted(time.time())) == ["v1"]
+        assert [one.viewer for one in room.core.mutes.now(time.time())] == ["v1"]
 
 
 async def test_who_comes_back_is_who_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Pcm]:
     return given
 
 
-def send(room: OnAir, seat: Seat, **message: Any) -> None:
-    room.receive(seat, json.dumps(message))
+async def send(room: OnAir, seat: Seat, **message: Any) -> None:
+    await room.receive(seat, json.dumps(message))
 
 
 def speak(room: OnAir, seat: Seat, packets: Iterable[OpusPacket]) -> None:
@@ -70,10 +70,10 @@ async def test_a_held_button_brings_a_question(
         room.knows(Knowing(cited), lambda text: text.replace("probation", "trial"))
         seat = room.greet()
         speak(room, seat, packets)  # nobody listens yet
-        send(room, seat, type="talk.start", id="t1")
+        await send(room, seat, type="talk.start", id="t1")
         assert (await receive(seat, "host"))["state"] == "listening"
         speak(room, seat, packets[:120])
-        send(room, seat, type="talk.end", id="t1")
+        await send(room, seat, type="talk.end", id="t1")
         final = await receive(seat, "asr.final", "t1")
         assert final["text"] == "How long may a trial period be?"
         await receive(seat, "accepted", "t1")
@@ -89,7 +89,7 @@ async def test_without_a_button_pauses_end_questions(
         await room.start()
         room.knows(Knowing(cited))
         seat = room.greet()
-        send(room, seat, type="talk.start", id="t", hands_free=True)
+        await send(room, seat, type="talk.start", id="t", hands_free=True)
         for turn in (1, 2):
             shift = turn * 960 * len(packets)
             for packet in packets:
@@ -100,7 +100,7 @@ async def test_without_a_button_pauses_end_questions(
             assert (await receive(seat, "asr.final"))["id"] == f"t.{turn}"
             assert (await receive(seat, "accepted"))["id"] == f"t.{turn}"
             await receive(seat, "speech.ended")
-        send(room, seat, type="talk.end", id="t")
+        await send(room, seat, type="talk.end", id="t")
         heard.clear()
         speak(room, seat, packets)
         assert heard == []
@@ -128,7 +128,7 @@ async def test_where_there_is_a_wake_word_nothing_is_heard_before_it(
         assert room.core.state == "idle"
         hear(Began(), said("Hello, May!"))
         assert (await receive(seat, "asr.final"))["text"] == ""
-        send(room, seat, type="presence", here=False)
+        await send(room, seat, type="presence", here=False)
         hear(Began(), Nothing("We met"))
         assert not room.core.heeds(seat.viewer)
         hear(Began(), Nothing("Hello may"))
@@ -136,7 +136,7 @@ async def test_where_there_is_a_wake_word_nothing_is_heard_before_it(
         talker.turn = 2
         hear(Began(), Meant(), Partial("What do you"), said(QUESTION))
         assert (await receive(seat, "accepted"))["id"] == "t.2"
-        send(room, seat, type="presence", here=False)
+        await send(room, seat, type="presence", here=False)
         talker.turn = 3
         hear(Began(), said(QUESTION))
         hear(Began(), Partial("hello Mei"), said(f"Hello Mei, {QUESTION}"))
@@ -162,7 +162,7 @@ async def test_the_host_is_listened_to_only_where_it_may_be_heard(
         for packet in said:
             ears.hear_host(packet)
         assert np.array_equal(ears._host.recent, before)
-        send(room, seat, type="talk.start", id="t", hands_free=True)
+        await send(room, seat, type="talk.start", id="t", hands_free=True)
         for packet in said[:100]:
             ears.hear_host(packet)
         assert not np.array_equal(ears._host.recent, before)
@@ -171,7 +171,7 @@ async def test_the_host_is_listened_to_only_where_it_may_be_heard(
 async def test_a_room_with_buttons_takes_no_open_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_air(tmp_path, monkeypatch) as (room, _):
         seat = room.greet()
-        send(room, seat, type="talk.start", id="t", hands_free=True)
+        await send(room, seat, type="talk.start", id="t", hands_free=True)
         assert (await receive(seat, "rejected", "t"))["code"] == "not_hands_free"
 
 
@@ -180,9 +180,9 @@ async def test_silence_and_a_missing_recognizer_are_told(
 ) -> None:
     async with on_air(tmp_path, monkeypatch) as (room, _):
         seat = room.greet()
-        send(room, seat, type="talk.start", id="t1")
+        await send(room, seat, type="talk.start", id="t1")
         speak(room, seat, packets)
-        send(room, seat, type="talk.end", id="t1")
+        await send(room, seat, type="talk.end", id="t1")
         assert (await receive(seat, "error", "t1"))["code"] == "hearing_unavailable"
         assert room.core.state == "idle"
 
@@ -190,8 +190,8 @@ async def test_silence_and_a_missing_recognizer_are_told(
             return Transcript("", "en", no_speech=True, confidence=0.0)
 
         monkeypatch.setattr(Engines, "recognize", nothing)
-        send(room, seat, type="talk.start", id="t2")
-        send(room, seat, type="talk.end", id="t2")
+        await send(room, seat, type="talk.start", id="t2")
+        await send(room, seat, type="talk.end", id="t2")
         assert (await receive(seat, "asr.final", "t2"))["text"] == ""
         assert (await receive(seat, "rejected", "t2"))["code"] == "nothing_heard"
 
@@ -203,12 +203,12 @@ async def test_who_has_left_is_forgotten(
         await room.start()
         room.knows(Knowing(cited))
         seat = room.greet()
-        send(room, seat, type="ask", id="c1", text="How long?")
+        await send(room, seat, type="ask", id="c1", text="How long?")
         await receive(seat, "speech.ended", "c1")
         assert room._dialogue.recall(seat.viewer, 0.0)
-        send(room, seat, type="presence", here=False)
+        await send(room, seat, type="presence", here=False)
         assert room._dialogue.recall(seat.viewer, 0.0) == ()
-        send(room, seat, type="presence")
+        await send(room, seat, type="presence")
         assert (await receive(seat, "error"))["code"] == "bad_message"
 
 
@@ -223,9 +223,9 @@ async def test_a_recognizer_that_breaks_in_a_glimpse_says_nothing(
         await room.start()
         room.knows(Knowing(cited))
         seat = room.greet()
-        send(room, seat, type="talk.start", id="t1")
+        await send(room, seat, type="talk.start", id="t1")
         for packet in packets[:120]:
             room.whep._heard(seat.viewer, packet)
             await receive_nothing()
-        send(room, seat, type="talk.end", id="t1")
+        await send(room, seat, type="talk.end", id="t1")
         assert (await receive(seat, "asr.final", "t1"))["text"] == QUESTION

@@ -66,8 +66,8 @@ async def on_air(
         journal.close()
 
 
-def ask(room: OnAir, seat: Seat, text: str, id: str) -> None:  # noqa: A002
-    room.receive(seat, json.dumps({"type": "ask", "id": id, "text": text}))
+async def ask(room: OnAir, seat: Seat, text: str, id: str) -> None:  # noqa: A002
+    await room.receive(seat, json.dumps({"type": "ask", "id": id, "text": text}))
 
 
 async def receive(seat: Seat, kind: str, id: str | None = None) -> dict[str, Any]:  # noqa: A002
@@ -105,7 +105,7 @@ async def test_documents_that_cannot_be_read_are_an_answer_at_once(
         await room.start()
         room.knows(None)
         seat = room.greet()
-        ask(room, seat, "How long?", "c1")
+        await ask(room, seat, "How long?", "c1")
         done = await receive(seat, "answer.done", "c1")
         assert (done["text"], done["refused"]) == (NO_ANSWER["en"], True)
 
@@ -117,13 +117,13 @@ async def test_an_error_nobody_foresaw_is_told_and_the_next_question_is_answered
         await room.start()
         room.knows(Knowing(broken))
         seat = room.greet()
-        ask(room, seat, "Is it broken?", "c1")
-        ask(room, seat, "And this?", "c2")
+        await ask(room, seat, "Is it broken?", "c1")
+        await ask(room, seat, "And this?", "c2")
         assert (await receive(seat, "answer.done", "c1"))["text"] == NO_ANSWER["en"]
         assert "KeyError" in caplog.text
         # Without a stage nothing is said, and that must not keep the room waiting either.
         assert (await receive(seat, "answer.done", "c2"))["text"] == "Fine."
-        ask(room, seat, "Is it broken later?", "c3")
+        await ask(room, seat, "Is it broken later?", "c3")
         done = await receive(seat, "answer.done", "c3")
         assert (done["text"], done["refused"]) == (f"It was. {CUT_SHORT['en']}", False)
 
@@ -140,7 +140,7 @@ async def test_a_voice_that_breaks_does_not_silence_the_room(
         room.knows(Knowing(cited))
         seat = room.greet()
         for name in ("c1", "c2"):
-            ask(room, seat, "How long?", name)
+            await ask(room, seat, "How long?", name)
             await receive(seat, "speech.ended", name)
         assert caplog.text.count("is not spoken") == 2
 
@@ -184,7 +184,7 @@ async def test_music_is_sent_as_it_is_heard_and_a_question_stops_it(
         times = [at for at, command in stage.commands if isinstance(command, cues.Say)]
         assert all(0.1 * (k + 1) - (at - times[0]) < 0.35 for k, at in enumerate(times))
         seat = room.greet()
-        ask(room, seat, "How long?", "c1")
+        await ask(room, seat, "How long?", "c1")
         await receive(seat, "answer.done", "c1")
         assert len(stage.only(cues.Hush)) == 1
         sent = len(stage.only(cues.Say))
@@ -220,7 +220,7 @@ async def test_the_journal_tells_what_was_asked_answered_and_said(
         await room.start()
         room.knows(Knowing(cited))
         seat = room.greet()
-        ask(room, seat, "How long?", "c1")
+        await ask(room, seat, "How long?", "c1")
         done = await receive(seat, "answer.done", "c1")
         room._hear_stage(playout.Captioned(done["question"], "How long? Six months.", 48, 96))
         while room.core.current is not None:

@@ -111,17 +111,6 @@ def test_who_asks_too_fast_waits_for_a_minute() -> None:
     assert codes(queue, "v1", ["c?"], now=61.0) == [""]
 
 
-def test_the_muted_are_told_so_until_they_are_not() -> None:
-    queue = waiting()
-    queue.mute("v1", 100.0)
-    refused = queue.refusal("v1", "a?", "typed", 40.0)
-    assert refused is not None
-    assert (refused.code, "60 s" in refused.reason) == ("muted", True)
-    assert queue.muted(40.0) == {"v1": 100.0}
-    assert queue.refusal("v1", "a?", "typed", 100.0) is None
-    assert queue.muted(100.0) == {}
-
-
 def test_a_burst_of_thousands_is_bounded() -> None:
     queue = waiting(questions=50)
     numbers = random.Random(1).sample(range(100_000), 5000)
