@@ -286,6 +286,11 @@ def _parser() -> argparse.ArgumentParser:
             face.add_argument("--mesh", type=Path, default=None, help="the base mesh, for --take")
         face.set_defaults(run=_bench_face, bench=name)
 
+    inspect = commands.add_parser("inspect", help="what a recording says of being AI-generated")
+    inspect.add_argument("file", type=Path, help="a video file: MP4, FLV")
+    inspect.add_argument("--json", action="store_true")
+    inspect.set_defaults(run=_inspect)
+
     doctor = commands.add_parser("doctor", help="what is installed, what is missing and how to get it")
     doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
     doctor.set_defaults(run=_doctor)
@@ -564,6 +569,23 @@ def _bench_chaos(arguments: argparse.Namespace) -> int:
     report = chaos.run(arguments.room, arguments.minutes, arguments.seed, arguments.models, arguments.folder)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else endurance.table(report))  # noqa: T201
     return 1 if report.short else 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from streaming.inspect import inspect
+
+    with tqdm(desc="looking", unit="s", disable=None) as bar:
+
+        def progress(done: float, of: float) -> None:
+            bar.total = round(of, 1)
+            bar.update(round(done - bar.n, 1))
+
+        found = inspect(arguments.file, progress)
+    told = json.dumps(asdict(found), ensure_ascii=False) if arguments.json else f"{arguments.file}, {found.told()}"
+    print(told)  # noqa: T201
+    return 0
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

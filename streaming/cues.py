@@ -26,6 +26,12 @@ class StageConfig:
     maker: encoders.Maker = "auto"
     aac: bool = False
     """Sound in AAC as well."""
+    label: bool = True
+    """The AI label in the picture."""
+    rhythm_s: float | None = None
+    """Between two rhythm labels in the sound; None: there are none."""
+    producer: str = ""
+    """Who stands in the H.264 stream's metadata as the producer; "": there are none."""
 
 
 # What the gateway tells the stage: first its StageConfig, to get ready by; then Begin, to go on air; then commands.
@@ -138,6 +144,8 @@ class Ready:
     """x0, y0, x1, y1 in pixels at rest."""
     encoder: str
     """Who encodes the picture, by FFmpeg's name."""
+    produce_id: str = ""
+    """Of what it makes, in the stream's metadata; "": there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from av.video.frame import PictureType, VideoFrame
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.picture import Picture, Plane
 from streaming.packets import Encoding, Packet
+from streaming.sei import before_slices
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ Maker = Literal["auto", "x264", "nvenc"]
 class VideoEncoder:
     """An encoder with no delay: one picture in, one packet out."""
 
-    def __init__(self, codec: VideoCodecContext, encoding: Encoding) -> None:
-        self._codec, self._encoding = codec, encoding
+    def __init__(self, codec: VideoCodecContext, encoding: Encoding, sei: bytes = b"") -> None:
+        """``sei``: a NAL unit that comes with every key frame."""
+        self._codec, self._encoding, self._sei = codec, encoding, sei
 
     @property
     def name(self) -> str:
@@ -59,7 +61,10 @@ class VideoEncoder:
         frame.pts = tick
         frame.pict_type = PictureType.I if key else PictureType.NONE
         (packet,) = self._codec.encode(frame)
-        return Packet(self._encoding, tick * SAMPLES_PER_TICK, packet.is_keyframe, bytes(packet))
+        data = bytes(packet)
+        if self._sei and packet.is_keyframe:
+            data = before_slices(data, self._sei)
+        return Packet(self._encoding, tick * SAMPLES_PER_TICK, packet.is_keyframe, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +87,27 @@ class X264:
 SUPERFAST: Final = X264()
 
 
-def h264(width: int, height: int, x264: X264 = SUPERFAST, maker: Maker = "auto") -> VideoEncoder:
-    """The room's picture. Raises :class:`av.FFmpegError` when ``maker`` is "nvenc" and it cannot be opened."""
+def h264(width: int, height: int, x264: X264 = SUPERFAST, maker: Maker = "auto", sei: bytes = b"") -> VideoEncoder:
+    """The room's picture, with ``sei`` in its key frames. Raises :class:`av.FFmpegError` when ``maker`` is "nvenc" and
+    it cannot be opened.
+    """
     if maker == "nvenc":
-        return VideoEncoder(_nvenc(width, height, x264.kbps), "h264")
+        return VideoEncoder(_nvenc(width, height, x264.kbps), "h264", sei)
     if maker == "auto" and GPU.exists():
         try:
             VideoEncoder(_nvenc(width, height, x264.kbps), "h264").encode(Picture(width, height), 0, key=True)
-            return VideoEncoder(_nvenc(width, height, x264.kbps), "h264")
+            return VideoEncoder(_nvenc(width, height, x264.kbps), "h264", sei)
         except (av.FFmpegError, ValueError) as error:  # not every GPU has an encoder, not every driver or build fits
             log.info("the GPU does not encode (%s); x264 does", error)
-    return VideoEncoder(_x264(width, height, TICKS_PER_SECOND, "4.2", x264), "h264")
+    return VideoEncoder(_x264(width, height, TICKS_PER_SECOND, "4.2", x264), "h264", sei)
 
 
 class Lighter:
     """The lighter rendition: half as wide and high, every second picture, in the encodings that are wanted."""
 
-    def __init__(self, width: int, height: int, preset: str = "superfast") -> None:
+    def __init__(self, width: int, height: int, preset: str = "superfast", sei: bytes = b"") -> None:
         """``width`` and ``height`` of the room's picture, multiples of 4; ``preset`` is x264's."""
+        self._sei = sei
         self._picture = Picture(width // 2, height // 2)
         self._x264 = X264(preset, LIGHT_CRF, LIGHT_KBPS, sps_id=1)
         self._encoders: dict[Encoding, VideoEncoder] = {}
@@ -132,7 +140,7 @@ class Lighter:
         if encoding == "vp8-light":
             return VideoEncoder(_vp8(width, height), encoding)
         fps = TICKS_PER_SECOND // LIGHT_EVERY
-        return VideoEncoder(_x264(width, height, fps, "3.1", self._x264), encoding)
+        return VideoEncoder(_x264(width, height, fps, "3.1", self._x264), encoding, self._sei)
 
 
 def _planes(picture: Picture) -> tuple[Plane, Plane, Plane]:

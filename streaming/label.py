@@ -1,4 +1,4 @@
-"""The AI labels: the visible one, drawn into the picture before anything is encoded, and the one in a file's metadata.
+"""The AI labels: the visible one, drawn into the picture before anything is encoded, and the one in metadata.
 
 GB 45438-2025 asks for text no lower than 5 % of the shorter side: the glyphs here are 56 px high at 1080 lines.
 """
@@ -6,7 +6,7 @@ GB 45438-2025 asks for text no lower than 5 % of the shorter side: the glyphs he
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -56,18 +56,23 @@ class Label:
             _over(plane[MARGIN // 2 :, MARGIN // 2 :][half], self._grey[half], self._half_opacity[half])
 
 
-def implicit(produce_id: str) -> dict[str, str]:
-    """Metadata of a file or stream, as GB 45438-2025, appendix E, has it: a JSON object under the key ``AIGC``."""
+def aigc(produce_id: str, producer: str = "everhost") -> str:
+    """The object that GB 45438-2025, appendix E, describes, as JSON; ReservedCode1 is for a producer's signature."""
     label = {
         "Label": "1",
-        "ContentProducer": "everhost",
+        "ContentProducer": producer,
         "ProduceID": produce_id,
         "ReservedCode1": "",
         "ContentPropagator": "",
         "PropagateID": "",
         "ReservedCode2": "",
     }
-    return {"AIGC": json.dumps(label)}
+    return json.dumps(label, ensure_ascii=False)
+
+
+def implicit(produce_id: str, producer: str = "everhost") -> dict[str, str]:
+    """A file's or stream's metadata."""
+    return {"AIGC": aigc(produce_id, producer)}
 
 
 def _over(plane: Plane, light: _Opacity, opacity: _Opacity) -> None:
@@ -85,3 +90,15 @@ def _label(scale: float) -> tuple[Plane, _Opacity]:
     bgra = cv2.resize(bgra, (w, h), interpolation=cv2.INTER_AREA)
     grey = bgra[..., :3] @ np.array([0.0722, 0.7152, 0.2126], np.float32)
     return (16 + 219 / 255 * grey).astype(np.uint8), bgra[..., 3].astype(np.uint16)
+
+
+def likeness(grey: npt.NDArray[Any]) -> float:
+    """How much the corner of a picture, (h, w), looks like the label, from -1 to 1, at whatever size it is shown."""
+    scale = min(grey.shape) / REFERENCE_LINES
+    luma, opacity = _label(scale)
+    label = ((luma.astype(np.float32) * opacity + 128.0 * (_OPAQUE - opacity)) / _OPAQUE).astype(np.uint8)
+    margin = MARGIN + 8
+    corner = grey[: label.shape[0] + 2 * margin, : label.shape[1] + 2 * margin]
+    if corner.shape[0] < label.shape[0] or corner.shape[1] < label.shape[1]:
+        return -1.0
+    return float(cv2.matchTemplate(corner, label, cv2.TM_CCOEFF_NORMED).max())

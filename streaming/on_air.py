@@ -7,6 +7,7 @@ and the stage with its viewers over WebRTC.
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import re
 import secrets
@@ -47,7 +48,7 @@ from streaming.network import LOCAL, Network
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.recording import Recorder
 from streaming.outlets.rtmp import RtmpPush
-from streaming.outlets.target import Target
+from streaming.outlets.target import Opening, Target
 from streaming.packets import Encoding, Packet
 from streaming.panel import Panel
 from streaming.programme.courtesy import Kind
@@ -157,7 +158,7 @@ class OnAir:
         self._programme = Programme(settings.programme, settings.language) if settings.programme else None
         self.core = Room(settings, time.time(), self._programme)
         self.fanout = Fanout(self._want_key, self._lighten)
-        self.outlets = _outlets(settings, self.fanout.want_key)
+        self.outlets = _outlets(settings, self.fanout.want_key, self._note_outlet)
         self.stage = StageProcess(
             stage_config(settings),
             self._hear_stage,
@@ -746,7 +747,13 @@ class OnAir:
                 if self._panel is not None:
                     self.stage.tell(cues.ShowCard(self._panel))
                 self._lighten(self.fanout.light)
+                self.note("picture", encoder=told.encoder, produce_id=told.produce_id)
                 log.info("%s is on air", self.settings.id)
+
+    def _note_outlet(self, name: str, opening: Opening) -> None:
+        label = json.loads(opening.metadata.get("AIGC", "{}"))
+        file = {"file": Path(opening.url).name} if opening.format == "mp4" else {}  # an address holds a key
+        self.note("outlet", name=name, **file, produce_id=label.get("ProduceID", ""))
 
     def _want_key(self, encoding: Encoding) -> None:
         self.stage.tell(cues.KeyFrame(encoding))
@@ -817,11 +824,11 @@ def _complain(task: "asyncio.Task[Any]") -> None:
         log.error("%s", error, exc_info=error)
 
 
-def _outlets(settings: RoomFile, want_key: Callable[[], None]) -> list[Outlet]:
-    targets: list[Target] = [RtmpPush(push, settings.size) for push in settings.push]
+def _outlets(settings: RoomFile, want_key: Callable[[], None], tell: Callable[[str, Opening], None]) -> list[Outlet]:
+    targets: list[Target] = [RtmpPush(push, settings.size, settings.label) for push in settings.push]
     if settings.recording is not None:
-        targets.append(Recorder(settings.recording, settings.id, settings.size))
-    return [Outlet(target, want_key) for target in targets]
+        targets.append(Recorder(settings.recording, settings.id, settings.size, settings.label))
+    return [Outlet(target, want_key, tell=tell) for target in targets]
 
 
 def _cited(citation: Citation) -> say.Cited:

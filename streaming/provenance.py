@@ -18,6 +18,8 @@ def provenance(settings: RoomFile) -> dict[str, Any]:
     return {
         "everhost": version("everhost"),
         "settings": hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
+        "labels": settings.label.model_dump(exclude={"text"}),
+        "moderation": settings.moderation.on,
         "host": {"pack": settings.host.pack, "sha256": _sha256(pack_path(settings.host.pack))},
         "voices": {language: [voice_identity(one) for one in voices] for language, voices in settings.voices.items()},
         "llm": [_model(one) for one in settings.llm],

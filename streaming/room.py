@@ -83,6 +83,8 @@ TEXTS: Final = 20
 TOLD_PLACES: Final = 10
 """So many of those who wait are told when their place changes."""
 
+LABEL_AGAIN_S: Final = 15.0
+"""That the host is AI is tried to be said again, when no voice was there."""
 CARE_AGAIN_S: Final = 60.0
 """What is said to somebody in distress on a platform is said aloud so seldom at most."""
 
@@ -111,6 +113,10 @@ class Room:
         self.mutes = Mutes()
         self._flood = Flood()
         self._cared_at = -CARE_AGAIN_S
+        self._labelling: str | None = None
+        """The remark on air that says that the host is AI;"""
+        self._label_at = now
+        """when it is said again."""
         self._current: Question | None = None
         self._remark: str | None = None
         """The utterance on air that answers nobody: a greeting, a notice."""
@@ -763,6 +769,8 @@ class Room:
     # The stage
 
     def speech_started(self, utterance: str, now: float) -> list[Action]:
+        if utterance == self._labelling:
+            self._label_at = now + 60.0 * self._settings.label.every_minutes
         if utterance == self._filler:
             self._filled += 1
         else:
@@ -930,6 +938,13 @@ class Room:
     def _go_on_unasked(self, now: float) -> list[Action]:
         if (self._remark and not self._music) or self._talking:
             return []
+        label = self._settings.label
+        if label.spoken and self._programme and now >= self._label_at:
+            self._label_at = now + LABEL_AGAIN_S  # unless it is heard, as it is not while no voice is there
+            language = self._settings.language
+            actions = self._remark_on(label.text[language], language, now, optional=True)
+            self._labelling = self._remark
+            return actions
         # Who follows or comes in is greeted after the music, if that is soon; a gift is worth more than it.
         if courtesy := self._courtesy.line(now, ("gift",) if self._music else KINDS):
             return self._remark_on(courtesy, self._settings.language, now, optional=True)

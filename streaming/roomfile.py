@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
 from streaming.errors import RoomFileError
+from streaming.labels import Labels
 from streaming.moderation.policy import Policy
 from streaming.parts import Part, Text, one_or_more
 from streaming.programme.rundown import Rundown, Segment
@@ -321,6 +322,8 @@ class RoomFile(Part):
     """No question is answered before an operator has let it pass, as some platforms want it."""
     moderation: Policy = Policy()
     """What is not taken, and not said."""
+    label: Labels = Labels()
+    """How the room says that it is AI."""
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None

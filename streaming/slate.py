@@ -21,7 +21,7 @@ GROUND: Final = (14, 19, 31)
 _WHITE: Final = 235
 
 
-def slate(width: int, height: int, label: Label) -> Picture:
+def slate(width: int, height: int, label: Label | None) -> Picture:
     """The slate for pictures of a size, with the AI label; takes some milliseconds."""
     picture = Picture(width, height)
     ground = to_yuv(np.array(GROUND, np.float32) / np.float32(255))
@@ -34,7 +34,8 @@ def slate(width: int, height: int, label: Label) -> Picture:
     share = cv2.resize(text, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
     for plane, colour in ((picture.u, ground[1]), (picture.v, ground[2])):
         plane[grey] = np.rint(colour + (128 - colour) * share)
-    label.stamp(picture)
+    if label is not None:
+        label.stamp(picture)
     return picture
 
 

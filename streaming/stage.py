@@ -11,6 +11,7 @@ wait for the encoder or for their release are dropped, which the slate's key fra
 import logging
 import math
 import queue
+import secrets
 import threading
 import time
 from collections import deque
@@ -26,7 +27,7 @@ from avatar.clock import SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.hosts import load_host
 from avatar.listening.listener import Listener
 from avatar.picture import Picture
-from streaming import encoders, playout
+from streaming import encoders, playout, sei
 from streaming.cues import (
     Attend,
     Begin,
@@ -50,11 +51,12 @@ from streaming.cues import (
     Watch,
 )
 from streaming.errors import StageError
-from streaming.label import Label
+from streaming.label import Label, aigc
 from streaming.live_voice import LiveVoice
 from streaming.pacer import Pacer
 from streaming.packets import LIGHT, Encoding, Packet
 from streaming.panels import Laid, Panels
+from streaming.rhythm import Rhythm
 from streaming.slate import slate
 from streaming.strain import Strain
 
@@ -98,7 +100,10 @@ class Stage:
         self._config = config
         self._tell = tell
         self._renderer = load_host(config.host, config.width, config.height, config.background)
-        self._label = Label(config.width, config.height, self._renderer.region)
+        size = config.width, config.height
+        self._label = Label(*size, self._renderer.region) if config.label else None
+        self._rhythm = Rhythm(config.rhythm_s) if config.rhythm_s is not None else None
+        self._produce_id = secrets.token_hex(16) if config.producer else ""
         self._actor = Actor(config.seed)
         self._playout = playout.Playout()
         self._listener = Listener()
@@ -106,7 +111,7 @@ class Stage:
         self._watched = False
         self._commands: queue.SimpleQueue[Command | _Show | None] = queue.SimpleQueue()
         try:
-            self._video = encoders.h264(config.width, config.height, config.x264, config.maker)
+            self._video = encoders.h264(*size, config.x264, config.maker, self._sei())
         except (FFmpegError, ValueError) as error:  # PyAV's word for an encoder that was not built in is a ValueError
             raise StageError(f"its video encoder cannot be opened: {getattr(error, 'strerror', error)}") from error
         self._lighter = self._new_lighter()
@@ -115,7 +120,7 @@ class Stage:
         for _ in range(config.depth + 1):
             self._free.put(self._prepared())
         self._panels = Panels(self._prepared(), self._renderer.region)
-        self._slate = slate(config.width, config.height, self._label)
+        self._slate = slate(*size, self._label)
         self._slated = self._rising = False
         """Rising: the next tick is the first after the slate."""
         self._cut = 0
@@ -138,12 +143,17 @@ class Stage:
 
     def _new_lighter(self) -> encoders.Lighter:
         config = self._config
-        return encoders.Lighter(config.width, config.height, config.x264.preset)
+        return encoders.Lighter(config.width, config.height, config.x264.preset, self._sei())
+
+    def _sei(self) -> bytes:
+        """What the stream says of itself."""
+        return sei.unit(aigc(self._produce_id, self._config.producer).encode()) if self._produce_id else b""
 
     def _prepared(self) -> Picture:
         picture = Picture(self._config.width, self._config.height)
         self._renderer.prepare(picture)
-        self._label.stamp(picture)
+        if self._label is not None:
+            self._label.stamp(picture)
         return picture
 
     def command(self, command: Command | None) -> None:
@@ -160,7 +170,7 @@ class Stage:
         """Be on air until a command ends it."""
         self._slated, self._cut = begin.slate, begin.tick
         pacer = Pacer(*_first(begin, time.monotonic()))
-        self._tell(Ready(self._renderer.mouth_box, self._video.name))
+        self._tell(Ready(self._renderer.mouth_box, self._video.name, self._produce_id))
         first_sample = pacer.first * SAMPLES_PER_TICK
         self._audio = [encoders.opus(first_sample)]
         if self._config.aac:
@@ -275,7 +285,8 @@ class Stage:
             self._panels.under(picture, tick)
             self._renderer.draw(face, picture)
             self._panels.over(picture)
-            self._label.restamp(picture)
+            if self._label is not None:
+                self._label.restamp(picture)
         if self._watched:
             self._tell(Face(tick, face.copy()))
         self._draw_cpu_s += time.thread_time() - cpu
@@ -314,6 +325,8 @@ class Stage:
         if self._sound.full:
             sound = self._sound.take()
             self._fader.apply(sound)
+            if self._rhythm is not None and not self._slated:
+                self._rhythm.mix(sound, speaking=self._playout.speaking is not None)
             for encoder in self._audio:
                 for packet in encoder.encode(sound):
                     self._send(packet)

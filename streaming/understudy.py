@@ -67,4 +67,7 @@ def stage_config(settings: RoomFile) -> StageConfig:
         x264=X264(video.preset, kbps=video.kbps),
         maker=video.encoder,
         aac=bool(settings.push or settings.recording),
+        label=settings.label.picture,
+        rhythm_s=60.0 * settings.label.every_minutes if settings.label.rhythm else None,
+        producer=settings.label.producer if settings.label.metadata else "",
     )

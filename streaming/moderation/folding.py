@@ -169,6 +169,14 @@ def disguised(text: str) -> bool:
     return _DISGUISED.search(text) is not None
 
 
+_LEET_WITHIN: Final = re.compile(r"[a-z0-9@$!|€]*[a-z][0-9@$!|€]+[a-z][a-z0-9@$!|€]*")
+
+
+def unleeted(light: str) -> str:
+    """Words with digits and signs for letters within them, written with letters."""
+    return _LEET_WITHIN.sub(lambda match: match[0].translate(_LEET), light)
+
+
 def undisguised(view: View) -> list[View]:
     """The words of a light view with letters repeated, leetspeak and punctuation or blanks within words undone."""
     views = []

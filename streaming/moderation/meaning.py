@@ -151,6 +151,7 @@ def kind_of(found: Verdict) -> Found:
 _SPACED: Final = re.compile(r"(?<=[\u3400-\u9fff])[\s./*_\-~·|+#^、]+(?=[\u3400-\u9fff])")
 _GLUED: Final = re.compile(r"(?<=[a-z])[*._\-/]+(?=[a-z])")
 _SPELLED: Final = re.compile(r"(?<![a-z0-9])[a-z0-9](?:[^a-z0-9\u3400-\u9fff]+[a-z0-9](?![a-z0-9]))+")
+_LENGTHENED: Final = re.compile(r"([a-z])\1{2,}")
 _NO_LETTERS: Final = re.compile("[^a-z0-9]")
 
 
@@ -163,6 +164,7 @@ def readings(text: str, alternates: Alternates) -> tuple[str, str]:
     if len(_SPACED.findall(light)) > 1:  # a single blank between ideographs is punctuation
         meant = _SPACED.sub("", light)
     meant = _GLUED.sub("", _SPELLED.sub(lambda match: _NO_LETTERS.sub("", match[0]), meant))
+    meant = folding.unleeted(_LENGTHENED.sub(r"\1\1", meant))
     return (text if meant == light else meant), meant
 
 

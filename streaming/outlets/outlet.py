@@ -38,15 +38,24 @@ OPENED: Final = "opened"
 """What the writer says when the header is through; anything else is why it failed."""
 
 
+def _nobody(name: str, opening: Opening) -> None:
+    pass
+
+
 class Outlet:
     def __init__(
-        self, target: Target, want_key: Callable[[], None], pause: Callable[[float], Any] = asyncio.sleep
+        self,
+        target: Target,
+        want_key: Callable[[], None],
+        pause: Callable[[float], Any] = asyncio.sleep,
+        tell: Callable[[str, Opening], None] = _nobody,
     ) -> None:
-        """``pause`` waits between two attempts."""
+        """``pause`` waits between two attempts; ``tell`` is told its name and each connection or file that is live."""
         self._target = target
         self._queue = OutletQueue(want_key)
         self._want_key = want_key
         self._pause = pause
+        self._tell = tell
         self._task: asyncio.Task[None] | None = None
         self.state: State = "connecting"
         self.error: str | None = None
@@ -107,7 +116,7 @@ class Outlet:
             self.state = "connecting"
         self.starts += 1
         self._queue.open()
-        async with _writer(opening, self._opened) as writer:
+        async with _writer(opening, lambda: self._opened(opening)) as writer:
             asked, checked = False, time.monotonic()
             while True:
                 packet = await self._queue.get()
@@ -123,8 +132,9 @@ class Outlet:
                 await writer.write(packet)
                 self.sent_bytes += len(packet.data)
 
-    def _opened(self) -> None:
+    def _opened(self, opening: Opening) -> None:
         self.state, self.error = "live", None
+        self._tell(self.name, opening)
         log.info("%s is live", self.name)
 
 

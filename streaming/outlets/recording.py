@@ -5,7 +5,6 @@ While it is written, a file is fragmented, so that a crash loses two seconds at 
 
 import asyncio
 import re
-import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from streaming.errors import OutletError
-from streaming.label import implicit
-from streaming.outlets.target import Opening
+from streaming.labels import Labels
+from streaming.outlets.target import LABELS, Opening, metadata
 from streaming.roomfile import Recording
 
 T = TypeVar("T")
@@ -33,12 +32,12 @@ _OPTIONS: Final = {
 class Recorder:
     name = "recording"
 
-    def __init__(self, settings: Recording, room: str, size: tuple[int, int]) -> None:
-        self._settings, self._room, self._size = settings, room, size
+    def __init__(self, settings: Recording, room: str, size: tuple[int, int], labels: Labels = LABELS) -> None:
+        self._settings, self._room, self._size, self._labels = settings, room, size, labels
 
     async def open(self, now: float) -> Opening:
         path = await self._ask_disk(lambda: self._prepare(now))
-        return Opening(str(path), "mp4", *self._size, _OPTIONS, implicit(secrets.token_hex(16)))
+        return Opening(str(path), "mp4", *self._size, _OPTIONS, metadata(self._labels))
 
     async def check(self) -> None:
         await self._ask_disk(self._check_space)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import ssl
 from asyncio.subprocess import DEVNULL, PIPE
@@ -10,8 +9,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from streaming.errors import OutletError
-from streaming.label import implicit
-from streaming.outlets.target import Opening
+from streaming.labels import Labels
+from streaming.outlets.target import LABELS, Opening, metadata
 from streaming.roomfile import Push
 
 KEY_S: Final = 30.0
@@ -23,8 +22,8 @@ RENEW_S: Final = 20 * 86_400.0
 
 
 class RtmpPush:
-    def __init__(self, settings: Push, size: tuple[int, int]) -> None:
-        self._settings, self._size = settings, size
+    def __init__(self, settings: Push, size: tuple[int, int], labels: Labels = LABELS) -> None:
+        self._settings, self._size, self._labels = settings, size, labels
         self.name = settings.shown
 
     async def open(self, now: float) -> Opening:
@@ -40,7 +39,7 @@ class RtmpPush:
         options = {"flvflags": "no_duration_filesize"}
         if url.startswith("rtmps://"):
             await _verify(url)
-        return Opening(url, "flv", width, height, options, implicit(secrets.token_hex(16)))
+        return Opening(url, "flv", width, height, options, metadata(self._labels))
 
     async def check(self) -> None:
         pass

@@ -1,7 +1,11 @@
 """Where an outlet leads."""
 
+import secrets
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+from streaming.label import implicit
+from streaming.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,14 @@ class Opening:
     options: dict[str, str] = field(default_factory=dict)
     """The muxer's (FFmpeg)."""
     metadata: dict[str, str] = field(default_factory=dict)
+
+
+LABELS: Final = Labels()
+
+
+def metadata(labels: Labels) -> dict[str, str]:
+    """Of what is opened now, with an id of its own."""
+    return implicit(secrets.token_hex(16), labels.producer) if labels.metadata else {}
 
 
 class Target(Protocol):
