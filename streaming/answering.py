@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,53 @@ class EmbeddedChat:
         return self._chat
 
 
-def chat_model(llms: Sequence[Llm], engines: Engines) -> Chain:
-    """The models a room names, in that order. Raises :class:`RoomFileError` when a key is not in the environment."""
-    return Chain([_model(llm, engines) for llm in llms])
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """What a language model was asked, and what it said."""
+
+    model: str
+    messages: tuple[Message, ...]
+    said: str
+    seconds: float
+    error: str = ""
+
+
+def _nobody(prompted: Prompted) -> None:
+    pass
+
+
+class Witnessed:
+    """A language model with a witness to all that it is asked; called in the task that asked."""
+
+    def __init__(self, model: "EmbeddedChat | OpenAIChat", name: str, tell: Callable[[Prompted], None]) -> None:
+        self._model, self._name, self._tell = model, name, tell
+
+    async def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0, stop: Sequence[str] = ()
+    ) -> AsyncGenerator[str, None]:
+        begun, said, failed = time.monotonic(), [], ""
+        try:
+            made = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature, stop=stop)
+            async with contextlib.aclosing(made) as texts:
+                async for text in texts:
+                    said.append(text)
+                    yield text
+        except LLMError as error:
+            failed = str(error)
+            raise
+        finally:
+            seconds = time.monotonic() - begun
+            self._tell(Prompted(self._name, tuple(messages), "".join(said), seconds, failed))
+
+    async def aclose(self) -> None:
+        await self._model.aclose()
+
+
+def chat_model(llms: Sequence[Llm], engines: Engines, tell: Callable[[Prompted], None] = _nobody) -> Chain:
+    """The models a room names, in that order; ``tell`` is told all that they are asked. Raises
+    :class:`RoomFileError` when a key is not in the environment.
+    """
+    return Chain([Witnessed(_model(llm, engines), llm.model, tell) for llm in llms])
 
 
 def _model(llm: Llm, engines: Engines) -> EmbeddedChat | OpenAIChat:
@@ -121,9 +166,14 @@ async def report(library: Library) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def room_answerer(settings: RoomFile, engines: Engines, folder: Path) -> AsyncGenerator[CitedAnswerer, None]:
-    """A room's answerer while it is open; its index is under ``folder`` and takes in what changed in the documents."""
-    async with contextlib.aclosing(chat_model(settings.llm, engines)) as chat:
+async def room_answerer(
+    settings: RoomFile, engines: Engines, folder: Path, tell: Callable[[Prompted], None] = _nobody
+) -> AsyncGenerator[CitedAnswerer, None]:
+    """A room's answerer while it is open; its index is under ``folder`` and takes in what changed in the documents.
+
+    ``tell`` is told what language models are asked.
+    """
+    async with contextlib.aclosing(chat_model(settings.llm, engines, tell)) as chat:
         index = index_of(settings, folder)
         answerer = await open_knowledge(settings.documents, index, WorkerEmbedder(engines), chat)
         async with contextlib.aclosing(answerer):

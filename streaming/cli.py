@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from avatar.errors import AvatarError
 from knowledge.errors import KnowledgeError
+from streaming import logs
 from streaming.errors import EverhostError
 
 DEFAULT_ROOM = Path("rooms/legal-assistant.yaml")
@@ -61,13 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors that a person can mend are printed without a traceback."""
     parsed = _parser().parse_args(arguments)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before anything loads ONNX Runtime
-    logging.basicConfig(
-        level=logging.DEBUG if parsed.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-    )
-    for chatty in ("httpx", "aioice", "aiortc", "faster_whisper", "jieba", "numba"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.begin(parsed.log, verbose=parsed.verbose)
     try:
         code: int = parsed.run(parsed)
     except (EverhostError, AvatarError, KnowledgeError) as error:
@@ -81,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("everhost", description="The open host for rooms that never close.")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what every part does")
+    parser.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how: for people, or a line of JSON each for programs"
+    )
     parser.add_argument(
         "--models",
         type=Path,
@@ -152,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--room", metavar="ID", help="of this room only")
     export.add_argument("--what", help="of this kind only: question, outcome, said, operator, …")
     export.add_argument("--id", help="of this question only")
+    answers = acts.add_parser("answers", help="each question with its sources, who wrote what, and what was heard")
+    answers.add_argument("--room", metavar="ID", help="of this room only")
+    answers.add_argument("--day", help="of this day only: 2026-11-27 (UTC)")
+    answers.add_argument("--id", help="of this question only")
     journal.set_defaults(run=_journal)
 
     bridge = commands.add_parser("bridge", help="bring what happens on a live platform into a room")
@@ -377,6 +378,14 @@ def _journal(arguments: argparse.Namespace) -> int:
         for entry in journal.entries(arguments.data):
             if all(value in (None, entry.get(key)) for key, value in wanted.items()):
                 print(json.dumps(entry, ensure_ascii=False))  # noqa: T201
+        return 0
+    if arguments.act == "answers":
+        from streaming.accounts import accounts
+
+        for one in accounts(journal.entries(arguments.data)).values():
+            wanted = ((arguments.room, one.room), (arguments.id, one.id), (arguments.day, one.at[:10]))
+            if all(value in (None, is_) for value, is_ in wanted):
+                print(one.told(), end="\n\n")  # noqa: T201
         return 0
     found = journal.verified(arguments.data)
     if arguments.act == "head":

@@ -29,8 +29,17 @@ FILE: Final = {
 }
 
 
-def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Operators) -> None:
-    """``library`` gives a room's by its name, or raises HTTPException."""
+def _nobody(room: str, operator: Operator, did: str) -> None:
+    pass
+
+
+def add_documents(
+    app: FastAPI,
+    library: Callable[[str], Library],
+    operators: Operators,
+    note: Callable[[str, Operator, str], None] = _nobody,
+) -> None:
+    """``library`` gives a room's by its name, or raises HTTPException; ``note`` is told who did what to which."""
 
     answers = problems(
         e400="Not a place for a document.",
@@ -51,7 +60,7 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
         tags=["documents"],
     )
     async def put(
-        room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
+        room: str, source: str, request: Request, operator: Annotated[Operator, operators.needs("operator")]
     ) -> dict[str, Any]:
         known = library(room)
         file = _place(known.documents, source)
@@ -62,12 +71,13 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
         except DocumentError as error:
             raise HTTPException(422, f"{source} {error}") from error
         await asyncio.to_thread(_write, file, content)
+        note(room, operator, f"puts the document {source}")
         await known.refresh()
         return {"source": source, "passages": passages}
 
     @app.delete("/rooms/{room}/documents/{source:path}", status_code=204, responses=answers, tags=["documents"])
     async def remove(
-        room: str, source: str, request: Request, _: Annotated[Operator, operators.needs("operator")]
+        room: str, source: str, request: Request, operator: Annotated[Operator, operators.needs("operator")]
     ) -> Response:
         known = library(room)
         file = _place(known.documents, source)
@@ -76,6 +86,7 @@ def add_documents(app: FastAPI, library: Callable[[str], Library], operators: Op
         except OSError as error:
             status = 404 if isinstance(error, FileNotFoundError) else 409
             raise HTTPException(status, f"{source} cannot be removed: {error.strerror}") from error
+        note(room, operator, f"removes the document {source}")
         await known.refresh()
         return Response(status_code=204)
 

@@ -29,7 +29,7 @@ from streaming.journal import Journal
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
-from streaming.operator import Operators
+from streaming.operator import Operator, Operators
 from streaming.roomfile import RoomFile
 from streaming.state import State
 from streaming.understudy import Understudy
@@ -183,7 +183,7 @@ class House:
 
     async def _learn(self, on_air: OnAir) -> None:
         try:
-            opening = room_answerer(on_air.settings, self.engines, self.folder)
+            opening = room_answerer(on_air.settings, self.engines, self.folder, on_air.note_prompt)
             answerer = await self._opened.enter_async_context(opening)
         except Exception:
             log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
@@ -247,7 +247,11 @@ def create_app(house: House) -> FastAPI:
     add_whep(app, find, house.network.ice_servers)
     add_whip(app, find, operators)
     add_faces(app, find, operators)
-    add_documents(app, house.library, operators)
+
+    def note(room: str, operator: Operator, did: str) -> None:
+        house.rooms[room].note("operator", who=operator.name, role=operator.role, did=did)
+
+    add_documents(app, house.library, operators, note)
     add_comments(app, find, operators)
     add_desk(app, find, operators)
     _add_viewers(app, find)

@@ -22,7 +22,7 @@ from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.face import Floats
 from avatar.voice import marks
-from knowledge.answer import Answerer, Citation, Refusal
+from knowledge.answer import Answerer, Citation, Refusal, Sentence
 from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
 from knowledge.library import Library
@@ -31,7 +31,7 @@ from streaming import actions as do
 from streaming import card as stage_card
 from streaming import cues, fonts, music, playout
 from streaming import protocol as say
-from streaming.answering import context
+from streaming.answering import Prompted, context
 from streaming.card import Designer
 from streaming.comment import Seen, platform_of
 from streaming.ears import Ears, Talker
@@ -42,6 +42,7 @@ from streaming.hearing import listener
 from streaming.hearing.transcript import Transcript
 from streaming.journal import Journal
 from streaming.judge import Judge
+from streaming.logs import QUESTION
 from streaming.moderation.verdict import FINE, Judged
 from streaming.mutes import Muted
 from streaming.network import LOCAL, Network
@@ -54,7 +55,7 @@ from streaming.panel import Panel
 from streaming.programme.courtesy import Kind
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card
-from streaming.provenance import provenance
+from streaming.provenance import documents, provenance
 from streaming.questions import Outcome, Question
 from streaming.room import Room, language_of
 from streaming.roomfile import Language, RoomFile, edited
@@ -143,6 +144,9 @@ class OnAir:
         self._journal = journal
         self._noted: dict[str, dict[str, Any]] = {}
         """How the journal has questions that have not ended."""
+        self._documents: dict[str, str] = {}
+        """Hashes of the documents, as the journal has them."""
+        self._documents_noted = -1
         self._status = status
         self._network = network
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
@@ -203,6 +207,9 @@ class OnAir:
         known = None
         while True:
             rundown = self.settings.programme
+            if library.changes != self._documents_noted:
+                self._documents_noted = library.changes
+                await self._note_documents()
             now = (library.changes, date.today(), rundown)  # documents come into force and out of it by day
             if rundown is not None and now != known:
                 known = now
@@ -527,8 +534,10 @@ class OnAir:
     def _hear_operator(self, pcm: playout.Pcm | None) -> None:
         now = time.time()
         if pcm is None:
+            self.note("floor", taken=False)
             self.perform(self.core.leave_floor(now))
         elif not self.core.floor:
+            self.note("floor", taken=True)
             self.perform(self.core.take_floor(now))
         self.stage.tell(cues.Live(pcm))
 
@@ -594,6 +603,7 @@ class OnAir:
             self._noted.pop(question.id, None)
             citations = [_json(cited) for cited in question.citations]
             self.note("outcome", id=question.id, outcome=outcome, answer=question.answer, citations=citations)
+            log.info("%s ended: %s", question.id, outcome)
             return
         stands = {"tries": question.tries, "held": question.held}
         if stands == self._noted.get(question.id):
@@ -601,7 +611,25 @@ class OnAir:
         asked = {"text": question.text, "language": question.language, "kind": question.kind}
         viewer = self._journal.pseudonym(question.viewer)
         self.note("question", id=question.id, **({} if question.id in self._noted else asked), viewer=viewer, **stands)
+        log.info("%s %s", question.id, "is begun" if question.tries else "is held" if question.held else "was asked")
         self._noted[question.id] = stands
+
+    async def _note_documents(self) -> None:
+        now = await asyncio.to_thread(documents, self.settings.documents)
+        before, self._documents = self._documents, now
+        changed = {name: digest for name, digest in now.items() if before.get(name) != digest}
+        gone = sorted(before.keys() - now.keys())
+        if changed or gone:
+            self.note("documents", sha256=changed, removed=gone)
+
+    def note_prompt(self, prompted: Prompted) -> None:
+        """What a language model was asked for the question that this task works for."""
+        messages = [{"role": one.role, "content": one.content} for one in prompted.messages]
+        seconds = round(prompted.seconds, 3)
+        facts = {"model": prompted.model, "messages": messages, "said": prompted.said, "seconds": seconds}
+        if prompted.error:
+            facts["error"] = prompted.error
+        self.note("prompt", id=QUESTION.get(), **facts)
 
     def _note_verdict(self, moderated: do.Moderated) -> None:
         verdict = moderated.verdict
@@ -631,6 +659,7 @@ class OnAir:
 
     async def _answer(self, question: Question) -> None:
         started = time.monotonic()
+        QUESTION.set(question.id)
         try:
             refused = False
             said: list[str] = []
@@ -644,7 +673,12 @@ class OnAir:
                     said.append(item.text)
                     citations = () if isinstance(item, Refusal) else item.citations
                     verdict = await self._judge.of(marks.plain(item.text), question.language, "answer")
-                    cited = map(_cited, citations)
+                    cited = list(map(_cited, citations))
+                    by = "documents" if isinstance(item, Sentence) and item.quoted else "model"
+                    by = "host" if isinstance(item, Refusal) else by
+                    sources = [one.n for one in cited]
+                    rule = verdict.name if verdict else None
+                    self.note("sentence", id=question.id, text=item.text, by=by, sources=sources, moderation=rule)
                     self.perform(self.core.sentence(question.id, item.text, cited, time.time(), verdict))
                     if question.written:  # it may not be said, nor what would follow
                         return
@@ -684,6 +718,7 @@ class OnAir:
                     if not self.stage.tell(cues.Finish(utterance)):  # nobody there to say that it ended
                         self.perform(self.core.speech_ended(utterance, time.time()))
                 case do.Speak(utterance):
+                    QUESTION.set(utterance if utterance.startswith("q") else "")
                     try:
                         await self._speak(action)
                     except Exception as error:  # the answer stands on the page; the room goes on
@@ -726,6 +761,8 @@ class OnAir:
                 for outlet in self.outlets:
                     outlet.put(told)
             case playout.Started(utterance, _):
+                if utterance.startswith("q"):
+                    log.info("%s is heard", utterance)
                 self.perform(self.core.speech_started(utterance, time.time()))
             case playout.Captioned(utterance, text, start, end):
                 self.perform(self.core.captioned(utterance, text, start, end, time.time()))

@@ -51,7 +51,7 @@ class Rhythm:
         """Into one tick's samples, in place; begins at once at first, and later when nobody speaks."""
         self._due -= 1
         if self._due < 0 and (not speaking or self._due < -self._latest):
-            self._at, self._due = 0, self._every
+            self._at, self._due = 0, self._every - 1
         if self._at < len(self._parts):
             sound += self._parts[self._at]
             self._at += 1

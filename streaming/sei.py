@@ -50,8 +50,8 @@ def units_of(picture: bytes, length_size: int = 0) -> Iterator[bytes]:
     """NAL units of an access unit: after start codes, or, as in MP4 and FLV, after lengths of ``length_size`` bytes."""
     if not length_size:
         starts = list(_START.finditer(picture))
-        ends = [match.start() for match in starts[1:]] + [len(picture)]
-        yield from (picture[match.end() : end] for match, end in zip(starts, ends, strict=True))
+        ends = (*(match.start() for match in starts[1:]), len(picture))
+        yield from (picture[match.end() : end] for match, end in zip(starts, ends, strict=False))
         return
     at = 0
     while at + length_size <= len(picture):
