@@ -58,12 +58,12 @@ def accounts(entries: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
     """By the questions' ids, in the order in which they were asked."""
     found: dict[str, Account] = {}
     for entry in entries:
-        what, name = entry.get("what"), entry.get("id") or entry.get("utterance")
+        what, name = entry.get("what"), str(entry.get("id") or entry.get("utterance") or "")
         if what == "question" and name not in found and "text" in entry:
             found[name] = Account(
                 name, entry["room"], entry["at"], entry["text"], entry.get("kind", ""), entry.get("viewer")
             )
-        if not isinstance(name, str) or name not in found:
+        if name not in found:
             continue
         one = found[name]
         match what:

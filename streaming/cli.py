@@ -383,8 +383,8 @@ def _journal(arguments: argparse.Namespace) -> int:
         from streaming.accounts import accounts
 
         for one in accounts(journal.entries(arguments.data)).values():
-            wanted = ((arguments.room, one.room), (arguments.id, one.id), (arguments.day, one.at[:10]))
-            if all(value in (None, is_) for value, is_ in wanted):
+            asked = ((arguments.room, one.room), (arguments.id, one.id), (arguments.day, one.at[:10]))
+            if all(value in (None, is_) for value, is_ in asked):
                 print(one.told(), end="\n\n")  # noqa: T201
         return 0
     found = journal.verified(arguments.data)

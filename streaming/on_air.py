@@ -348,7 +348,9 @@ class OnAir:
                 self.perform(self.core.choose(seat.viewer, message, now))
 
     async def _judged(self, text: str, name: str, language: Language | None = None) -> Judged:
-        """What moderation says of what somebody wrote."""
+        """What moderation says of what somebody wrote; what is too long is not taken anyway."""
+        if len(text) > self.settings.limits.characters:
+            return FINE
         language = language or language_of(text, self.settings.language)
         return Judged(
             await self._judge.of(text, language, "question"),

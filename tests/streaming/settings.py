@@ -12,6 +12,7 @@ def room_file(documents: Path = Path("."), **changes: Any) -> RoomFile:
         "title": "Test",
         "host": {"name": "Lin", "persona": "Calm.", "greeting": "Hello.", "refusal": "I do not know that."},
         "documents": documents,
+        "label": {"spoken": False},  # which would come before all else
         **changes,
     }
     return RoomFile.model_validate(data)

@@ -228,7 +228,7 @@ async def test_edits_of_a_room_file_are_taken_on_air(
     file = tmp_path / "law.yaml"
     text = (
         "title: Law\nlanguage: en\ndocuments: documents\n"
-        "host: {name: Lin, persona: Calm., greeting: Hello., refusal: I do not know.}\n"
+        "host: {name: Lin, persona: Calm., greeting: Hello., refusal: I do not know.}\nlabel: {spoken: false}\n"
     )
     file.write_text(text)
     settings = roomfile.load(file)

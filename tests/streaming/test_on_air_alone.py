@@ -226,8 +226,10 @@ async def test_the_journal_tells_what_was_asked_answered_and_said(
         while room.core.current is not None:
             await asyncio.sleep(0.01)
     assert verified(tmp_path).problems == []
-    opened, asked, said, outcome = entries(tmp_path)
-    assert [one["what"] for one in (opened, asked, said, outcome)] == ["opened", "question", "said", "outcome"]
+    opened, asked, sentence, said, outcome = entries(tmp_path)
+    kinds = [one["what"] for one in (opened, asked, sentence, said, outcome)]
+    assert kinds == ["opened", "question", "sentence", "said", "outcome"]
+    assert (sentence["id"], sentence["by"], sentence["sources"]) == (done["question"], "model", [1])
     assert len(opened["settings"]) == len(opened["host"]["sha256"]) == 64
     assert (asked["id"], asked["text"], asked["tries"]) == (done["question"], "How long?", 1)
     assert seat.viewer not in json.dumps([asked, outcome])
