@@ -254,6 +254,11 @@ def _parser() -> argparse.ArgumentParser:
     answers.add_argument("--json", action="store_true")
     answers.set_defaults(run=_bench_answers)
 
+    moderated = bench.add_parser("moderation", help="what is caught, what is wrongly stopped, and how fast")
+    moderated.add_argument("documents", nargs="*", type=Path, default=[Path("rooms")], metavar="FOLDER")
+    moderated.add_argument("--json", action="store_true", help="one JSON object")
+    moderated.set_defaults(run=_bench_moderation)
+
     mixed = bench.add_parser("mixed", help="a programme, a viewer who speaks and answers being made, all at once")
     mixed.add_argument("room", nargs="?", type=Path, default=DEFAULT_ROOM, metavar="ROOM.yaml")
     mixed.add_argument("--seconds", type=int, default=120, help="default: 120")
@@ -286,6 +291,17 @@ def _parser() -> argparse.ArgumentParser:
             face.add_argument("--take", action="store_true", help="path-trace those that are missing (hours)")
             face.add_argument("--mesh", type=Path, default=None, help="the base mesh, for --take")
         face.set_defaults(run=_bench_face, bench=name)
+
+    moderation = commands.add_parser("moderation", help="what a room would not take or say")
+    acts = moderation.add_subparsers(dest="act", metavar="ACT", required=True)
+    check = acts.add_parser("check", help="what is found in texts, and what follows")
+    check.add_argument("texts", nargs="*", help="default: a text a line from standard input")
+    check.add_argument("--room", type=Path, metavar="ROOM.yaml", help="with its lists and outcomes")
+    check.add_argument("--of", choices=("question", "answer", "name", "card"), default="question")
+    check.add_argument("--json", action="store_true")
+    train = acts.add_parser("train", help="make the classifier's weights anew from its lessons (needs SciPy)")
+    train.add_argument("documents", nargs="?", type=Path, default=Path("rooms"), metavar="FOLDER")
+    moderation.set_defaults(run=_moderation)
 
     inspect = commands.add_parser("inspect", help="what a recording says of being AI-generated")
     inspect.add_argument("file", type=Path, help="a video file: MP4, FLV")
@@ -555,6 +571,14 @@ def _bench_answers(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _bench_moderation(arguments: argparse.Namespace) -> int:
+    from streaming.bench import moderation
+
+    report = moderation.run(arguments.documents)
+    print(json.dumps(asdict(report)) if arguments.json else moderation.table(report))  # noqa: T201
+    return 0
+
+
 def _bench_retrieval(arguments: argparse.Namespace) -> int:
     from knowledge.bench import retrieval
     from knowledge.bench.gold import about
@@ -578,6 +602,29 @@ def _bench_chaos(arguments: argparse.Namespace) -> int:
     report = chaos.run(arguments.room, arguments.minutes, arguments.seed, arguments.models, arguments.folder)
     print(json.dumps(asdict(report), ensure_ascii=False) if arguments.json else endurance.table(report))  # noqa: T201
     return 1 if report.short else 0
+
+
+def _moderation(arguments: argparse.Namespace) -> int:
+    if arguments.act == "train":
+        from streaming.moderation import train
+
+        train.main(arguments.documents)
+        return 0
+    from streaming import roomfile
+    from streaming.judge import Alone
+    from streaming.moderation.policy import Policy
+
+    policy = roomfile.load(arguments.room).moderation if arguments.room else Policy()
+    judge = Alone(policy)
+    for text in arguments.texts or map(str.strip, sys.stdin):
+        verdict = judge.of(text, None, arguments.of)
+        if arguments.json:
+            told = {"text": text, **(asdict(verdict) if verdict else {}), "outcome": policy.outcome(verdict)}
+            print(json.dumps(told, ensure_ascii=False))  # noqa: T201
+        else:
+            found = f"{verdict.name}, “{verdict.matched}”" if verdict else ""
+            print(f"{policy.outcome(verdict):8} {text}  {found}".rstrip())  # noqa: T201
+    return 0
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

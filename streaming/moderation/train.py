@@ -1,11 +1,12 @@
-"""Makes ``meaning.npz`` from ``training/*.jsonl``: ``python -m streaming.moderation.train``, some minutes on one core.
+"""Makes ``meaning.npz`` from ``training/*.jsonl``: ``everhost moderation train``, some minutes on one core.
 
 How much each part is to be believed, and from where on a text is stopped, is read off texts that a part was not trained
-on (three folds). Needs SciPy (``pip install everhost[train]``).
+on (three folds). Needs SciPy.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from knowledge.sentences import split_sentences
 from streaming.bars import following
+from streaming.hearing.transcript import Language
 from streaming.moderation.folding import Alternates
 from streaming.moderation.lists import standard as standard_lists
 from streaming.moderation.meaning import CELLS, KINDS, VECTOR, Weights, kind_of, pieces, readings
@@ -50,7 +53,7 @@ def _nobody(done: int, work: int) -> None:
 
 class Lesson(NamedTuple):
     text: str
-    language: str
+    language: Language
     what: What
     category: str | None
 
@@ -80,12 +83,27 @@ class Material:
         )
 
 
-def lessons(folder: Path = FOLDER) -> list[Lesson]:
-    found = []
+def is_taught(sentence: str) -> bool:
+    """Of the documents every second sentence; on the others it is seen what became of it."""
+    return zlib.crc32(sentence.encode()) % 2 == 0
+
+
+def sentences(documents: Path) -> Iterator[tuple[str, Language]]:
+    """Of Markdown in a folder: what an answer may quote."""
+    for file in sorted(documents.rglob("*.md")):
+        language: Language = "zh" if "zh" in file.parts else "en"
+        for line in file.read_text("utf-8").splitlines():
+            yield from ((sentence, language) for sentence in split_sentences(line.lstrip("#*-> ")))
+
+
+def lessons(documents: Path, folder: Path = FOLDER) -> list[Lesson]:
+    """Those written for it, and harmless ones from ``documents``."""
+    quoted = dict.fromkeys(one for one in sentences(documents) if is_taught(one[0]))
+    found = [Lesson(text, language, "answer", None) for text, language in quoted]
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text("utf-8").splitlines():
             category, what, text = json.loads(line)
-            found.append(Lesson(text, file.stem, what, category))
+            found.append(Lesson(text, "zh" if file.stem == "zh" else "en", what, category))
     return found
 
 
@@ -96,7 +114,7 @@ def material(taught: Sequence[Lesson], tell: Tell = _nobody) -> Material:
     lists = standard_lists()
     moderator, alternates, encoder = Moderator(lists), Alternates(lists.alike), USE(threads=1)
     read = [readings(one.text, alternates) for one in taught]
-    verdicts = [moderator.check(one.text, one.language, one.what) for one in taught]  # type: ignore[arg-type]
+    verdicts = [moderator.check(one.text, one.language, one.what) for one in taught]
     vectors = np.empty((len(taught), 2 * VECTOR), np.float32)
     for at in range(0, len(taught), _BATCH_ENCODED):
         part = slice(at, at + _BATCH_ENCODED)
@@ -269,8 +287,8 @@ def _threshold(odds: NDArray[np.float64], taught: Material, what: What) -> float
     return float(np.quantile(harmless, 1 - FALSE[what]))
 
 
-def main() -> None:
-    taught = lessons()
+def main(documents: Path = Path("rooms")) -> None:
+    taught = lessons(documents)
     with tqdm(desc="reading", unit="text") as bar:
         read = material(taught, following(bar))
     with tqdm(desc="learning", unit="part") as bar:
@@ -278,7 +296,3 @@ def main() -> None:
     packed = weights.packed()
     FILE.write_bytes(packed)
     print(f"{FILE}: {len(taught)} texts, {len(packed) / 1e6:.1f} MB")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
