@@ -136,6 +136,15 @@ test("a question's way, told to the asker by the asker's id", () => {
   assert.deepEqual({ id, own, phase, stoppable }, { id: "q9", own: true, phase: "done", stoppable: false });
 });
 
+test("whoever is muted may appeal", () => {
+  const conversation = new Conversation();
+  conversation.ask("c1", { question: "Why?" });
+  conversation.receive({ type: "rejected", id: "c1", code: "muted", reason: "you are muted" });
+  assert.deepEqual([only(conversation).phase, only(conversation).code], ["rejected", "muted"]);
+  conversation.receive({ type: "appealed", id: "c1" });
+  assert.equal(only(conversation).phase, "appealed");
+});
+
 test("a question that everybody heard of before its asker stays one", () => {
   const conversation = new Conversation();
   conversation.ask("c1", { question: "Why?" });

@@ -6,7 +6,7 @@ const LIMIT = 100;
  * One question and what became of it.
  *
  * `phase`: "sending", "waiting" (in the queue), "answering", "done", or how it ended otherwise: "rejected",
- * "skipped", "expired", "held", "failed", or "guessed": it was no question, but a guess at the host's. `speaking` is apart: the host may still be saying what is fully written.
+ * "skipped", "expired", "held", "failed", "appealed": its asker is muted and has appealed, or "guessed": it was no question, but a guess at the host's. `speaking` is apart: the host may still be saying what is fully written.
  */
 class Exchange {
   constructor({ id = null, clientId = null, own = false, name = "", question = "", phase = "waiting" }) {
@@ -110,6 +110,11 @@ export class Conversation extends EventTarget {
     if (exchange) this.#change(exchange, { phase: "rejected", code, reason });
   }
 
+  appealed({ id }) {
+    const exchange = this.#own(id);
+    if (exchange) this.#change(exchange, { phase: "appealed" });
+  }
+
   guessed({ id, right }) {
     const exchange = this.#own(id);
     if (exchange) this.#change(exchange, { phase: "guessed", right });
@@ -195,6 +200,7 @@ const HANDLERS = {
   accepted: Conversation.prototype.accepted,
   waiting: Conversation.prototype.moved,
   rejected: Conversation.prototype.rejected,
+  appealed: Conversation.prototype.appealed,
   guessed: Conversation.prototype.guessed,
   "answer.delta": Conversation.prototype.delta,
   "answer.done": Conversation.prototype.done,

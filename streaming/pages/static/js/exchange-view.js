@@ -18,11 +18,12 @@ export class ExchangeView {
   #numbers = new Set();
   #said = "";
 
-  /** `onStop(id)` interrupts the host, `onRetry(exchange)` asks again. */
-  constructor(exchange, { onStop, onRetry }) {
+  /** `onStop(id)` interrupts the host, `onRetry(exchange)` asks again, `onAppeal(exchange, text)` asks to be heard. */
+  constructor(exchange, { onStop, onRetry, onAppeal }) {
     this.#exchange = exchange;
     this.onStop = onStop;
     this.onRetry = onRetry;
+    this.onAppeal = onAppeal;
     this.#sources = new SourceList(exchange);
     this.#answer.append(this.#text, this.#sources.root);
     this.root = element("article", { class: "exchange" }, this.#asker, this.#question, this.#answer, this.#foot);
@@ -97,7 +98,18 @@ export class ExchangeView {
       const retry = { class: "quiet", type: "button", text: t("entry.retry"), onclick: () => this.onRetry(this.#exchange) };
       parts.push(element("button", retry));
     }
+    if (own && phase === "rejected" && this.#exchange.code === "muted" && this.onAppeal) parts.push(this.#appeal());
     return parts;
+  }
+
+  /** Whoever is muted may write to the operator, once. */
+  #appeal() {
+    const text = element("input", { type: "text", maxlength: 500, required: true, "aria-label": t("appeal.label"), placeholder: t("appeal.label") });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      this.onAppeal(this.#exchange, text.value);
+    };
+    return element("form", { class: "appeal", onsubmit }, text, element("button", { class: "quiet", text: t("appeal.ask") }));
   }
 
   /** What is to be said about where the question stands; "" when the answer speaks for itself. */
@@ -111,6 +123,7 @@ export class ExchangeView {
     if (phase === "answering" && sentences.length === 0) return t("entry.answering");
     if (phase === "guessed") return t(right ? "entry.guess.right" : "entry.guess.wrong");
     if (phase === "rejected") return known("rejected", code, pick(reason));
+    if (phase === "appealed") return t("appeal.sent");
     if (phase === "failed") return t("entry.failed");
     if (phase === "skipped") return known("skipped", reason);
     if (phase === "expired" || phase === "held") return t(`entry.${phase}`);

@@ -12,6 +12,7 @@ const composer = new Composer(find("#composer"));
 const actions = {
   onStop: (id) => session.interrupt(id),
   onRetry: (exchange) => session.ask(exchange.question, { name: exchange.name }),
+  onAppeal: (exchange, text) => session.appeal(exchange.clientId, text),
 };
 new LogView(
   { scroller: find("#log"), list: find("#exchanges"), empty: find("#empty"), newer: find("#newer") },

@@ -75,6 +75,11 @@ export class Session extends EventTarget {
     if (this.signalling.send({ type: "interrupt", id })) this.conversation.interrupting(id);
   }
 
+  /** Whoever is muted asks to be heard again; `clientId` is of the question that was not taken for it. */
+  appeal(clientId, text) {
+    this.signalling.send({ type: "appeal", id: clientId, text });
+  }
+
   #receive(message) {
     if (this.conversation.receive(message)) this.#afterConversation(message);
     else this.#handlers[message.type]?.(message);
