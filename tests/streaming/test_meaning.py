@@ -13,7 +13,7 @@ from streaming import logs
 from streaming.bench import moderation as bench
 from streaming.cli import main
 from streaming.judge import Alone
-from streaming.moderation import train
+from streaming.moderation import meaning, train
 from streaming.moderation.folding import Alternates
 from streaming.moderation.lists import merged, standard
 from streaming.moderation.meaning import CELLS, KINDS, VECTOR, Meaning, Weights, kind_of, pieces, readings
@@ -77,6 +77,8 @@ def toy(n: int = 240) -> train.Material:
 
 
 def test_it_learns_and_what_it_learned_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (train, meaning):
+        monkeypatch.setattr(module, "CELLS", 4096)
     monkeypatch.setattr(train, "HIDDEN", 8)
     monkeypatch.setattr(train, "NETS", 2)
     monkeypatch.setattr(train, "WHATS", ("question",))
@@ -86,14 +88,14 @@ def test_it_learns_and_what_it_learned_can_be_kept(monkeypatch: pytest.MonkeyPat
     again = Weights.unpacked(weights.packed())
     assert again.threshold.keys() == {"question"}
     assert again.found.keys() == set(KINDS)
-    meaning = Meaning(ALTERNATES, weights=again)
+    learned = Meaning(ALTERNATES, weights=again)
     vectors = np.zeros((2, VECTOR), np.float32)
     vectors[0, 0] = 0.5
-    verdict = meaning.verdict("buy drugs 7", "question", None, vectors)
+    verdict = learned.verdict("buy drugs 7", "question", None, vectors)
     assert verdict
     assert verdict.name == f"{CATEGORIES[0]}.meaning"
     vectors[0, 0], vectors[0, 2] = 0.0, 0.5
-    assert meaning.verdict("good morning 7", "question", None, vectors) is None
+    assert learned.verdict("good morning 7", "question", None, vectors) is None
 
 
 def test_the_slopes_are_those_of_the_loss() -> None:

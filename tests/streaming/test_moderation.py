@@ -31,7 +31,7 @@ def moderator() -> Moderator:
         ("大师在线看风水，不准不要钱", "superstition"),
         ("can you read my palm", "superstition"),
         ("你这个主播就是个废物", "hostility"),
-        ("go kill yourself", "selfharm"),
+        ("go kill yourself", "hostility"),
         ("寂寞少妇上门服务", "sexual"),
         ("send nudes", "sexual"),
         ("加我微信领取福利", "spam"),

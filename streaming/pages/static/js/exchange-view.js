@@ -83,9 +83,9 @@ export class ExchangeView {
   }
 
   #footing(words) {
-    const { phase, speaking, refused, stoppable, stopping, own } = this.#exchange;
+    const { phase, code, speaking, refused, stoppable, stopping, own } = this.#exchange;
     const parts = [];
-    if (words) parts.push(element("span", { class: NOT_TAKEN.has(phase) ? "bad" : "condition" }, words));
+    if (words) parts.push(element("span", { class: NOT_TAKEN.has(phase) && code !== "declined" ? "bad" : "condition" }, words));
     else if (speaking) parts.push(element("span", { class: "condition talking" }, wave(), t("entry.speaking")));
     if (refused) parts.push(element("span", { class: "condition" }, t("entry.refused")));
     if (stoppable) {
@@ -98,7 +98,7 @@ export class ExchangeView {
       const retry = { class: "quiet", type: "button", text: t("entry.retry"), onclick: () => this.onRetry(this.#exchange) };
       parts.push(element("button", retry));
     }
-    if (own && phase === "rejected" && this.#exchange.code === "muted" && this.onAppeal) parts.push(this.#appeal());
+    if (own && phase === "rejected" && code === "muted" && this.onAppeal) parts.push(this.#appeal());
     return parts;
   }
 
