@@ -121,6 +121,8 @@ def of_outlet(outlet: Outlet) -> dict[str, float]:
     }
 
 
+_OF_MODERATION: Final = {"moderated": "Texts that moderation found something in, by its category and what followed"}
+
 L = TypeVar("L", bound=tuple[str, ...])
 
 
@@ -135,6 +137,8 @@ class _Rooms:
         yield from _families(["room", "connection"], viewers, _OF_VIEWERS, _COUNTED_OF_VIEWERS)
         outlets = {(name, outlet.name): of_outlet(outlet) for name, room in named for outlet in room.outlets}
         yield from _families(["room", "outlet"], outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
+        moderated = {(name, *key): {"moderated": float(n)} for name, room in named for key, n in room.moderated.items()}
+        yield from _families(["room", "category", "outcome"], moderated, {}, _OF_MODERATION)
 
 
 def _families(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from avatar.voice import marks
 from knowledge.answer import Citation, Context, Refusal, Sentence
 from streaming import actions as do
+from streaming import metrics
 from streaming import protocol as say
 from streaming.journal import entries
 from streaming.moderation.policy import OUTCOMES, Outcome, Policy
@@ -280,6 +281,8 @@ async def test_from_a_comment_to_the_journal(tmp_path: Path, monkeypatch: pytest
     assert noted["rule"].startswith("illegal.")
     assert "7" not in noted["viewer"] or len(noted["viewer"]) == 16
     assert room.moderated["illegal", "decline"] == 1
+    counted = 'everhost_moderated_total{category="illegal",outcome="decline",room="test"} 1.0'
+    assert counted in metrics.render([room]).decode()
 
 
 async def test_a_viewer_is_muted_and_appeals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
