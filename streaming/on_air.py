@@ -455,6 +455,8 @@ class OnAir:
             if self.settings.hearing.wake_words:
                 lines.append(host.attending[language])
             lines += host.again.get(language, ())
+            if self.settings.label.spoken and self._programme is not None:
+                lines.append(self.settings.label.text[language])
             lines += self.settings.moderation.all_phrases(language)
             for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language], CUT_SHORT[language]):
                 await self._make_ready(text, language)

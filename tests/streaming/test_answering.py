@@ -21,5 +21,5 @@ async def test_a_room_chooses_its_language_model(tmp_path: Path, monkeypatch: py
         chat_model([elsewhere, Llm()], engines)
     monkeypatch.setenv("BIG_KEY", "secret")
     chat = chat_model([elsewhere, Llm()], engines)
-    assert [type(model) for model in chat._models] == [OpenAIChat, EmbeddedChat]
+    assert [type(model._model) for model in chat._models] == [OpenAIChat, EmbeddedChat]
     await chat.aclose()
