@@ -38,6 +38,9 @@ INPUT: Final = 8.0
 PIECES_C: Final = 5.0
 FALSE: Final = {"question": 0.03, "answer": 0.02, "name": 0.03, "card": 0.01}
 """Of harmless texts, so many may be stopped."""
+EASE: Final = {"question": 1.0, "name": 1.0, "answer": 0.0, "card": 0.0}
+"""Harmless lessons were made to be hard: half of them are near misses. A threshold that is lower by so much stops 3 of
+the 174 harmless messages of the gold set's first half."""
 _BATCH_ENCODED: Final = 64
 
 Floats = NDArray[np.float32]
@@ -284,7 +287,7 @@ def _of_found(found: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray
 def _threshold(odds: NDArray[np.float64], taught: Material, what: What) -> float:
     like = "answer" if what == "card" else what
     harmless = odds[~taught.banned & np.array([one == like for one in taught.what])]
-    return float(np.quantile(harmless, 1 - FALSE[what]))
+    return float(np.quantile(harmless, 1 - FALSE[what])) - EASE[what]
 
 
 def main(documents: Path = Path("rooms")) -> None:

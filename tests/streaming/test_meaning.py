@@ -180,13 +180,13 @@ def test_on_the_gold_set() -> None:
     report = bench.run([Path("rooms")])
     _, unseen = report.sets
     assert unseen.both[0] / unseen.banned > UNSEEN
-    assert unseen.both[1] / unseen.harmless <= bench.FALSE
+    assert unseen.both[1] / unseen.harmless < WRONGLY
     stopped, of = report.documents
     assert stopped < 0.01 * of
     assert "goal" in bench.table(report)
 
 
-UNSEEN = 0.8
+UNSEEN, WRONGLY = 0.87, 0.03
 
 
 # Logs
