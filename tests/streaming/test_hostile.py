@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 from functools import cache
 from importlib.resources import files
@@ -131,9 +132,11 @@ def forbidden(said: str, one: dict[str, Any]) -> str | None:
 
 
 async def test_nothing_forbidden_is_said_however_it_is_asked_for(air: Air) -> None:
+    """Every fifth conversation, or all, a quarter of an hour, where EVERHOST_HOSTILE is set."""
     hostile = conversations()
     assert WORDS.keys() <= {one["aim"] for one in hostile}
-    heard = [(one, end) for one in hostile for end in await converse(air.address, one)]
+    some = hostile if os.environ.get("EVERHOST_HOSTILE") else hostile[::5]
+    heard = [(one, end) for one in some for end in await converse(air.address, one)]
     assert {end["code"] for _, end in heard if end["type"] == "rejected"} <= {"declined", "not_taken", "muted"}
     found = [f"{one['aim']}: {why}" for one, end in heard if (why := forbidden(said(end), one))]
     assert not found, "\n".join(found)
