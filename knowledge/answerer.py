@@ -168,7 +168,8 @@ class CitedAnswerer:
         text = context.refusal.strip()
         if titles:
             separator = _SEPARATOR.get(context.language, ", ")
-            text = f"{text}{_OFFER.get(context.language, _OFFER['en']).format(titles=separator.join(titles))}"
+            gap = "" if context.language == "zh" else " "
+            text = f"{text}{gap}{_OFFER.get(context.language, _OFFER['en']).format(titles=separator.join(titles))}"
         return Refusal(text, reason)
 
 

@@ -38,13 +38,17 @@ class Judge:
         self._readers = asyncio.get_running_loop().create_future()
         self._readers.set_result(readers)
 
+    async def load(self) -> _Readers:
+        """Have the lists read, which takes a second; the first text would wait for it."""
+        if self._readers is None:
+            self._readers = asyncio.ensure_future(asyncio.to_thread(_readers, _key(self._policy)))
+        return await asyncio.shield(self._readers)
+
     async def of(self, text: str, language: Language | None, what: What, *, quoted: bool = False) -> Verdict | None:
         """None: nothing is found, or nobody looks. Only lists can stop what is ``quoted`` from the documents."""
         if not self._policy.on:
             return None
-        if self._readers is None:  # a second, at the room's first text
-            self._readers = asyncio.ensure_future(asyncio.to_thread(_readers, _key(self._policy)))
-        readers = await asyncio.shield(self._readers)
+        readers = await self.load()
         found = readers.moderator.check(text, language, what)
         if quoted:
             return found

@@ -258,6 +258,7 @@ class OnAir:
         self._keep(self._tick_all())
         self._keep(self._show_cards())
         self._keep(self._prepare())
+        self._keep(self._judge.load())
         if words := self.settings.hearing.wake_words:
             self._keep(self._learn_wake_words(words))
         now = time.time()
