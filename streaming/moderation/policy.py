@@ -84,7 +84,7 @@ class Policy(Part):
     """To the lists, as :func:`streaming.moderation.merged` takes it."""
     remove: list[str] = Field(default_factory=list)
     """From the lists: a category, a rule, or "rule: phrase"."""
-    strikes: int = Field(default=3, ge=1, le=100)
+    strikes: int = Field(default=5, ge=1, le=100)
     """Whoever is stopped so often within a day is muted."""
     mute_days: list[Annotated[float, Field(gt=0, le=3650)]] = Field(default=[1, 7, 15], min_length=1, max_length=10)
     """The first time, the second, …; and after the last for good."""

@@ -289,7 +289,7 @@ async def test_a_viewer_is_muted_and_appeals(tmp_path: Path, monkeypatch: pytest
     async with on_air(tmp_path, monkeypatch) as (room, state):
         await room.start()
         seat = room.greet()
-        for k in range(3):
+        for k in range(5):
             await send(room, seat, f"buy cocaine here, message me for price {k}", f"c{k}")
             await receive(seat, "rejected", f"c{k}")
         await send(room, seat, "When are you open?", "c9")
