@@ -27,8 +27,9 @@ FALSE: Final = 0.02
 A_SECOND: Final = 10_000
 """Texts through the lists on one core."""
 
-Half = Literal["tuning", "unseen"]
-HALVES: Final[tuple[Half, ...]] = ("tuning", "unseen")
+Half = Literal["tuning", "unseen", "obvious"]
+HALVES: Final[tuple[Half, ...]] = ("tuning", "unseen", "obvious")
+"""The last: what anybody tries first, in the plainest words; nothing harmless is among it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _found(half: Half, judge: Alone) -> Found:
 def table(report: Report) -> str:
     lines = [f"{'':10} {'lists alone':>24} {'with the classifier':>24}   goal"]
     for one in report.sets:
-        goal = "" if one.half == "tuning" else f"   {CAUGHT:.0%} caught, {FALSE:.0%} wrongly"
+        goal = f"   {CAUGHT:.0%} caught, {FALSE:.0%} wrongly" if one.half == "unseen" else ""
         lines.append(
             f"{one.half:10} {_share(one.lists[0], one.banned)} caught, {_share(one.lists[1], one.harmless)} wrongly"
             f"   {_share(one.both[0], one.banned)} caught, {_share(one.both[1], one.harmless)} wrongly{goal}"
@@ -145,4 +146,4 @@ def table(report: Report) -> str:
 
 
 def _share(some: int, of: int) -> str:
-    return f"{some}/{of} ({some / of:.1%})"
+    return f"{some}/{of} ({some / max(of, 1):.1%})"

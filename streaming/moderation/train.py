@@ -38,7 +38,7 @@ INPUT: Final = 8.0
 PIECES_C: Final = 5.0
 FALSE: Final = {"question": 0.03, "answer": 0.02, "name": 0.03, "card": 0.01}
 """Of harmless texts, so many may be stopped."""
-EASE: Final = {"question": 1.0, "name": 1.0, "answer": 0.0, "card": 0.0}
+EASE: Final = {"question": 0.65, "name": 0.65, "answer": 0.0, "card": 0.0}
 """Harmless lessons were made to be hard: half of them are near misses. A threshold that is lower by so much stops 3 of
 the 174 harmless messages of the gold set's first half."""
 _BATCH_ENCODED: Final = 64
