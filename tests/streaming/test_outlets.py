@@ -21,8 +21,9 @@ from cryptography.x509.oid import NameOID
 
 from avatar.clock import SECONDS_PER_TICK
 from avatar.picture import Picture
-from streaming import encoders
+from streaming import encoders, sei
 from streaming.errors import OutletError
+from streaming.label import aigc
 from streaming.outlets import outlet as outlets
 from streaming.outlets import recording
 from streaming.outlets.outlet import Outlet
@@ -62,7 +63,7 @@ class Source:
         self._key = True
         self._picture = Picture(*SIZE)
         self._picture.data[:] = 128
-        self._video, self._sound = encoders.h264(*SIZE), encoders.aac()
+        self._video, self._sound = encoders.h264(*SIZE, sei=sei.unit(aigc("p1").encode())), encoders.aac()
 
     def want_key(self) -> None:
         self.asked += 1

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from streaming.inspect import inspect
 from streaming.outlets.outlet import Outlet
 from streaming.outlets.rtmp import RtmpPush
 from streaming.roomfile import Push
@@ -111,6 +112,9 @@ async def test_a_platform_gets_picture_sound_and_label(tmp_path: Path) -> None:
         assert json.loads((await asyncio.to_thread(_as_a_viewer_gets_it, server))["AIGC"])["Label"] == "1"
     (path,) = server.recorded
     assert path.name.startswith("fresh-")
+    found = await asyncio.to_thread(inspect, path)
+    assert found.marked == found.keys > 0  # what a platform records has it in the stream as well
+    assert [one["ProduceID"] for one in found.stream] == ["p1"]
     with av.open(str(path)) as file:
         picture, sound = (next(stream for stream in file.streams if stream.type == kind) for kind in ("video", "audio"))
         assert (picture.codec_context.name, sound.codec_context.name) == ("h264", "aac")
