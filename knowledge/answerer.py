@@ -31,7 +31,7 @@ _MAX_QUESTION: Final = 300
 _MAX_SENTENCES: Final = 3
 _MAX_TOKENS: Final = 220
 _STOP: Final = ("\n\n", "问题：", "Question:", "资料：", "Facts:")
-_OFFER: Final = {"zh": "您可以问我：{titles}。", "en": "You can ask me about: {titles}."}
+_OFFER: Final = {"zh": "您可以问我：{titles}。", "en": " You can ask me about: {titles}."}
 _SEPARATOR: Final = {"zh": "、", "en": ", "}
 _AGAIN: Final = 0.75
 """Overlap with what has been said from which a sentence says it again."""
@@ -168,8 +168,7 @@ class CitedAnswerer:
         text = context.refusal.strip()
         if titles:
             separator = _SEPARATOR.get(context.language, ", ")
-            gap = "" if context.language == "zh" else " "
-            text = f"{text}{gap}{_OFFER.get(context.language, _OFFER['en']).format(titles=separator.join(titles))}"
+            text = f"{text}{_OFFER.get(context.language, _OFFER['en']).format(titles=separator.join(titles))}"
         return Refusal(text, reason)
 
 

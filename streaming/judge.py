@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -80,8 +81,17 @@ def _key(policy: Policy) -> str:
     return policy.model_dump_json(include={"add", "remove"})
 
 
-@lru_cache(8)
+_reading = threading.Lock()
+"""Rooms that start at once wait for the first one's, instead of each reading the same."""
+
+
 def _readers(key: str) -> _Readers:
+    with _reading:
+        return _read(key)
+
+
+@lru_cache(8)
+def _read(key: str) -> _Readers:
     """Shared by rooms with the same lists: they take 50 MB."""
     lists = Policy.model_validate_json(key).lists()
     moderator = Moderator(lists)

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from streaming.moderation.policy import Policy
-from streaming.questions import Refused
+from streaming.questions import Refused, lately, note
 
 DAY_S: Final = 86_400.0
 FOR_GOOD_S: Final = 3650 * DAY_S
 FORGIVEN_S: Final = 365 * DAY_S
 """So long after a mute has ended, the next is the first again."""
-APPEAL_CHARACTERS: Final = 500
-_KNOWN: Final = 10_000
-"""Viewers whose strikes are remembered."""
 _MOST: Final = 100_000
 """Mutes; the oldest are let go."""
 
@@ -75,16 +72,10 @@ class Mutes:
 
     def stopped(self, viewer: str, why: str, policy: Policy, now: float, *, at_once: bool) -> Muted | None:
         """Moderation stopped something of theirs; whether that mutes them: ``at_once``, or it was too often."""
-        strikes = self._strikes.setdefault(viewer, deque(maxlen=100))
-        self._strikes.move_to_end(viewer)
-        if len(self._strikes) > _KNOWN:
-            self._strikes.popitem(last=False)
-        while strikes and strikes[0] <= now - DAY_S:
-            strikes.popleft()
-        strikes.append(now)
-        if not at_once and len(strikes) < policy.strikes:
+        note(self._strikes, viewer, now)
+        if not at_once and len(lately(self._strikes, viewer, now - DAY_S)) < policy.strikes:
             return None
-        strikes.clear()
+        del self._strikes[viewer]
         before = self._muted.get(viewer)
         grade = before.grade if before and now - before.until < FORGIVEN_S else 0
         days = policy.mute_days
@@ -96,7 +87,7 @@ class Mutes:
         muted = self.of(viewer, now)
         if muted is None or muted.appeal:
             return None
-        muted.appeal = text[:APPEAL_CHARACTERS]
+        muted.appeal = text
         return muted
 
     def _keep(self, muted: Muted) -> Muted:

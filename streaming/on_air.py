@@ -325,13 +325,11 @@ class OnAir:
         except say.Malformed as error:
             seat.put(say.encode(say.Error(error.code, str(error)), "viewer"))
             return
-        judged = (
-            await self._judged(message.text, message.name, message.language) if isinstance(message, say.Ask) else FINE
-        )
         now = time.time()
         match message:
             case say.Ask():
-                self.perform(self.core.asked(seat.viewer, message, now, judged=judged))
+                judged = await self._judged(message.text, message.name, message.language)
+                self.perform(self.core.asked(seat.viewer, message, time.time(), judged=judged))
             case say.Appeal():
                 self.perform(self.core.appeal(seat.viewer, message, now))
             case say.Interrupt(id=question):
@@ -832,12 +830,11 @@ class OnAir:
     async def _may_show(self, card: Card) -> bool:
         """Whether moderation lets a card be shown."""
         text = "\n".join(part for part in (card.title, card.text, card.footer) if part)
-        verdict = await self._judge.of(text, None, "card")
-        if verdict is None or (outcome := self.settings.moderation.outcome(verdict)) == "allow":
-            return True
-        self._note_verdict(do.Moderated(verdict, "card", text, outcome))
-        log.warning("the card “%s” is not shown: %s, “%s”", card.title, verdict.name, verdict.matched)
-        return False
+        left_out = self.core.left_out(await self._judge.of(text, None, "card"), text)
+        self.perform(left_out)
+        if left_out:
+            log.warning("the card “%s” is not shown; the journal says why", card.title)
+        return not left_out
 
     async def _tick_all(self) -> None:
         while True:

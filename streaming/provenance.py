@@ -1,5 +1,6 @@
 """What a room is made of, for its journal: versions, and hashes of files."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from functools import cache
@@ -34,7 +35,11 @@ def documents(folder: Path) -> dict[str, str]:
     """What a room answers from: SHA-256 by path in its folder."""
     files = ((path.relative_to(folder), path) for path in sorted(folder.rglob("*")) if path.is_file())
     seen = {name.as_posix(): path for name, path in files if not any(part.startswith(".") for part in name.parts)}
-    return {name: _digest(path) for name, path in seen.items()}
+    hashed = {}
+    for name, path in seen.items():
+        with contextlib.suppress(FileNotFoundError):  # it was removed just now
+            hashed[name] = _digest(path)
+    return hashed
 
 
 def _consents(voices: Iterable[Voice]) -> list[dict[str, str]]:
@@ -62,8 +67,5 @@ def _sha256(file: Path) -> str:
 
 
 def _digest(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:  # it was removed just now
-        return ""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -144,12 +144,12 @@ class Waiting:
             return Refused(
                 "too_many", f"you have {limits.per_viewer} questions waiting; ask again when one is answered"
             )
-        asked = _lately(self._asked, viewer, now - 60)
+        asked = lately(self._asked, viewer, now - 60)
         if len(asked) >= limits.per_minute:
             return Refused("too_fast", f"you may ask {limits.per_minute} questions a minute; ask again in a moment")
         if not self._has_place(kind):
             return Refused("busy", "too many questions are waiting; ask again in a few minutes")
-        _note(self._asked, viewer, now)
+        note(self._asked, viewer, now)
         return None
 
     def _has_place(self, kind: Kind) -> bool:
@@ -189,7 +189,7 @@ class Waiting:
 
     def _rank(self, question: Question, now: float) -> tuple[bool, float]:
         since = now - HEARD_WITHIN_S
-        heard = min(HEARD_MOST, len(_lately(self._heard, question.viewer or "", since)))
+        heard = min(HEARD_MOST, len(lately(self._heard, question.viewer or "", since)))
         together = min(TOGETHER_MOST, len(question.joined))
         start = HEAD_START_S[question.kind] + TOGETHER_S * together - HEARD_S * heard
         return not question.pinned, question.asked_at - start
@@ -208,10 +208,10 @@ class Waiting:
 
     def was_answered(self, viewer: str | None, at: float) -> None:
         if viewer is not None:
-            _note(self._heard, viewer, at)
+            note(self._heard, viewer, at)
 
 
-def _lately(times: "OrderedDict[str, deque[float]]", viewer: str, since: float) -> Sequence[float]:
+def lately(times: "OrderedDict[str, deque[float]]", viewer: str, since: float) -> Sequence[float]:
     of = times.get(viewer)
     if of is None:
         return ()
@@ -220,7 +220,7 @@ def _lately(times: "OrderedDict[str, deque[float]]", viewer: str, since: float) 
     return of
 
 
-def _note(times: "OrderedDict[str, deque[float]]", viewer: str, at: float) -> None:
+def note(times: "OrderedDict[str, deque[float]]", viewer: str, at: float) -> None:
     times.setdefault(viewer, deque(maxlen=100)).append(at)
     times.move_to_end(viewer)
     if len(times) > _KNOWN:

@@ -335,6 +335,12 @@ class Room:
             return []
         return [Moderated(verdict, what, text, "drop", viewer, question)]
 
+    def left_out(self, verdict: Verdict | None, text: str) -> list[Action]:
+        """Of a card, which is not shown then; nothing: it may be."""
+        if verdict is None or not self._is_bad(verdict):
+            return []
+        return [Moderated(verdict, "card", text, self._settings.moderation.outcome(verdict))]
+
     def appeal(self, viewer: str, appeal: say.Appeal, now: float) -> list[Action]:
         """Whoever is muted asks an operator to lift it."""
         if (muted := self.mutes.appeal(viewer, appeal.text, now)) is not None:
