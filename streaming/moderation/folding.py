@@ -93,25 +93,26 @@ class View:
 
     def replaced(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> "View":
         """With every match replaced; what replaces it is from all of it, unless it is as long."""
-        text: list[str] = []
+        return View(pattern.sub(by, self.text), lambda: self._spans_replaced(pattern, by))
+
+    def _spans_replaced(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> list[Span]:
         spans: list[Span] = []
         done = 0
         for match in pattern.finditer(self.text):
             begin, end = match.span()
-            put = by(match)
-            text += (self.text[done:begin], put)
+            length = len(by(match))
             spans += self.spans[done:begin]
-            same = len(put) == end - begin
-            spans += self.spans[begin:end] if same else [self.span(begin, end)] * len(put) if end > begin else ()
+            if length == end - begin:
+                spans += self.spans[begin:end]
+            elif end > begin:
+                spans += [self.span(begin, end)] * length
             done = end
-        text.append(self.text[done:])
-        spans += self.spans[done:]
-        return View("".join(text), lambda: spans)
+        return spans + list(self.spans[done:])
 
     def tight(self) -> "View":
         """Letters and digits alone."""
-        kept = [at for at, one in enumerate(self.text) if one.isalnum()]
-        return View("".join(self.text[at] for at in kept), lambda: [self.spans[at] for at in kept])
+        kept = "".join(filter(str.isalnum, self.text))
+        return View(kept, lambda: [self.spans[at] for at, one in enumerate(self.text) if one.isalnum()])
 
     def words(self) -> "View":
         """Words with one blank between them."""

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -52,6 +52,8 @@ class _Entry:
     rule: Rule
     phrase: Phrase
     parts: tuple[_Part, ...]
+    others: tuple[_Part, ...]
+    """Than the one that says most."""
 
 
 class _Index:
@@ -65,29 +67,27 @@ class _Index:
         for rule, phrase in phrases:
             parts = tuple(known.setdefault(literals, _part(literals)) for literals in phrase.parts)
             telling = max(range(len(parts)), key=lambda at: (min(map(len, phrase.parts[at])), -len(phrase.parts[at])))
-            entry = _Entry(rule, phrase, parts)
+            entry = _Entry(rule, phrase, parts, parts[:telling] + parts[telling + 1 :])
             for literal in phrase.parts[telling]:
                 self._by_literal[literal].append(entry)
                 self.literals[literal] = None
             for part in parts:
                 self.literals.update(dict.fromkeys(part.literals))
 
-    def together(self, found: Mapping[str, Iterable[Hit]], text: str) -> Iterator[tuple[_Entry, list[list[Hit]]]]:
-        """Phrases all of whose parts are there, and where each part is. ``text``: as single characters stand in it."""
-        characters: set[str] | None = None
+    def together(self, found: Collection[str], text: str) -> Iterator[_Entry]:
+        """Phrases all of whose parts are there. ``text``: as single characters stand in it."""
+        characters = frozenset(text)
         seen: set[_Entry] = set()
         for telling in found:
             for entry in self._by_literal.get(telling, ()):
                 if entry in seen:
                     continue
                 seen.add(entry)
-                if len(entry.parts) > 1 and characters is None:
-                    characters = set(text)
-                if len(entry.parts) == 1 or all(
-                    not part.literals.isdisjoint(found) or not part.characters.isdisjoint(characters or ())
-                    for part in entry.parts
-                ):
-                    yield entry, [_hits(part, found, text) for part in entry.parts]
+                for part in entry.others:
+                    if part.literals.isdisjoint(found) and part.characters.isdisjoint(characters):
+                        break
+                else:
+                    yield entry
 
 
 def _part(literals: tuple[str, ...]) -> _Part:
@@ -182,7 +182,8 @@ class Written:
                     found[whole].append((begin, end))
                 else:
                     found[whole] = [(begin, end)]
-        for entry, hits in self._index.together(found, view.text):
+        for entry in self._index.together(found, view.text):
+            hits = [_hits(part, found, view.text) for part in entry.parts]
             for chosen in _chosen(entry, hits, view, original, self._gap):
                 if not any(end == begin + 1 and self._cut(view, begin) for begin, end in chosen):
                     yield Match(entry.rule, chosen[0][0], chosen[-1][1])
@@ -232,20 +233,19 @@ class Sounding:
             begin, end = last - length + 1, last + 1
             here = written[begin:end]
             for literal in literals:
-                if here != literal:
+                if here != literal and (literal[-1] != "*" or here != literal[:-1]):
                     if length == 1 and not here.isascii():
                         continue  # one character by its sound is too little
-                    if literal[-1] != "*" or here != literal[:-1]:
-                        if self._is_ordinary(literal, written, begin, length):
-                            continue
-                        otherwise = True
+                    otherwise = True
                 if literal in found:
                     found[literal].append((begin, end))
                 else:
                     found[literal] = [(begin, end)]
-        if not otherwise:
+        if not otherwise or next(self._index.together(found, written), None) is None:
             return
-        for entry, hits in self._index.together(found, written):
+        meant = {literal: kept for literal, hits in found.items() if (kept := self._unordinary(literal, hits, written))}
+        for entry in self._index.together(meant, written):
+            hits = [_hits(part, meant, written) for part in entry.parts]
             for chosen in _chosen(entry, hits, view, original, _GAP_HAN):
                 if self._is_meant(entry, chosen, sound):
                     yield Match(entry.rule, chosen[0][0], chosen[-1][1])
@@ -278,9 +278,16 @@ class Sounding:
         _, literals = self._automaton.get(heard, (0, ()))
         return (literal.rstrip("*") for literal in literals if literal in part.literals or literal in part.characters)
 
-    def _is_ordinary(self, meant: str, written: str, begin: int, length: int) -> bool:
-        """Whether what is written is, or is in, a word of its own."""
-        end = begin + length
+    def _unordinary(self, literal: str, hits: Sequence[Hit], written: str) -> list[Hit]:
+        """Those where what is written is neither, nor in, a word of its own."""
+        meant = literal.removesuffix("*")
+        return [
+            (begin, end)
+            for begin, end in hits
+            if written[begin:end] == meant or not self._is_ordinary(meant, written, begin, end)
+        ]
+
+    def _is_ordinary(self, meant: str, written: str, begin: int, end: int) -> bool:
         return any(
             written.startswith(word, at)
             and any(word[k - at] != meant[k - begin] for k in range(max(at, begin), min(at + len(word), end)))
