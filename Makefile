@@ -18,7 +18,7 @@ run: .venv/.installed
 	$(BIN)/everhost serve $(ROOM) --port $(PORT)
 
 test: .venv/.dev lint
-	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp
+	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp redis-server
 	command -v node >/dev/null || ./.ci/packages nodejs
 	$(BIN)/python -m pytest
 

@@ -31,7 +31,7 @@ from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir, Seat
 from streaming.operator import Operator, Operators
 from streaming.roomfile import RoomFile
-from streaming.state import State
+from streaming.state.sqlite import Sqlite
 from streaming.understudy import Understudy
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
@@ -60,7 +60,7 @@ class House:
 
     rooms: dict[str, OnAir]
     engines: Engines
-    state: State
+    state: Sqlite
     journal: Journal
     folder: Path
     """Where indexes and state are kept."""
@@ -83,13 +83,13 @@ class House:
     ) -> "House":
         """``files`` and ``stages`` by the rooms' ids."""
         engines = Engines(store, settings)
-        state = State(folder / "state.sqlite")
+        state = Sqlite(folder / "state.sqlite")
         journal = Journal(folder)
         house = cls({}, engines, state, journal, folder, network, files or {})
         speech = folder / "speech"
         for one in settings:
             stage = (stages or {}).get(one.id)
-            house.rooms[one.id] = OnAir(one, engines, state, journal, house.status, speech, network, stage)
+            house.rooms[one.id] = OnAir(one, engines, state.room(one.id), journal, house.status, speech, network, stage)
         return house
 
     async def start(self) -> None:

@@ -61,7 +61,7 @@ from streaming.room import Room, language_of
 from streaming.roomfile import Language, RoomFile, edited
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
-from streaming.state import Desk, State
+from streaming.state.state import Desk, RoomState
 from streaming.tasks import keep
 from streaming.understudy import Understudy, stage_config
 from streaming.whep import Whep
@@ -130,7 +130,7 @@ class OnAir:
         self,
         settings: RoomFile,
         engines: Engines,
-        state: State,
+        state: RoomState,
         journal: Journal,
         status: Callable[[], dict[str, Any]],
         speech: Path,
@@ -272,12 +272,12 @@ class OnAir:
 
     async def _remember(self) -> tuple[Desk, list[Question]]:
         """What there was before a restart; how an operator left the room, and who still waits for an answer."""
-        name, now = self.settings.id, time.time()
-        left = await self._state.desk(name)
+        now = time.time()
+        left = await self._state.desk()
         self.core.switched(paused=left.paused, cut=left.cut)
-        self.core.mutes.restore(await self._state.muted(name, now))
-        ended = await self._state.ended(name, now - RECENT_S, REMEMBERED)
-        unfinished = await self._state.unfinished(name)
+        self.core.mutes.restore(await self._state.muted(now))
+        ended = await self._state.ended(now - RECENT_S, REMEMBERED)
+        unfinished = await self._state.unfinished()
         for question in (*unfinished, *(one for one, _, _ in reversed(ended))):
             if question.kind == "comment" and question.viewer and question.client_id:
                 self.seen.add(platform_of(question.viewer), question.client_id)
@@ -289,7 +289,7 @@ class OnAir:
                     self.core.questions.was_answered(question.viewer, at)
                     self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
         if self._programme is not None:
-            self._programme.restore(await self._state.aired(name, now - REMEMBERED_S))
+            self._programme.restore(await self._state.aired(now - REMEMBERED_S))
         return left, unfinished
 
     async def close(self) -> None:
@@ -377,7 +377,7 @@ class OnAir:
 
     async def ended(self, limit: int) -> list[tuple[Question, Outcome, float]]:
         """The last questions that ended, how and when (Unix time, s), the latest first."""
-        return await self._state.ended(self.settings.id, 0.0, limit)
+        return await self._state.ended(0.0, limit)
 
     async def happened(self, kind: Kind, name: str, what: str) -> None:
         """Somebody on a live platform gave something, follows, or has come in."""
@@ -569,7 +569,7 @@ class OnAir:
                     elif seat := self._seats.get(viewer):
                         seat.put(say.encode(message, "viewer"))
                 case do.Record(question, outcome):
-                    self._state.record(self.settings.id, question, outcome)
+                    self._state.record(question, outcome)
                     self._note_question(question, outcome)
                 case do.Answer(question):
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
@@ -578,7 +578,7 @@ class OnAir:
                 case do.Prepare(text, language):
                     self._keep(self._make_ready(text, language))
                 case do.Air(aired):
-                    self._state.air(self.settings.id, aired)
+                    self._state.air(aired)
                 case do.Stop(thinking):
                     self._stop(thinking=thinking)
                 case do.Duck(on):
@@ -590,9 +590,9 @@ class OnAir:
                 case do.ShowCard(card):
                     self._cards.put_nowait(card)
                 case do.Keep(paused, cut):
-                    self._state.switch(self.settings.id, paused=paused, cut=cut)
+                    self._state.switch(paused=paused, cut=cut)
                 case do.Mute(muted):
-                    self._state.mute(self.settings.id, muted)
+                    self._state.mute(muted)
                     self._note_mute(muted)
                 case do.Moderated():
                     self._note_verdict(action)
@@ -844,7 +844,7 @@ class OnAir:
                 self.perform(self.core.tick(now := time.time()))
                 if now - self._alive_at >= ALIVE_S and self.stage.ready:
                     self._alive_at = now
-                    self._state.is_on_air(self.settings.id, now)
+                    self._state.is_on_air(now)
             except Exception:  # the room's clock must not stop
                 log.exception("the room's tick failed")
 

@@ -19,7 +19,7 @@ from streaming.logs import QUESTION
 from streaming.models.store import Store
 from streaming.on_air import OnAir
 from streaming.stage_process import StageProcess
-from streaming.state import State
+from streaming.state.sqlite import Sqlite
 from tests.streaming.settings import room_file
 from tests.streaming.test_on_air_alone import Knowing, ask, receive
 
@@ -81,8 +81,15 @@ async def test_a_day_is_told_from_its_journal_and_nobody_can_change_it(
     monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
     monkeypatch.setattr(time, "time", day)
     settings = room_file(tmp_path, language="en", limits={"per_minute": 100})
-    state, journal = State(tmp_path / "state.sqlite"), Journal(tmp_path, clock=day)
-    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, journal, dict, tmp_path / "speech")
+    state, journal = Sqlite(tmp_path / "state.sqlite"), Journal(tmp_path, clock=day)
+    room = OnAir(
+        settings,
+        Engines(Store(tmp_path / "models"), [settings]),
+        state.room("test"),
+        journal,
+        dict,
+        tmp_path / "speech",
+    )
     await room.start()
     room.knows(Knowing(answering))
     truth = await live(room, day)
@@ -125,8 +132,15 @@ async def test_a_day_is_told_from_its_journal_and_nobody_can_change_it(
 
 async def test_what_a_model_was_asked_is_in_it(tmp_path: Path) -> None:
     settings = room_file(tmp_path)
-    state, journal = State(tmp_path / "state.sqlite"), Journal(tmp_path)
-    room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, journal, dict, tmp_path / "speech")
+    state, journal = Sqlite(tmp_path / "state.sqlite"), Journal(tmp_path)
+    room = OnAir(
+        settings,
+        Engines(Store(tmp_path / "models"), [settings]),
+        state.room("test"),
+        journal,
+        dict,
+        tmp_path / "speech",
+    )
     room.note("question", id="q1", text="Why?", kind="typed", viewer=None)
     token = QUESTION.set("q1")
     room.note_prompt(Prompted("qwen", (Message("system", "Be brief."), Message("user", "Why?")), "Because.", 1.25))

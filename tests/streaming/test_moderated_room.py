@@ -20,7 +20,7 @@ from streaming.moderation.verdict import CATEGORIES, Category, Judged, Verdict
 from streaming.mutes import DAY_S, FORGIVEN_S, Muted, Mutes
 from streaming.programme.rundown import Card
 from streaming.room import CARE_AGAIN_S, Room
-from streaming.state import State
+from streaming.state.sqlite import Sqlite
 from tests.streaming.settings import room_file
 from tests.streaming.test_comments import bridge, comment, post
 from tests.streaming.test_on_air_alone import Knowing, on_air, receive
@@ -205,12 +205,12 @@ def test_strikes_of_yesterday_do_not_count() -> None:
 
 
 async def test_mutes_outlive_a_restart(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+    state = Sqlite(tmp_path / "state.sqlite")
     kept = [Muted("v1", 100.0, 2, "spam.link", "please"), Muted("v2", 50.0), Muted("v3", 10.0, 1, "spam.link")]
     for one in kept:
-        state.mute("law", one)
-    assert await state.muted("law", 60.0) == [kept[0], kept[2]]  # v3 has a grade, v2's time is over
-    assert await state.muted("law", 60.0 + FORGIVEN_S) == [kept[0]]
+        state.room("law").mute(one)
+    assert await state.room("law").muted(60.0) == [kept[0], kept[2]]  # v3 has a grade, v2's time is over
+    assert await state.room("law").muted(60.0 + FORGIVEN_S) == [kept[0]]
     state.close()
 
 
@@ -296,7 +296,7 @@ async def test_a_viewer_is_muted_and_appeals(tmp_path: Path, monkeypatch: pytest
         assert (await receive(seat, "rejected", "c9"))["code"] == "muted"
         await room.receive(seat, json.dumps({"type": "appeal", "id": "a1", "text": "I was quoting."}))
         await receive(seat, "appealed", "a1")
-        [muted] = await state.muted("test", 0.0)
+        [muted] = await state.muted(0.0)
         assert (muted.viewer, muted.grade, muted.appeal) == (seat.viewer, 1, "I was quoting.")
 
 

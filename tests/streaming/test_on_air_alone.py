@@ -19,7 +19,8 @@ from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir, Seat
 from streaming.playout import Ended, Started
 from streaming.questions import Question
 from streaming.stage_process import StageProcess
-from streaming.state import State
+from streaming.state.sqlite import Sqlite
+from streaming.state.state import RoomState
 from tests.streaming.settings import room_file
 from tests.streaming.test_music import song
 
@@ -51,18 +52,19 @@ async def broken(question: str, context: Context) -> AsyncIterator[Sentence | Re
 @asynccontextmanager
 async def on_air(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programme: dict[str, Any] | None = None, **hearing: Any
-) -> AsyncIterator[tuple[OnAir, State]]:
+) -> AsyncIterator[tuple[OnAir, RoomState]]:
     monkeypatch.setattr(StageProcess, "start", lambda self: None)
     monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
     settings = room_file(tmp_path, language="en", hearing=hearing, programme=programme)
-    state = State(tmp_path / "state.sqlite")
+    file = Sqlite(tmp_path / "state.sqlite")
+    state = file.room(settings.id)
     journal = Journal(tmp_path)
     room = OnAir(settings, Engines(Store(tmp_path / "models"), [settings]), state, journal, dict, tmp_path / "speech")
     try:
         yield room, state
     finally:
         await room.close()
-        state.close()
+        file.close()
         journal.close()
 
 
@@ -83,7 +85,7 @@ async def test_a_question_waits_for_the_documents_after_a_restart(
 ) -> None:
     async with on_air(tmp_path, monkeypatch) as (room, state):
         # Asked before the restart; asked_at far ahead, so that it cannot expire whatever the clock says.
-        state.record("test", Question("q1", "How long?", "en", "gone", "c1", "", 1e12), None)
+        state.record(Question("q1", "How long?", "en", "gone", "c1", "", 1e12), None)
         await room.start()
         seat = room.greet()
         await asyncio.sleep(0.05)
@@ -95,7 +97,7 @@ async def test_a_question_waits_for_the_documents_after_a_restart(
         assert done["citations"][0]["locator"] == "Art. 19"
         while room.core.current is not None:
             await asyncio.sleep(0.01)
-        assert await state.unfinished("test") == []
+        assert await state.unfinished() == []
 
 
 async def test_documents_that_cannot_be_read_are_an_answer_at_once(
@@ -191,7 +193,7 @@ async def test_music_is_sent_as_it_is_heard_and_a_question_stops_it(
         room._hear_stage(Ended(utterance, 40, hushed=True))
         await asyncio.sleep(0.3)
         assert len([one for one in stage.only(cues.Say) if one.utterance == utterance]) <= sent
-        assert [one.text for one in await state.aired("test", 0.0)] == ["♪ a.ogg"]
+        assert [one.text for one in await state.aired(0.0)] == ["♪ a.ogg"]
 
 
 async def test_music_ends_and_what_cannot_be_read_keeps_nobody_waiting(
@@ -210,7 +212,7 @@ async def test_music_ends_and_what_cannot_be_read_keeps_nobody_waiting(
             room._hear_stage(Ended(stage.only(cues.Finish)[-1].utterance, 40, hushed=False))
         assert caplog.text.count("is not played") == 1
         assert "b.ogg cannot be read as sound" in caplog.text
-        assert {one.text for one in await state.aired("test", 0.0)} == {"♪ a.wav", "♪ b.ogg"}
+        assert {one.text for one in await state.aired(0.0)} == {"♪ a.wav", "♪ b.ogg"}
 
 
 async def test_the_journal_tells_what_was_asked_answered_and_said(

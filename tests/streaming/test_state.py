@@ -1,177 +1,191 @@
-"""What a room must not forget: real SQLite files, closed and opened again."""
+"""What a room must not forget: the same of real SQLite files and of a real Redis, closed and opened again."""
 
-import logging
-import sqlite3
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pytest
+from redis.asyncio import Redis
 
 from streaming import protocol as say
-from streaming.errors import EverhostError
+from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
 from streaming.questions import Question
-from streaming.state import State
+from streaming.state.redis import RedisRoom, connected, key
+from streaming.state.sqlite import Sqlite
+from streaming.state.state import Desk, RoomState
+from tests.streaming.redis_server import redis_server
 
 
 def question(id: str, asked_at: float = 1.0) -> Question:  # noqa: A002
     return Question(id, "试用期最长多久？", "zh", "v1", "c1", "小王", asked_at)
 
 
-def rows(path: Path) -> list[tuple[Any, ...]]:
-    db = sqlite3.connect(path)
-    try:
-        return db.execute("SELECT id, outcome, answer, citations FROM questions ORDER BY id").fetchall()
-    finally:
-        db.close()
+class Opening(Protocol):
+    """A room's state; opened twice, it is known what was written before."""
+
+    def __call__(self, room: str = "law") -> "AsyncIterator[RoomState]": ...
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "state.sqlite"
+class SqliteOpening:
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "data" / "state.sqlite"
+
+    @asynccontextmanager
+    async def __call__(self, room: str = "law") -> AsyncIterator[RoomState]:
+        file = Sqlite(self._path)
+        try:
+            yield file.room(room)
+        finally:
+            file.close()
 
 
-@pytest.fixture
-def state(path: Path) -> Iterator[State]:
-    state = State(path)
-    yield state
-    state.close()
+class RedisOpening:
+    """Each time with another epoch, as another owner would."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._epoch = 0
+
+    @asynccontextmanager
+    async def __call__(self, room: str = "law") -> AsyncIterator[RoomState]:
+        async with connected(self._url) as redis:
+            self._epoch += 1
+            await own(redis, room, self._epoch)
+            kept = RedisRoom(redis, room, self._epoch)
+            await kept.unfinished()
+            try:
+                yield kept
+            finally:
+                await kept.close()
 
 
-async def test_accepted_questions_survive_in_the_order_they_were_asked(path: Path, state: State) -> None:
-    for name, at in (("q2", 2.0), ("q1", 1.0), ("q3", 3.0)):
-        state.record("law", question(name, at), None)
-    state.record("museum", question("q4"), None)
-    state.record("law", question("q3", 3.0), "answered")
-    reopened = State(path)  # beside the first, as after a crash that closed nothing
-    try:
-        left = await state.unfinished("law")
-        assert await reopened.unfinished("law") == left
-    finally:
-        reopened.close()
+async def own(redis: Redis, room: str, epoch: int) -> None:
+    await redis.hset(key(room, "lease"), mapping={"gateway": "me", "epoch": str(epoch)})
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.real)])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+    if request.param == "sqlite":
+        return SqliteOpening(tmp_path)
+    url: str = request.getfixturevalue("redis_url")
+    async with connected(url) as redis:
+        await redis.flushall()
+    return RedisOpening(url)
+
+
+async def test_accepted_questions_survive_in_the_order_they_were_asked(opened: Opening) -> None:
+    async with opened("law") as law, opened("museum") as museum:
+        for name, at in (("q2", 2.0), ("q1", 1.0), ("q3", 3.0)):
+            law.record(question(name, at), None)
+        museum.record(question("q4"), None)
+        law.record(question("q3", 3.0), "answered")
+        left = await law.unfinished()
+        assert [one.id for one in await museum.unfinished()] == ["q4"]
+    async with opened("law") as again:
+        assert await again.unfinished() == left
     assert [one.id for one in left] == ["q1", "q2"]
     assert (left[0].text, left[0].language, left[0].name, left[0].asked_at) == ("试用期最长多久？", "zh", "小王", 1.0)
     assert (left[0].viewer, left[0].client_id) == ("v1", "c1")  # whoever asked may come back
-    assert [one.id for one in await state.unfinished("museum")] == ["q4"]
 
 
-async def test_what_a_programme_said_is_known_after_a_restart_and_forgotten_in_time(path: Path) -> None:
+async def test_what_a_programme_said_is_known_after_a_restart_and_forgotten_in_time(opened: Opening) -> None:
     said = [Aired("talk", 0, k, f"Sentence {k}.", 100.0 + k) for k in range(4)]
-    state = State(path)
-    for one in said:
-        state.air("law", one)
-    state.air("museum", Aired("", 0, -1, "Where were we?", 103.0, "bronze"))
-    state.close()
-    again = State(path)
-    try:
-        assert await again.aired("law", 102.0) == said[2:]
-        assert await again.aired("law", 0.0) == said[2:]
-        assert [one.storyline for one in await again.aired("museum", 0.0)] == ["bronze"]
-    finally:
-        again.close()
+    twice = Aired("talk", 0, 3, "Sentence 3.", 103.0)
+    async with opened("law") as law, opened("museum") as museum:
+        for one in (*said, twice):
+            law.air(one)
+        museum.air(Aired("", 0, -1, "Where were we?", 103.0, "bronze"))
+        await museum.aired(0.0)
+    async with opened("law") as law:
+        assert await law.aired(102.0) == [*said[2:], twice]
+        assert await law.aired(0.0) == [*said[2:], twice]
+    async with opened("museum") as museum:
+        assert [one.storyline for one in await museum.aired(0.0)] == ["bronze"]
 
 
-async def test_an_older_database_is_brought_up_to_date(path: Path) -> None:
-    path.parent.mkdir()
-    db = sqlite3.connect(path)
-    db.executescript(
-        "CREATE TABLE questions (id TEXT PRIMARY KEY, room TEXT NOT NULL, text TEXT NOT NULL, language TEXT NOT NULL,"
-        " name TEXT NOT NULL, asked_at REAL NOT NULL, outcome TEXT, answer TEXT, citations TEXT, ended_at REAL);"
-        "INSERT INTO questions VALUES ('q1', 'law', '多久？', 'zh', '王', 5.0, NULL, NULL, NULL, NULL);"
-        "CREATE TABLE aired (room TEXT NOT NULL, segment TEXT NOT NULL, wording INTEGER NOT NULL,"
-        " line INTEGER NOT NULL, text TEXT NOT NULL, at REAL NOT NULL);"
-        "INSERT INTO aired VALUES ('law', 'talk', 0, 1, 'Two.', 5.0);"
-    )
-    db.close()
-    for _ in range(2):
-        state = State(path)
-        [left] = await state.unfinished("law")
-        assert (left.kind, left.tries, left.held, left.viewer) == ("typed", 0, False, None)
-        assert await state.aired("law", 0.0) == [Aired("talk", 0, 1, "Two.", 5.0)]
-        state.close()
+async def test_how_a_question_waits_is_kept(opened: Opening) -> None:
+    async with opened() as state:
+        one = question("q1")
+        state.record(one, None)
+        one.tries, one.held, one.pinned, one.reply = 1, True, True, "两个月。"
+        state.record(one, None)
+        assert await state.unfinished() == [one]
 
 
-async def test_how_a_question_waits_is_kept(path: Path, state: State) -> None:
-    one = question("q1")
-    state.record("law", one, None)
-    one.tries, one.held, one.pinned, one.reply = 1, True, True, "两个月。"
-    state.record("law", one, None)
-    [left] = await state.unfinished("law")
-    assert left == one
+async def test_the_last_that_ended(opened: Opening) -> None:
+    async with opened() as state:
+        for k, outcome in enumerate(("answered", "skipped", "refused")):
+            one = question(f"q{k}")
+            one.sentences += ["[点头]好。"] if outcome != "skipped" else []
+            one.citations.append(say.Cited(1, "Law", "Art. 1", "quote"))
+            state.record(one, None)
+            state.record(one, outcome)
+        found = await state.ended(0.0, 2)
+        assert [(one.id, outcome) for one, outcome, _ in found] == [("q2", "refused"), ("q1", "skipped")]
+        last, _, _ = found[0]
+        assert (last.answer, last.refused, last.citations[0].title) == ("好。", True, "Law")
+        assert await state.ended(1e12, 9) == []
 
 
-async def test_the_last_that_ended(path: Path, state: State) -> None:
-    for k, outcome in enumerate(("answered", "skipped", "refused")):
-        one = question(f"q{k}")
-        one.sentences += ["[点头]好。"] if outcome != "skipped" else []
-        one.citations.append(say.Cited(1, "Law", "Art. 1", "quote"))
-        state.record("law", one, None)
-        state.record("law", one, outcome)
-    found = await state.ended("law", 0.0, 2)
-    assert [(one.id, outcome) for one, outcome, _ in found] == [("q2", "refused"), ("q1", "skipped")]
-    last, _, _ = found[0]
-    assert (last.answer, last.refused, last.citations[0].title) == ("好。", True, "Law")
-    assert await state.ended("law", 1e12, 9) == []
+async def test_closing_loses_nothing_that_was_recorded(opened: Opening) -> None:
+    async with opened() as state:
+        for n in range(300):
+            state.record(question(f"q{n:03}"), None)
+    async with opened() as state:
+        assert len(await state.unfinished()) == 300
 
 
-def test_closing_loses_nothing_that_was_recorded(path: Path) -> None:
-    state = State(path)
-    for n in range(300):
-        state.record("law", question(f"q{n:03}"), None)
-    state.close()
-    assert len(rows(path)) == 300
-
-
-async def test_a_question_has_one_outcome_and_its_answer(path: Path, state: State) -> None:
+async def test_a_question_has_one_outcome_and_its_answer(opened: Opening) -> None:
     one = question("q1")
     one.sentences += ["第一句。", "第二句。"]
     one.citations.append(say.Cited(1, "劳动合同法", "第十九条", "试用期不得超过六个月"))
-    state.record("law", one, None)
-    state.record("law", one, "answered")
-    state.record("law", one, "skipped")
-    state.record("law", one, None)
-    assert await state.unfinished("law") == []
-    ((name, outcome, answer, citations),) = rows(path)
-    assert (name, outcome, answer) == ("q1", "answered", "第一句。第二句。")
-    assert "第十九条" in citations
+    async with opened() as state:
+        state.record(one, None)
+        state.record(one, "answered")
+        state.record(one, "skipped")
+        state.record(one, None)
+        assert await state.unfinished() == []
+    async with opened() as state:
+        assert await state.unfinished() == []
+        [(ended, outcome, _)] = await state.ended(0.0, 9)
+    assert (ended.id, outcome, ended.answer) == ("q1", "answered", "第一句。第二句。")
+    assert ended.citations == one.citations
 
 
-@pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 40, None])
-def test_a_broken_database_says_so_and_what_to_do(path: Path, content: bytes | None) -> None:
-    path.parent.mkdir()
-    if content is None:
-        path.mkdir()
-    else:
-        path.write_bytes(content)
-    with pytest.raises(EverhostError, match=r"state.sqlite cannot be opened .*move it away"):
-        State(path)
+async def test_who_is_muted_and_what_is_switched(opened: Opening) -> None:
+    now = 1e6 + FORGIVEN_S
+    for_now, graded = Muted("v1", now + 60), Muted("v2", now - 60, 2, "spam.link", "I am sorry")
+    async with opened() as state:
+        assert await state.desk() == Desk()
+        state.mute(Muted("gone", now - 1))
+        state.mute(Muted("forgiven", 1e6, 1))
+        state.mute(graded)
+        state.mute(Muted("v1", now + 1))
+        state.mute(for_now)
+        state.switch(paused=True, cut=False)
+        state.is_on_air(5.5)
+        await state.desk()
+    async with opened() as state:
+        assert sorted(await state.muted(now), key=lambda one: one.viewer) == [for_now, graded]
+        assert await state.muted(now + FORGIVEN_S) == []
+        assert await state.desk() == Desk(paused=True, cut=False, on_air_at=5.5)
+        state.switch(paused=False, cut=True)
+        assert await state.desk() == Desk(paused=False, cut=True, on_air_at=5.5)
 
 
-def test_a_database_of_something_else_is_refused(path: Path) -> None:
-    path.parent.mkdir()
-    db = sqlite3.connect(path)
-    db.execute("CREATE TABLE questions (something TEXT)")
-    db.close()
-    with pytest.raises(EverhostError, match="no such column"):
-        State(path)
+def test_what_is_kept_is_text() -> None:
+    """Nothing of a question is lost on its way to JSON and back."""
+    one = question("q1")
+    one.tries, one.held, one.pinned, one.reply, one.flagged = 2, True, True, "好", "spam.link"
+    from streaming.state import redis
 
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(EverhostError, match=r"cannot be made .*--data"):
-        State(tmp_path / "file" / "data" / "state.sqlite")
-
-
-async def test_what_cannot_be_written_is_logged_and_the_room_goes_on(
-    path: Path, state: State, caplog: pytest.LogCaptureFixture
-) -> None:
-    await state.unfinished("law")
-    thief = sqlite3.connect(path)
-    thief.execute("DROP TABLE questions")
-    thief.close()
-    with caplog.at_level(logging.ERROR):
-        state.record("law", question("q1"), None)
-        with pytest.raises(sqlite3.OperationalError):
-            await state.unfinished("law")
-    assert "could not be written: no such table" in caplog.text
+    assert redis._question(json.loads(redis._json(redis._asked(one)))) == one

@@ -1,8 +1,6 @@
-"""What a room must not forget, in SQLite: every accepted question and its one outcome, what its programme said, who is
-muted, and what an operator has switched.
+"""The state of all rooms of one gateway in an SQLite file.
 
-Reads and writes go through one thread, in order, so an outcome never overtakes its question; closing waits for what
-is still to be written.
+Reads and writes go through one thread, in order; closing waits for what is still to be written.
 """
 
 import asyncio
@@ -12,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +19,7 @@ from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
 from streaming.protocol import Cited
 from streaming.questions import Outcome, Question
+from streaming.state.state import Desk
 
 log = logging.getLogger(__name__)
 
@@ -78,19 +77,7 @@ _SINCE: Final = {
 _COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, tries, held, pinned, reply, flagged"
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """How an operator left a room."""
-
-    paused: bool = False
-    cut: bool = False
-    on_air_at: float = 0.0
-    """When it was on air last (Unix time, s); 0: never."""
-
-
-class State:
-    """One database for all rooms of a gateway."""
-
+class Sqlite:
     def __init__(self, path: Path) -> None:
         """Raises :class:`EverhostError` when the database cannot be opened."""
         try:
@@ -107,16 +94,35 @@ class State:
             ) from error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
-    def record(self, room: str, question: Question, outcome: Outcome | None) -> None:
-        """Keep a question without outcome when it is accepted, and as it changes, and with one when it ended; later
-        outcomes are ignored.
+    def room(self, name: str) -> "SqliteRoom":
+        return SqliteRoom(self, name)
 
-        Returns at once. What cannot be written (a full disk) is logged: the room goes on.
-        """
+    async def read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return await asyncio.wrap_future(self._run(sql, values))
+
+    def write(self, sql: str, values: tuple[object, ...]) -> None:
+        self._run(sql, values).add_done_callback(_log_failure)
+
+    def _run(self, sql: str, values: tuple[object, ...]) -> "Future[list[tuple[Any, ...]]]":
+        return self._thread.submit(lambda: self._db.execute(sql, values).fetchall())
+
+    def close(self) -> None:
+        self._thread.submit(self._db.close).result()
+        self._thread.shutdown()
+
+
+class SqliteRoom:
+    """See :class:`streaming.state.state.RoomState`."""
+
+    def __init__(self, file: Sqlite, room: str) -> None:
+        self._file = file
+        self._room = room
+
+    def record(self, question: Question, outcome: Outcome | None) -> None:
         q = question
         if outcome is None:
-            row = (q.id, room, q.text, q.language, q.name, q.asked_at, q.viewer, q.client_id, q.kind)
-            self._write(
+            row = (q.id, self._room, q.text, q.language, q.name, q.asked_at, q.viewer, q.client_id, q.kind)
+            self._file.write(
                 "INSERT INTO questions (id, room, text, language, name, asked_at, viewer, client_id, kind, tries, held,"
                 " pinned, reply, flagged) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET tries = excluded.tries, held = excluded.held,"
@@ -125,26 +131,24 @@ class State:
             )
             return
         citations = json.dumps([asdict(cited) for cited in q.citations], ensure_ascii=False)
-        self._write(
+        self._file.write(
             "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ?"
             " WHERE id = ? AND outcome IS NULL",
             (outcome, q.answer, citations, time.time(), q.id),
         )
 
-    async def unfinished(self, room: str) -> list[Question]:
-        """Accepted before a restart and never ended."""
-        rows = await self._read(
+    async def unfinished(self) -> list[Question]:
+        rows = await self._file.read(
             f"SELECT {_COLUMNS} FROM questions WHERE room = ? AND outcome IS NULL ORDER BY asked_at",  # noqa: S608
-            (room,),
+            (self._room,),
         )
         return [_question(row) for row in rows]
 
-    async def ended(self, room: str, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
-        """The last that ended since then (Unix time, s), how and when, the latest first."""
-        rows = await self._read(
+    async def ended(self, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
+        rows = await self._file.read(
             f"SELECT {_COLUMNS}, outcome, answer, citations, ended_at FROM questions"  # noqa: S608
             " WHERE room = ? AND ended_at > ? ORDER BY ended_at DESC LIMIT ?",
-            (room, since, limit),
+            (self._room, since, limit),
         )
         found = []
         for *row, outcome, answer, citations, ended_at in rows:
@@ -155,68 +159,51 @@ class State:
             found.append((question, outcome, ended_at))
         return found
 
-    def mute(self, room: str, muted: Muted) -> None:
-        """Keep until when a viewer is not heard, and why."""
-        row = (room, muted.viewer, muted.until, muted.grade, muted.why, muted.appeal)
-        self._write(
+    def mute(self, muted: Muted) -> None:
+        row = (self._room, muted.viewer, muted.until, muted.grade, muted.why, muted.appeal)
+        self._file.write(
             "INSERT OR REPLACE INTO muted (room, viewer, until, grade, why, appeal) VALUES (?, ?, ?, ?, ?, ?)", row
         )
 
-    async def muted(self, room: str, now: float) -> list[Muted]:
-        """Who is not heard, or lately was not; what counts no more is forgotten."""
-        self._write(
+    async def muted(self, now: float) -> list[Muted]:
+        self._file.write(
             "DELETE FROM muted WHERE room = ? AND until <= CASE grade WHEN 0 THEN ? ELSE ? END",
-            (room, now, now - FORGIVEN_S),
+            (self._room, now, now - FORGIVEN_S),
         )
-        rows = await self._read(
-            "SELECT viewer, until, grade, why, appeal FROM muted WHERE room = ? ORDER BY rowid", (room,)
+        rows = await self._file.read(
+            "SELECT viewer, until, grade, why, appeal FROM muted WHERE room = ? ORDER BY rowid", (self._room,)
         )
         return [Muted(*row) for row in rows]
 
-    def switch(self, room: str, *, paused: bool, cut: bool) -> None:
-        """Keep what an operator has switched."""
-        self._write(
+    def switch(self, *, paused: bool, cut: bool) -> None:
+        self._file.write(
             "INSERT INTO desks (room, paused, cut) VALUES (?, ?, ?)"
             " ON CONFLICT (room) DO UPDATE SET paused = excluded.paused, cut = excluded.cut",
-            (room, paused, cut),
+            (self._room, paused, cut),
         )
 
-    def is_on_air(self, room: str, at: float) -> None:
-        self._write(
+    def is_on_air(self, at: float) -> None:
+        self._file.write(
             "INSERT INTO desks (room, on_air_at) VALUES (?, ?)"
             " ON CONFLICT (room) DO UPDATE SET on_air_at = excluded.on_air_at",
-            (room, at),
+            (self._room, at),
         )
 
-    async def desk(self, room: str) -> Desk:
-        rows = await self._read("SELECT paused, cut, on_air_at FROM desks WHERE room = ?", (room,))
+    async def desk(self) -> Desk:
+        rows = await self._file.read("SELECT paused, cut, on_air_at FROM desks WHERE room = ?", (self._room,))
         return Desk(bool(rows[0][0]), bool(rows[0][1]), rows[0][2]) if rows else Desk()
 
-    def air(self, room: str, aired: Aired) -> None:
-        """Keep a line of the programme. Returns at once."""
-        row = (room, aired.segment, aired.wording, aired.line, aired.text, aired.at, aired.storyline)
-        self._write("INSERT INTO aired VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    def air(self, aired: Aired) -> None:
+        row = (self._room, aired.segment, aired.wording, aired.line, aired.text, aired.at, aired.storyline)
+        self._file.write("INSERT INTO aired VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    async def aired(self, room: str, since: float) -> list[Aired]:
-        """What the programme said since then (Unix time, s), oldest first; what is older is forgotten."""
-        self._write("DELETE FROM aired WHERE room = ? AND at < ?", (room, since))
-        rows = await self._read(
-            "SELECT segment, wording, line, text, at, storyline FROM aired WHERE room = ? ORDER BY at, rowid", (room,)
+    async def aired(self, since: float) -> list[Aired]:
+        self._file.write("DELETE FROM aired WHERE room = ? AND at < ?", (self._room, since))
+        rows = await self._file.read(
+            "SELECT segment, wording, line, text, at, storyline FROM aired WHERE room = ? ORDER BY at, rowid",
+            (self._room,),
         )
         return [Aired(*row) for row in rows]
-
-    async def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        return await asyncio.wrap_future(self._run(sql, values))
-
-    def _write(self, sql: str, values: tuple[object, ...]) -> None:
-        self._run(sql, values).add_done_callback(_log_failure)
-
-    def _run(self, sql: str, values: tuple[object, ...]) -> "Future[list[tuple[Any, ...]]]":
-        return self._thread.submit(lambda: self._db.execute(sql, values).fetchall())
-
-    def close(self) -> None:
-        self._thread.submit(self._db.close).result()
-        self._thread.shutdown()
 
 
 def _open(path: Path) -> sqlite3.Connection:

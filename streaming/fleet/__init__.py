@@ -1,0 +1,1 @@
+"""Many gateways: who owns which room, and how its viewers get there."""

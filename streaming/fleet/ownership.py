@@ -1,0 +1,132 @@
+"""Takes the rooms that nobody runs, renews those that run here, and notices those that were lost.
+
+The deciding is :class:`streaming.fleet.lease.Lease`'s; this asks Redis.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any, Final, Literal, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streaming.fleet.lease import LASTS_S, LOOKED_S, Became, Lease, Seen
+from streaming.state.redis import key
+
+log = logging.getLogger(__name__)
+
+ANSWER_S: Final = LOOKED_S
+"""Whoever waits longer for Redis asks anew."""
+PAUSE_S: Final = 0.05
+"""At least, between two looks."""
+
+
+Act = Literal["take", "look", "leave"]
+
+
+class Owner(Protocol):
+    """What runs rooms. Of one room, one of these is called after the other; leases are renewed meanwhile."""
+
+    async def begin(self, room: str, epoch: int) -> None:
+        """It is ours."""
+
+    async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
+        """It is ours again, and nobody had it meanwhile. ``forgotten``: Redis has lost its memory."""
+
+    async def end(self, room: str) -> None:
+        """It is ours no more; it is silent already, since its lease ran out."""
+
+    def may_take(self, room: str) -> bool:
+        """Whether there is room for one more."""
+
+
+class Ownership:
+    def __init__(self, redis: Redis, rooms: Iterable[str], address: str, owner: Owner) -> None:
+        """``address``: where viewers reach this gateway."""
+        self.gateway = secrets.token_urlsafe(9)
+        """Another with each start: whoever starts again is another."""
+        self._script = redis.register_script(files("streaming.fleet").joinpath("lease.lua").read_text("utf-8"))
+        self._address = address
+        self._owner = owner
+        self.leases = {room: Lease(self.gateway) for room in rooms}
+        self._became: dict[str, asyncio.Queue[tuple[Became, int]]] = {room: asyncio.Queue() for room in self.leases}
+        self._leaving: set[str] = set()
+        self._lost_since: float | None = None
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for room in self.leases:
+                tasks.create_task(self._look_after(room), name=f"lease of {room}")
+                tasks.create_task(self._follow(room), name=f"owner of {room}")
+
+    def leave(self, room: str) -> None:
+        """Give a room away, and take it no more until :meth:`stay` is called for it."""
+        self._leaving.add(room)
+
+    def stay(self, room: str) -> None:
+        self._leaving.discard(room)
+
+    async def close(self) -> None:
+        """Give all away at once: others need not wait until the leases run out. The rooms have ended."""
+        for lease in self.leases.values():
+            lease.left()
+        await asyncio.gather(*(self._ask(room, "leave") for room in self.leases), return_exceptions=True)
+
+    async def _look_after(self, room: str) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await self._look(room)
+            except (RedisError, TimeoutError, OSError) as error:
+                self._note_trouble(error)
+            await asyncio.sleep(max(PAUSE_S, LOOKED_S - (time.monotonic() - begun)))
+
+    async def _look(self, room: str) -> None:
+        lease, asked_at = self.leases[room], time.monotonic()
+        if room in self._leaving and lease.epoch:
+            lease.left()
+            self._became[room].put_nowait(("lost", 0))
+            await self._became[room].join()  # whoever comes next finds all that was written
+        if room in self._leaving:
+            act: Act = "leave"
+        else:
+            wanted = bool(lease.epoch) or self._owner.may_take(room)
+            act = "take" if wanted and lease.may_take(asked_at) else "look"
+        seen = await self._ask(room, act)
+        self._note_trouble(None)
+        became = lease.saw(seen, asked_at, time.monotonic())
+        if became is not None:
+            log.warning("%s: %s; it is run by %s", room, became, seen.address)
+            self._became[room].put_nowait((became, lease.epoch))
+
+    async def _follow(self, room: str) -> None:
+        changes, owner = self._became[room], self._owner
+        while True:
+            became, epoch = await changes.get()
+            if became in ("lost", "replaced"):
+                await owner.end(room)
+            if became in ("begun", "replaced"):
+                await owner.begin(room, epoch)
+            elif became in ("again", "forgotten"):
+                await owner.again(room, epoch, forgotten=became == "forgotten")
+            changes.task_done()
+
+    async def _ask(self, room: str, act: Act) -> Seen:
+        args: list[Any] = [self.gateway, self._address, round(1000 * LASTS_S), act]
+        async with asyncio.timeout(ANSWER_S):
+            answer = await self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args)
+        gateway, epoch, address, before, run = answer
+        return Seen(gateway, int(epoch), address, int(before), run)
+
+    def _note_trouble(self, error: Exception | None) -> None:
+        if error is not None and self._lost_since is None:
+            self._lost_since = time.monotonic()
+            log.error("Redis does not answer (%s); rooms are on air until their leases run out", error or "too slow")
+        elif error is None and self._lost_since is not None:
+            log.warning("Redis answers again, after %.1f s", time.monotonic() - self._lost_since)
+            self._lost_since = None

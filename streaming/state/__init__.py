@@ -1,0 +1,1 @@
+"""What rooms must not forget: in SQLite for one gateway, in Redis for many."""

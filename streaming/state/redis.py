@@ -1,0 +1,287 @@
+"""The state of a room in Redis, for the one gateway that owns it.
+
+Every act is a script that first looks whether the writer still owns the room (``room.lua``): whoever lost it without
+noticing can write nothing. While Redis cannot be reached, or is full, what is written waits, in order. A Redis that
+comes back empty is told again what is open.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from streaming.errors import EverhostError
+from streaming.mutes import FORGIVEN_S, Muted
+from streaming.programme.schedule import Aired
+from streaming.protocol import Cited
+from streaming.questions import Outcome, Question
+from streaming.state.state import Desk
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "everhost"
+_KEYS: Final = (
+    "lease",
+    "questions",
+    "entries",
+    "open",
+    "ended",
+    "outcomes",
+    "failed",
+    "muted",
+    "desk",
+    "aired",
+    "lines",
+)
+_PASSING: Final = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError)
+RETRY_S: Final = (0.05, 1.0)
+"""The first wait for a Redis that cannot be reached, and the longest."""
+CLOSING_S: Final = 2.0
+"""What is still to be written may take so long when a room closes."""
+ANSWER_S: Final = 1.0
+"""Redis may take so long."""
+MOST: Final = 10_000
+"""Writes that may wait; then lines of the programme are let go."""
+
+Act = tuple[str, ...]
+
+
+class FencedError(EverhostError):
+    """The room has another owner."""
+
+
+def connected(url: str) -> Redis:
+    """Raises :class:`EverhostError` when the URL is none of Redis."""
+    try:
+        return Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            health_check_interval=5,
+        )
+    except ValueError as error:
+        raise EverhostError(f"{url} is no address of a Redis ({error}); one is redis://localhost:6379/0") from error
+
+
+def key(room: str, name: str) -> str:
+    """All of a room are in one slot of a cluster."""
+    return f"{PREFIX}:{{{room}}}:{name}"
+
+
+class RedisRoom:
+    """See :class:`streaming.state.state.RoomState`. Reading raises :class:`FencedError` once another owns the room."""
+
+    def __init__(self, redis: Redis, room: str, epoch: int) -> None:
+        """``epoch``: of its ownership, which :meth:`owned` renews."""
+        self._room = room
+        self._keys = [key(room, name) for name in _KEYS]
+        self._script = redis.register_script(files("streaming.state").joinpath("room.lua").read_text("utf-8"))
+        self._epoch = epoch
+        self.fenced = asyncio.Event()
+        """Another owns the room: nothing is written any more."""
+        self._open: dict[str, Act] = {}
+        """What was told and still counts, for a Redis that forgets: questions by their ids,"""
+        self._standing: dict[str, Act] = {}
+        """and mutes and switches."""
+        self._acts: asyncio.Queue[tuple[Act, asyncio.Future[Any] | None]] = asyncio.Queue()
+        self._writer = asyncio.create_task(self._write_all(), name=f"state of {room}")
+
+    def owned(self, epoch: int, *, forgotten: bool) -> None:
+        """The lease is held again, by the same owner as before. ``forgotten``: by a Redis that knows nothing more."""
+        self._epoch = epoch
+        if forgotten:
+            for act in (*self._standing.values(), *self._open.values()):
+                self._write(*act)
+
+    async def close(self) -> None:
+        if not self.fenced.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(CLOSING_S):
+                    await self._acts.join()
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+        if left := self._acts.qsize():
+            log.error("%s: %d changes of the state could not be written", self._room, left)
+
+    # What is kept
+
+    def record(self, question: Question, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self._open[question.id] = ("asked", question.id, _json(_asked(question)))
+            self._write(*self._open[question.id])
+            return
+        if self._open.pop(question.id, None) is None:
+            return  # it has ended already
+        at = time.time()
+        told = {"outcome": outcome, "answer": question.answer, "ended_at": at}
+        citations = [asdict(cited) for cited in question.citations]
+        self._write(
+            "ended", question.id, outcome, _json({**_asked(question), **told, "citations": citations}), repr(at)
+        )
+
+    async def unfinished(self) -> list[Question]:
+        waiting = [_question(json.loads(one)) for one in await self._ask("unfinished")]
+        for one in waiting:
+            self._open[one.id] = ("asked", one.id, _json(_asked(one)))
+        return sorted(waiting, key=lambda one: one.asked_at)
+
+    async def ended(self, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
+        return [_ended(json.loads(one)) for one in await self._ask("last", repr(since), str(limit))]
+
+    def mute(self, muted: Muted) -> None:
+        self._stand(f"mute {muted.viewer}", "mute", muted.viewer, _json(asdict(muted)))
+
+    async def muted(self, now: float) -> list[Muted]:
+        mutes = [Muted(**json.loads(one)) for one in await self._ask("muted")]
+        counting = []
+        for one in sorted(mutes, key=lambda one: one.until):
+            if one.until <= (now - FORGIVEN_S if one.grade else now):
+                self._standing.pop(f"mute {one.viewer}", None)
+                self._write("forgive", one.viewer)
+            else:
+                self._standing[f"mute {one.viewer}"] = ("mute", one.viewer, _json(asdict(one)))
+                counting.append(one)
+        return counting
+
+    def switch(self, *, paused: bool, cut: bool) -> None:
+        self._stand("switch", "switch", str(int(paused)), str(int(cut)))
+
+    def is_on_air(self, at: float) -> None:
+        self._write("alive", repr(at))
+
+    async def desk(self) -> Desk:
+        paused, cut, at = await self._ask("desk")
+        return Desk(paused == "1", cut == "1", float(at or 0))
+
+    def air(self, aired: Aired) -> None:
+        if self._acts.qsize() < MOST:
+            self._write("air", repr(aired.at), _json(asdict(aired)))
+
+    async def aired(self, since: float) -> list[Aired]:
+        return [Aired(**json.loads(one)) for one in await self._ask("aired", repr(since))]
+
+    # In order, and until it is done
+
+    def _stand(self, name: str, *act: str) -> None:
+        self._standing[name] = act
+        self._write(*act)
+
+    def _write(self, *act: str) -> None:
+        if not self.fenced.is_set():
+            self._acts.put_nowait((act, None))
+
+    async def _ask(self, *act: str) -> Any:
+        if self.fenced.is_set():
+            raise FencedError(f"the room {self._room} has another owner")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._acts.put_nowait((act, answer))
+        return await answer
+
+    async def _write_all(self) -> None:
+        while True:
+            act, wanted = await self._acts.get()
+            try:
+                answer = await self._done(act)
+            except FencedError as error:
+                self._fence(error, wanted)
+                return
+            except (RedisError, OSError) as error:
+                log.error("%s: the state could not be written (%s): %s", self._room, act[0], error)
+                if wanted is not None and not wanted.cancelled():
+                    wanted.set_exception(EverhostError(f"Redis: {error}"))
+            else:
+                if wanted is not None and not wanted.cancelled():
+                    wanted.set_result(answer)
+            self._acts.task_done()
+
+    async def _done(self, act: Act) -> Any:
+        """Redis's answer, however long it has to be waited for."""
+        waits = _waits()
+        while True:
+            try:
+                return await self._script(keys=self._keys, args=[self._epoch, *act])
+            except _PASSING as error:
+                trouble: Exception = error
+            except ResponseError as error:
+                if str(error).startswith("FENCED"):
+                    raise FencedError(f"the room {self._room} has another owner") from error
+                if not str(error).startswith("UNOWNED"):
+                    raise
+                trouble = error
+            if (wait := next(waits)) == RETRY_S[0]:
+                log.warning("%s: the state waits for Redis: %s", self._room, trouble)
+            await asyncio.sleep(wait)
+
+    def _fence(self, error: FencedError, wanted: "asyncio.Future[Any] | None") -> None:
+        self.fenced.set()
+        left = [wanted] if wanted is not None else []
+        self._acts.task_done()
+        while not self._acts.empty():
+            _, other = self._acts.get_nowait()
+            self._acts.task_done()
+            left += [other] if other is not None else []
+        for one in left:
+            if not one.cancelled():
+                one.set_exception(error)
+        log.error("%s; nothing more is written of it here", error)
+
+
+def _waits() -> Iterator[float]:
+    first, longest = RETRY_S
+    yield first
+    wait = first
+    while True:
+        wait = min(2 * wait, longest)
+        yield wait
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _asked(q: Question) -> dict[str, Any]:
+    return {
+        "id": q.id,
+        "text": q.text,
+        "language": q.language,
+        "viewer": q.viewer,
+        "client_id": q.client_id,
+        "name": q.name,
+        "asked_at": q.asked_at,
+        "kind": q.kind,
+        "tries": q.tries,
+        "held": q.held,
+        "pinned": q.pinned,
+        "reply": q.reply,
+        "flagged": q.flagged,
+    }
+
+
+def _question(kept: Mapping[str, Any]) -> Question:
+    return Question(**kept)
+
+
+def _ended(kept: dict[str, Any]) -> tuple[Question, Outcome, float]:
+    outcome, answer, at, citations = (kept.pop(name) for name in ("outcome", "answer", "ended_at", "citations"))
+    question = _question(kept)
+    question.written, question.refused = True, outcome == "refused"
+    question.sentences = [answer] if answer else []
+    question.citations = [Cited(**cited) for cited in citations]
+    return question, outcome, at

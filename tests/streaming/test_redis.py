@@ -1,0 +1,261 @@
+"""State and leases in a real Redis that is killed, forgets, is full, or does not answer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from streaming.errors import EverhostError
+from streaming.fleet.lease import LASTS_S
+from streaming.fleet.ownership import Ownership
+from streaming.mutes import Muted
+from streaming.state.redis import FencedError, RedisRoom, connected, key
+from streaming.state.state import Desk
+from tests.streaming.redis_server import RedisServer, redis_server
+from tests.streaming.test_state import own, question
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def room(server: RedisServer, epoch: int = 1) -> AsyncIterator[RedisRoom]:
+    async with connected(server.url) as redis:
+        await own(redis, "law", epoch)
+        kept = RedisRoom(redis, "law", epoch)
+        await kept.unfinished()
+        try:
+            yield kept
+        finally:
+            await kept.close()
+
+
+async def until(done: Callable[[], object], seconds: float = 10) -> float:
+    begun = time.monotonic()
+    while not done():
+        assert time.monotonic() - begun < seconds, "it did not come to that"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - begun
+
+
+# State
+
+
+async def test_whoever_lost_the_room_can_write_nothing(server: RedisServer) -> None:
+    async with room(server, 1) as old:
+        old.record(question("q1"), None)
+        assert [one.id for one in await old.unfinished()] == ["q1"]
+        async with room(server, 2) as new:
+            old.record(question("q2"), None)
+            old.record(question("q1"), "answered")
+            with pytest.raises(FencedError, match="another owner"):
+                await old.unfinished()
+            assert old.fenced.is_set()
+            with pytest.raises(FencedError):
+                await old.desk()
+            old.record(question("q3"), None)
+            assert [one.id for one in await new.unfinished()] == ["q1"]
+
+
+async def test_what_the_last_owner_had_not_ended_is_taken_over(server: RedisServer) -> None:
+    """The stream's pending entries are the new owner's, and are acknowledged when the questions end."""
+    async with room(server, 1) as old:
+        for n in range(3):
+            old.record(question(f"q{n}", n), None)
+        old.record(question("q0"), "answered")
+    async with room(server, 2) as new, connected(server.url) as redis:
+        stream = key("law", "questions")
+        assert [one.id for one in await new.unfinished()] == ["q1", "q2"]
+        pending = await redis.xpending(stream, "room")
+        assert pending["pending"] == 2
+        assert [one["name"] for one in pending["consumers"]] == ["2"]
+        new.record(question("q1"), "answered")
+        new.record(question("q2"), "failed")
+        assert await new.unfinished() == []
+        assert await redis.xlen(stream) == (await redis.xpending(stream, "room"))["pending"] == 0
+        [(_, dead)] = await redis.xrange(key("law", "failed"))
+        assert '"q2"' in dead["question"]
+
+
+async def test_a_redis_that_is_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with redis_server(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
+        async with room(server) as state:
+            state.record(question("q1"), None)
+            await state.unfinished()
+            server.kill()
+            with caplog.at_level(logging.WARNING):
+                state.record(question("q2"), None)
+                state.record(question("q1"), "answered")
+                await until(lambda: "waits for Redis" in caplog.text)
+            server.start()
+            assert [one.id for one in await state.unfinished()] == ["q2"]
+            assert [one.id for one, _, _ in await state.ended(0.0, 9)] == ["q1"]
+
+
+async def test_a_redis_that_forgot_is_told_again(server: RedisServer) -> None:
+    async with room(server) as state, connected(server.url) as redis:
+        for n in (1, 2, 3):
+            state.record(question(f"q{n}", n), None)
+        state.record(question("q2"), "answered")
+        state.mute(Muted("v1", 1e12))
+        state.switch(paused=True, cut=False)
+        await state.unfinished()
+        server.kill()
+        state.record(question("q4", 4.0), None)
+        server.start()
+        await own(redis, "law", 9)
+        state.owned(9, forgotten=True)
+        assert [one.id for one in await state.unfinished()] == ["q1", "q3", "q4"]
+        assert await state.muted(0.0) == [Muted("v1", 1e12)]
+        assert await state.desk() == Desk(paused=True)
+
+
+async def test_a_lease_that_ran_out_is_waited_for(server: RedisServer) -> None:
+    """Only another owner fences: until there is one, what was written counts."""
+    async with room(server) as state, connected(server.url) as redis:
+        await redis.delete(key("law", "lease"))
+        state.record(question("q1"), None)
+        reading = asyncio.ensure_future(state.unfinished())
+        await asyncio.sleep(0.2)
+        assert not reading.done()
+        await own(redis, "law", 2)
+        state.owned(2, forgotten=False)
+        assert [one.id for one in await reading] == ["q1"]
+
+
+async def test_a_full_redis_is_waited_for(server: RedisServer) -> None:
+    async with room(server) as state, connected(server.url) as redis:
+        await redis.config_set("maxmemory", "1")
+        state.record(question("q1"), None)
+        await asyncio.sleep(0.3)
+        await redis.config_set("maxmemory", "0")
+        assert [one.id for one in await state.unfinished()] == ["q1"]
+
+
+async def test_closing_does_not_wait_for_ever(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with room(server) as state:
+        server.kill()
+        state.record(question("q1"), None)
+        state.record(question("q2"), None)
+    assert "could not be written" in caplog.text
+
+
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(EverhostError, match="no address of a Redis"):
+        connected("http://localhost:6379")
+
+
+# Leases
+
+
+@dataclass
+class House:
+    """What begins, comes back and ends, and with which epoch."""
+
+    told: list[tuple[str, int]] = field(default_factory=list)
+    full: bool = False
+
+    async def begin(self, room: str, epoch: int) -> None:
+        self.told.append(("begin", epoch))
+
+    async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
+        self.told.append(("forgotten" if forgotten else "again", epoch))
+
+    async def end(self, room: str) -> None:
+        self.told.append(("end", 0))
+
+    def may_take(self, room: str) -> bool:
+        return not self.full
+
+    @property
+    def does(self) -> list[str]:
+        return [what for what, _ in self.told]
+
+
+@asynccontextmanager
+async def gateway(server: RedisServer, name: str) -> AsyncIterator[tuple[Ownership, House]]:
+    house = House()
+    async with connected(server.url) as redis:
+        ownership = Ownership(redis, ["law"], f"http://{name}", house)
+        running = asyncio.create_task(ownership.run())
+        try:
+            yield ownership, house
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            await ownership.close()
+
+
+def held(ownership: Ownership) -> bool:
+    return ownership.leases["law"].held(time.monotonic())
+
+
+async def test_one_has_the_room_and_another_takes_it_over(server: RedisServer) -> None:
+    async with gateway(server, "b") as (b, second):
+        second.full = True
+        async with gateway(server, "a") as (a, first):
+            await until(lambda: held(a))
+            assert first.does == ["begin"]
+            second.full = False
+            await asyncio.sleep(2 * LASTS_S)
+            assert held(a)
+            assert not held(b)
+            assert b.leases["law"].address == "http://a"
+        assert await until(lambda: held(b)) < 2  # given away: nobody need wait
+        assert second.does == ["begin"]
+        assert second.told[0][1] > first.told[0][1]
+
+
+async def test_a_gateway_that_is_gone_is_replaced_within_its_lease(server: RedisServer) -> None:
+    async with gateway(server, "b") as (b, second), connected(server.url) as redis:
+        second.full = True
+        a, first = Ownership(redis, ["law"], "http://a", House()), House()
+        a._owner = first
+        running = asyncio.create_task(a.run())
+        await until(lambda: held(a))
+        second.full = False
+        await asyncio.sleep(LASTS_S)
+        running.cancel()  # killed: it says nothing
+        with suppress(asyncio.CancelledError):
+            await running
+        took = await until(lambda: held(b))
+        assert not held(a)
+        assert took < LASTS_S + 1.5
+        assert second.does == ["begin"]
+
+
+async def test_a_room_is_silent_while_redis_is_gone_and_back_when_it_is(server: RedisServer) -> None:
+    async with gateway(server, "a") as (a, house):
+        await until(lambda: held(a))
+        server.kill()
+        assert held(a)  # for as long as the lease lasts
+        assert await until(lambda: not held(a)) < LASTS_S
+        server.start()  # empty
+        await until(lambda: held(a))
+        assert house.does == ["begin", "forgotten"]
+        assert house.told[1][1] > house.told[0][1]
+
+
+async def test_a_room_can_be_given_away_and_taken_back(server: RedisServer) -> None:
+    async with gateway(server, "a") as (a, first), gateway(server, "b") as (b, second):
+        await until(lambda: held(a) or held(b))
+        if held(b):
+            (a, first), (b, second) = (b, second), (a, first)
+        a.leave("law")
+        await until(lambda: held(b))
+        assert first.does == ["begin", "end"]
+        b.leave("law")
+        a.stay("law")
+        await until(lambda: held(a))
+        assert second.does == ["begin", "end"]
