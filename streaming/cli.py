@@ -103,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     serve.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve HTTPS with this certificate, in PEM")
     serve.add_argument("--tls-key", type=Path, metavar="FILE", help="the private key of --tls-cert, in PEM")
+    serve.add_argument(
+        "--redis", metavar="URL", default=os.environ.get("EVERHOST_REDIS"),
+        help="share the rooms with the other gateways at this Redis, as redis://host:6379/0 (or EVERHOST_REDIS)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--address", metavar="URL", default=os.environ.get("EVERHOST_ADDRESS"),
+        help="where the other gateways reach this one, as http://10.0.0.5:8080 (or EVERHOST_ADDRESS)",
+    )  # fmt: skip
+    serve.add_argument("--most", type=int, metavar="N", help="rooms of the fleet that run here (default: all)")
     serve.set_defaults(run=_serve)
 
     render = commands.add_parser("render", help="make a clip of a host saying a text")
@@ -343,6 +352,9 @@ def _serve(arguments: argparse.Namespace) -> int:
             network,
             tls=arguments.tls,
             identity=own(arguments.tls_cert, arguments.tls_key),
+            redis=arguments.redis,
+            address=arguments.address,
+            most=arguments.most,
         )
 
 

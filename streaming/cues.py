@@ -190,4 +190,9 @@ class Report:
     """and from when its tick was due until it left."""
 
 
-Told = Packet | playout.Event | Face | Ready | Failed | Report
+@dataclass(frozen=True, slots=True)
+class Slated:
+    """Whatever comes after this, nothing of the host is in it, until the slate goes."""
+
+
+Told = Packet | playout.Event | Face | Ready | Failed | Report | Slated

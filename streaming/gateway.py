@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -14,35 +13,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
-from knowledge.answerer import CitedAnswerer
-from knowledge.library import Library, Progress
-from streaming import metrics, roomfile
+from knowledge.library import Library
+from streaming import metrics
 from streaming import protocol as say
-from streaming.answering import room_answerer, warm_up
 from streaming.comments import add_comments
 from streaming.desk import add_desk
 from streaming.documents_http import add_documents
-from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError, FloorTakenError
 from streaming.face_ws import add_faces, send_all
-from streaming.journal import Journal
-from streaming.models.store import Store
-from streaming.network import LOCAL, Network
+from streaming.fleet.relay import Relay
+from streaming.house import House
 from streaming.on_air import OnAir, Seat
 from streaming.operator import Operator, Operators
-from streaming.roomfile import RoomFile
-from streaming.state.sqlite import Sqlite
-from streaming.understudy import Understudy
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
 
 log = logging.getLogger(__name__)
 
 PAGES: Final = Path(str(files("streaming").joinpath("pages")))
-STATUS_S: Final = 1.0
-PICTURES_FIRST_S: Final = 5.0
-WATCH_S: Final = 2.0
-"""Between two looks at whether a room file was edited."""
 GOODBYE_S: Final = 1.0
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -52,159 +40,6 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-
-
-@dataclass(slots=True)
-class House:
-    """All that one gateway runs."""
-
-    rooms: dict[str, OnAir]
-    engines: Engines
-    state: Sqlite
-    journal: Journal
-    folder: Path
-    """Where indexes and state are kept."""
-    network: Network
-    files: Mapping[str, Path] = field(default_factory=dict)
-    """Of the rooms by their ids; edits of them are taken on air."""
-    _answerers: dict[str, CitedAnswerer] = field(default_factory=dict)
-    _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
-    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
-
-    @classmethod
-    def open(
-        cls,
-        settings: Sequence[RoomFile],
-        store: Store,
-        folder: Path,
-        network: Network = LOCAL,
-        files: Mapping[str, Path] | None = None,
-        stages: Mapping[str, Understudy] | None = None,
-    ) -> "House":
-        """``files`` and ``stages`` by the rooms' ids."""
-        engines = Engines(store, settings)
-        state = Sqlite(folder / "state.sqlite")
-        journal = Journal(folder)
-        house = cls({}, engines, state, journal, folder, network, files or {})
-        speech = folder / "speech"
-        for one in settings:
-            stage = (stages or {}).get(one.id)
-            house.rooms[one.id] = OnAir(one, engines, state.room(one.id), journal, house.status, speech, network, stage)
-        return house
-
-    async def start(self) -> None:
-        for on_air in self.rooms.values():
-            await on_air.start()
-        self.engines.keep_cold(LLM)
-        self._tasks = [
-            asyncio.create_task(self._start_engines(), name="engines"),
-            asyncio.create_task(self._announce(), name="status"),
-            asyncio.create_task(self._warm_up(), name="warm up"),
-        ]
-        self._tasks += [asyncio.create_task(self._learn(on_air), name="learn") for on_air in self.rooms.values()]
-        self._tasks += [
-            asyncio.create_task(self._watch(file, self.rooms[room]), name=f"watch {file}")
-            for room, file in self.files.items()
-        ]
-        for task in self._tasks:
-            task.add_done_callback(_log_failure)
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(on_air.close() for on_air in self.rooms.values()))
-        await self._opened.aclose()
-        await self.engines.close()
-        self.state.close()
-        self.journal.close()
-
-    def status(self) -> dict[str, Any]:
-        """What is missing, as pages and /healthz show it."""
-        missing = [
-            {"name": need.name, "what": need.what, "done": need.done, "total": need.total, "error": need.error}
-            for need in self.engines.missing
-        ]
-        return {"state": "degraded" if missing else "ready", "missing": missing}
-
-    async def progress(self, room: str) -> Progress | None:
-        """How far a room's documents are indexed; None while they are being read."""
-        answerer = self._answerers.get(room)
-        return await answerer.library.progress() if answerer else None
-
-    def library(self, room: str) -> Library:
-        """Raises HTTPException where there is none, or not yet."""
-        if room not in self.rooms:
-            raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(self.rooms)}")
-        if room not in self._answerers:
-            raise HTTPException(503, "the room's documents are still being read; ask again in a moment")
-        return self._answerers[room].library
-
-    async def _announce(self) -> None:
-        last = None
-        while True:
-            status = self.status()
-            if status != last:
-                last = status
-                text = say.dumps({"type": "status", "to": "room", **status})
-                for on_air in self.rooms.values():
-                    on_air.broadcast(text)
-            await asyncio.sleep(STATUS_S)
-
-    async def _start_engines(self) -> None:
-        """Once there are pictures: loading models takes every core there is."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PICTURES_FIRST_S):
-                await asyncio.gather(*(on_air.stage.shown() for on_air in self.rooms.values()))
-        self.engines.start()
-
-    async def _warm_up(self) -> None:
-        while True:
-            await self.engines.to_warm(LLM)
-            await warm_up([on_air.settings for on_air in self.rooms.values()], self.engines)
-
-    async def _watch(self, file: Path, on_air: OnAir) -> None:
-        """Take the room file's edits, once it is whole; also those from before the first look."""
-        known = None
-        while True:
-            await asyncio.sleep(WATCH_S)
-            if (changed_at := await asyncio.to_thread(_changed_at, file)) in (known, None):
-                continue
-            known = changed_at
-            try:
-                settings = await asyncio.to_thread(roomfile.load, file)
-                if settings == on_air.settings:
-                    on_air.file_error = ""
-                else:
-                    on_air.take_edits(settings)
-            except EverhostError as error:
-                on_air.file_error = str(error)
-                log.error("the room goes on as it was: %s", error)
-
-    async def _learn(self, on_air: OnAir) -> None:
-        try:
-            opening = room_answerer(on_air.settings, self.engines, self.folder, on_air.note_prompt)
-            answerer = await self._opened.enter_async_context(opening)
-        except Exception:
-            log.exception("the documents of %s cannot be read; it is on air and cannot answer", on_air.settings.id)
-            on_air.knows(None)
-            return
-        self._answerers[on_air.settings.id] = answerer
-        on_air.knows(answerer, answerer.library.mended)
-        await on_air.tell_of(answerer.library)
-
-
-def _changed_at(file: Path) -> int | None:
-    """None while it is not there: some editors write a file anew."""
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return None
-
-
-def _log_failure(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("%s: %s", task.get_name(), error, exc_info=error)
 
 
 def create_app(house: House) -> FastAPI:
@@ -237,9 +72,11 @@ def create_app(house: House) -> FastAPI:
         return JSONResponse({"detail": f"{where or 'body'}: {first['msg']}"}, 422)
 
     def find(room: str) -> OnAir:
-        if (on_air := house.rooms.get(room)) is None:
-            raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.rooms)}")
-        return on_air
+        if (on_air := house.rooms.get(room)) is not None:
+            return on_air
+        if room in house.settings:
+            raise HTTPException(503, f"nobody runs the room '{room}' just now; try again in a moment")
+        raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.settings)}")
 
     _add_pages(app, find)
     _add_operations(app, house)
@@ -251,10 +88,18 @@ def create_app(house: House) -> FastAPI:
     def note(room: str, operator: Operator, did: str) -> None:
         house.rooms[room].note("operator", who=operator.name, role=operator.role, did=did)
 
-    add_documents(app, house.library, operators, note)
+    def library(room: str) -> Library:
+        find(room)
+        if (answerer := house.answerer(room)) is None:
+            raise HTTPException(503, "the room's documents are still being read; ask again in a moment")
+        return answerer.library
+
+    add_documents(app, library, operators, note)
     add_comments(app, find, operators)
     add_desk(app, find, operators)
     _add_viewers(app, find)
+    if house.ownership is not None:
+        app.add_middleware(Relay, here=house.rooms.__contains__, where=house.ownership.where)
     return app
 
 
@@ -312,7 +157,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
                     ],
                 }
             )
-        return {"status": status["state"], "missing": status["missing"], "rooms": rooms}
+        return {"status": status["state"], "missing": status["missing"], "rooms": rooms, "elsewhere": house.elsewhere()}
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> PlainTextResponse:
@@ -328,6 +173,14 @@ def _add_operations(app: FastAPI, house: House) -> None:
                 "state": on_air.core.state,
             }
             for on_air in house.rooms.values()
+        ] + [
+            {
+                "id": room,
+                "title": house.settings[room].title,
+                "host": house.settings[room].host.name,
+                "state": "elsewhere",
+            }
+            for room in house.elsewhere()
         ]
 
 
@@ -350,6 +203,7 @@ async def _seat(socket: WebSocket, on_air: OnAir) -> None:
         asyncio.create_task(send_all(socket, seat.outbox)),
         asyncio.create_task(_receive_all(socket, on_air, seat)),
         asyncio.create_task(seat.overflowed.wait()),
+        asyncio.create_task(on_air.closed.wait()),
     ]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -358,11 +212,12 @@ async def _seat(socket: WebSocket, on_air: OnAir) -> None:
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-    if seat.overflowed.is_set():
+    if seat.overflowed.is_set() or on_air.closed.is_set():
+        code, why = (1013, "you did not take your messages") if seat.overflowed.is_set() else (1012, "the room moves")
         # Whoever takes nothing may not take the reason either.
         with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
             async with asyncio.timeout(GOODBYE_S):
-                await socket.close(1013, "you did not take your messages; come back")
+                await socket.close(code, f"{why}; come back")
     for end in ends:
         if isinstance(end, Exception):
             raise end

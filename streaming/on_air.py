@@ -136,8 +136,11 @@ class OnAir:
         speech: Path,
         network: Network = LOCAL,
         understudy: Understudy | None = None,
+        may_speak: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``speech``: the folder of prepared speech; ``understudy``: a stage of this room that gets ready already."""
+        """``speech``: the folder of prepared speech; ``understudy``: a stage of this room that gets ready already;
+        ``may_speak``: whether nobody else runs this room, asked of each packet.
+        """
         self.settings = settings
         self._engines = engines
         self._state = state
@@ -149,6 +152,12 @@ class OnAir:
         self._documents_noted = -1
         self._status = status
         self._network = network
+        self._may_speak = may_speak
+        self._silenced = False
+        self._slated = False
+        """Of the host, nothing is in what the stage sends."""
+        self.closed = asyncio.Event()
+        """The room is not on air here any more."""
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._judge = Judge(engines, settings.moderation)
         self.moderated: Counter[tuple[str, str]] = Counter()
@@ -293,6 +302,7 @@ class OnAir:
         return left, unfinished
 
     async def close(self) -> None:
+        self.closed.set()
         await asyncio.gather(self.whep.close_all(), self.whip.close_all(), self._ears.close())
         await asyncio.gather(*(outlet.close() for outlet in self.outlets))
         tasks = [task for task in (*self._tasks, self._speaking, self._answering) if task]
@@ -757,12 +767,16 @@ class OnAir:
     def _hear_stage(self, told: cues.Told) -> None:
         match told:
             case Packet():
+                if not self._may_leave():
+                    return
                 if told.kind == "video":
                     self._last_tick = told.pts // 1000
                 self.fanout.send(told)
                 self._ears.hear_host(told)
-                for outlet in self.outlets:
+                for outlet in () if self._silenced else self.outlets:
                     outlet.put(told)
+            case cues.Slated():
+                self._slated = True
             case playout.Started(utterance, _):
                 if utterance.startswith("q"):
                     log.info("%s is heard", utterance)
@@ -789,6 +803,15 @@ class OnAir:
                 self._lighten(self.fanout.light)
                 self.note("picture", encoder=told.encoder, produce_id=told.produce_id)
                 log.info("%s is on air", self.settings.id)
+
+    def _may_leave(self) -> bool:
+        """Whether what the stage sends may go out: nothing but a slate while another may run this room."""
+        if self._may_speak() == self._silenced:
+            self._silenced = not self._silenced
+            self._slated = False
+            self.note("silenced" if self._silenced else "heard again")
+            self.perform(self.core.silenced(self._silenced, time.time()))
+        return not self._silenced or self._slated
 
     def _note_outlet(self, name: str, opening: Opening) -> None:
         label = json.loads(opening.metadata.get("AIGC", "{}"))

@@ -138,7 +138,7 @@ class Room:
         """What an operator wants said."""
         self._paused = False
         """Nothing more is begun, but for those."""
-        self._cut = False
+        self._cut = self._silenced = False
         """A slate is shown instead of the host."""
         self._card: Card | None = None
         """Shown beside the host."""
@@ -663,13 +663,26 @@ class Room:
 
     def cut_off(self, on: bool, now: float) -> list[Action]:
         """Off the air at once, behind a slate; or on it again."""
-        actions: list[Action] = [Slate(on), Keep(self._paused, on)]
+        actions: list[Action] = [Slate(on or self._silenced), Keep(self._paused, on)]
         question, self._cut = self._current, on
         if on:
             self._texts.clear()
             actions += [*self._stop(now), *self._show_card(None)]
             if question is not None:
                 actions += self._end(question, "skipped", "the room was taken off the air")
+        return [*actions, *self._go_on(now)]
+
+    def silenced(self, on: bool, now: float) -> list[Action]:
+        """It is not known any more that nobody else runs this room: nothing is said, behind a slate, until it is. What
+        was being answered is answered anew, here or there."""
+        self._silenced = on
+        actions: list[Action] = [Slate(on or self._cut)]
+        if on:
+            question, self._current = self._current, None
+            actions += [*self._stop(now), *self._show_card(None)]
+            if question is not None:
+                question.sentences, question.citations, question.written = [], [], False
+                self._wait_again(question)
         return [*actions, *self._go_on(now)]
 
     def switched(self, *, paused: bool, cut: bool) -> None:
@@ -869,7 +882,14 @@ class Room:
     # Inside
 
     def _go_on(self, now: float) -> list[Action]:
-        if self._cut or self._current or self._floor or now < self._resume_at or (self._remark and not self._told):
+        if (
+            self._cut
+            or self._silenced
+            or self._current
+            or self._floor
+            or now < self._resume_at
+            or (self._remark and not self._told)
+        ):
             return self._show()
         if self._talking and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out

@@ -327,6 +327,8 @@ class RoomFile(Part):
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None
+    single_gateway: bool = False
+    """Go on when the fleet's Redis cannot be reached: no other gateway runs this room anyway."""
 
     @property
     def size(self) -> tuple[int, int]:

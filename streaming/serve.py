@@ -17,7 +17,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from streaming.engines import Engines
 from streaming.errors import AddressInUseError
-from streaming.gateway import House, create_app
+from streaming.fleet.ownership import Fleet
+from streaming.gateway import create_app
+from streaming.house import House
 from streaming.models.store import Store
 from streaming.network import Network, PortRangeLoop
 from streaming.roomfile import RoomFile
@@ -42,20 +44,26 @@ def serve(
     *,
     tls: bool = False,
     identity: Identity | None = None,
+    redis: str | None = None,
+    address: str | None = None,
+    most: int | None = None,
 ) -> int:
     """Put rooms on air until somebody ends it: over HTTPS as the identity, or with ``tls`` as one that is made here.
 
-    ``rooms``, their ``files`` and ``stages`` by the rooms' ids; the stages get ready already.
+    ``rooms``, their ``files`` and ``stages`` by the rooms' ids; the stages get ready already. ``redis``: the URL of the
+    fleet's, in which this gateway is reached at ``address`` and takes ``most`` rooms.
     """
     listener = _listen(host, port)
     bound, port = listener.getsockname()[:2]
     if tls and identity is None:
         identity = self_signed(data, [*lan_addresses(), *reachable(bound, network.announce)])
     store = Store.from_environment(folder=models)
-    house = House.open(list(rooms.values()), store, data, network, files, stages)
-    server = uvicorn.Server(configuration(create_app(house), identity))
     here = "localhost" if bound in ("127.0.0.1", "0.0.0.0", "::1", "::") else bound  # noqa: S104
-    log.info("%s", origin("https" if identity else "http", here, port))
+    own = origin("https" if identity else "http", here, port)
+    fleet = Fleet(redis, address or own, most) if redis else None
+    house = House(list(rooms.values()), store, data, network, files, stages, fleet)
+    server = uvicorn.Server(configuration(create_app(house), identity))
+    log.info("%s", own)
     if identity:
         invite(identity, reachable(bound, network.announce), port)
 

@@ -46,6 +46,7 @@ from streaming.cues import (
     Say,
     ShowCard,
     Slate,
+    Slated,
     StageConfig,
     Told,
     Watch,
@@ -171,6 +172,8 @@ class Stage:
         self._slated, self._cut = begin.slate, begin.tick
         pacer = Pacer(*_first(begin, time.monotonic()))
         self._tell(Ready(self._renderer.mouth_box, self._video.name, self._produce_id))
+        if self._slated:
+            self._tell(Slated())
         first_sample = pacer.first * SAMPLES_PER_TICK
         self._audio = [encoders.opus(first_sample)]
         if self._config.aac:
@@ -238,6 +241,8 @@ class Stage:
                     self._panels.show(laid)
                 case Slate(on):
                     self._turn_slate(on, tick)
+                    if on:
+                        self._tell(Slated())
 
     def _turn_slate(self, on: bool, tick: int) -> None:
         if on == self._slated:

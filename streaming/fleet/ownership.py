@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, Literal, Protocol
 
@@ -28,10 +29,22 @@ PAUSE_S: Final = 0.05
 Act = Literal["take", "look", "leave"]
 
 
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How a gateway belongs to one."""
+
+    redis: str
+    """Its URL."""
+    address: str
+    """Where the other gateways reach this one, as http://10.0.0.5:8080."""
+    most: int | None = None
+    """Rooms that it takes; None: as many as there are."""
+
+
 class Owner(Protocol):
     """What runs rooms. Of one room, one of these is called after the other; leases are renewed meanwhile."""
 
-    async def begin(self, room: str, epoch: int) -> None:
+    async def begin(self, room: str, lease: Lease) -> None:
         """It is ours."""
 
     async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
@@ -50,7 +63,7 @@ class Ownership:
         self.gateway = secrets.token_urlsafe(9)
         """Another with each start: whoever starts again is another."""
         self._script = redis.register_script(files("streaming.fleet").joinpath("lease.lua").read_text("utf-8"))
-        self._address = address
+        self.address = address
         self._owner = owner
         self.leases = {room: Lease(self.gateway) for room in rooms}
         self._became: dict[str, asyncio.Queue[tuple[Became, int]]] = {room: asyncio.Queue() for room in self.leases}
@@ -63,6 +76,14 @@ class Ownership:
             for room in self.leases:
                 tasks.create_task(self._look_after(room), name=f"lease of {room}")
                 tasks.create_task(self._follow(room), name=f"owner of {room}")
+
+    def where(self, room: str) -> str | None:
+        """Where a room's viewers go that does not run here; "" while nobody is known to run it, None for one that there
+        is not.
+        """
+        if (lease := self.leases.get(room)) is None:
+            return None
+        return "" if lease.address == self.address else lease.address
 
     def leave(self, room: str) -> None:
         """Give a room away, and take it no more until :meth:`stay` is called for it."""
@@ -108,16 +129,19 @@ class Ownership:
         changes, owner = self._became[room], self._owner
         while True:
             became, epoch = await changes.get()
-            if became in ("lost", "replaced"):
-                await owner.end(room)
-            if became in ("begun", "replaced"):
-                await owner.begin(room, epoch)
-            elif became in ("again", "forgotten"):
-                await owner.again(room, epoch, forgotten=became == "forgotten")
+            try:
+                if became in ("lost", "replaced"):
+                    await owner.end(room)
+                if became in ("begun", "replaced"):
+                    await owner.begin(room, self.leases[room])
+                elif became in ("again", "forgotten"):
+                    await owner.again(room, epoch, forgotten=became == "forgotten")
+            except Exception:  # whatever it was, the other rooms go on
+                log.exception("%s, which has %s, is not as it should be", room, became)
             changes.task_done()
 
     async def _ask(self, room: str, act: Act) -> Seen:
-        args: list[Any] = [self.gateway, self._address, round(1000 * LASTS_S), act]
+        args: list[Any] = [self.gateway, self.address, round(1000 * LASTS_S), act]
         async with asyncio.timeout(ANSWER_S):
             answer = await self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args)
         gateway, epoch, address, before, run = answer

@@ -438,7 +438,7 @@ async def test_who_comes_back_is_who_they_were(tmp_path: Path, monkeypatch: pyte
         for other in (viewer, "admin"):
             async with viewer_of(address, other) as made_up:
                 assert (await receive(made_up, "welcome"))["viewer"] not in (viewer, "admin")
-        room.perform(room.core.restore(await room._state.unfinished("test"), time.time()))
+        room.perform(room.core.restore(await room._state.unfinished(), time.time()))
         [second] = (await client.get("/desk")).json()["waiting"]
         await client.post(f"/questions/{second['question']}", json={"decision": "skip"})
         assert (await receive(socket, "skipped"))["id"] == "c2"

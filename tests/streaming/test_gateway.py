@@ -21,7 +21,8 @@ import websockets
 from streaming import actions as do
 from streaming import roomfile
 from streaming.cli import main
-from streaming.gateway import House, create_app
+from streaming.gateway import create_app
+from streaming.house import House
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network, ice_servers
 from streaming.serve import MAX_WEBSOCKET_MESSAGE
@@ -33,7 +34,7 @@ ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
 
 @asynccontextmanager
 async def gateway(tmp_path: Path, network: Network = LOCAL) -> AsyncIterator[tuple[str, House]]:
-    house = House.open([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
+    house = House([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
     config = uvicorn.Config(
         create_app(house),
         lifespan="off",
@@ -221,7 +222,7 @@ def test_wrong_rooms_and_arguments_say_what_to_do(tmp_path: Path, capsys: pytest
 async def test_edits_of_a_room_file_are_taken_on_air(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streaming.gateway.WATCH_S", 0.1)
+    monkeypatch.setattr("streaming.house.WATCH_S", 0.1)
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "law.md").write_text("# Law\n\nA probation period may have six months.\n")
@@ -232,9 +233,9 @@ async def test_edits_of_a_room_file_are_taken_on_air(
     )
     file.write_text(text)
     settings = roomfile.load(file)
-    house = House.open([settings], Store(tmp_path / "models"), tmp_path / "data", files={"law": file})
+    house = House([settings], Store(tmp_path / "models"), tmp_path / "data", files={"law": file})
     [room] = house.rooms.values()
-    watching = asyncio.create_task(house._watch(file, room))
+    watching = asyncio.create_task(house._watch(file, room.settings.id))
     try:
         await asyncio.sleep(0)
         assert room.core.segment == ""

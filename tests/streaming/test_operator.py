@@ -18,7 +18,7 @@ from av.audio.frame import AudioFrame
 
 from avatar.face import ARKIT, FaceFrame
 from streaming import cues
-from streaming.gateway import House
+from streaming.house import House
 from tests.streaming.test_gateway import gateway
 
 TOKEN = "open-sesame"  # noqa: S105 (of this test)

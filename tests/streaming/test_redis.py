@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streaming.errors import EverhostError
-from streaming.fleet.lease import LASTS_S
+from streaming.fleet.lease import LASTS_S, Lease
 from streaming.fleet.ownership import Ownership
 from streaming.mutes import Muted
 from streaming.state.redis import FencedError, RedisRoom, connected, key
@@ -165,8 +165,8 @@ class House:
     told: list[tuple[str, int]] = field(default_factory=list)
     full: bool = False
 
-    async def begin(self, room: str, epoch: int) -> None:
-        self.told.append(("begin", epoch))
+    async def begin(self, room: str, lease: Lease) -> None:
+        self.told.append(("begin", lease.epoch))
 
     async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
         self.told.append(("forgotten" if forgotten else "again", epoch))

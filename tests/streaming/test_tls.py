@@ -34,7 +34,8 @@ from cryptography.hazmat.primitives.serialization import (
 from streaming import tls
 from streaming.cli import main
 from streaming.errors import TlsError
-from streaming.gateway import House, create_app
+from streaming.gateway import create_app
+from streaming.house import House
 from streaming.models.store import Store
 from streaming.serve import configuration
 from tests.streaming.conftest import free_port
@@ -47,7 +48,7 @@ LAN = ["192.168.7.20"]
 @asynccontextmanager
 async def gateway(folder: Path, identity: tls.Identity) -> AsyncIterator[str]:
     """As ``everhost serve`` serves it; the room's stage and engines are not started."""
-    house = House.open([room_file(folder)], Store(folder / "models"), folder)
+    house = House([room_file(folder)], Store(folder / "models"), folder)
     config = configuration(create_app(house), identity)
     config.lifespan = "off"
     server = uvicorn.Server(config)
