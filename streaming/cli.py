@@ -282,6 +282,14 @@ def _parser() -> argparse.ArgumentParser:
     chaos.add_argument("--json", action="store_true", help="one JSON object")
     chaos.set_defaults(run=_bench_chaos)
 
+    fleet = bench.add_parser("fleet", help="two gateways and a Redis that are killed, stopped and cut off")
+    fleet.add_argument("--room", type=Path, default=LIVE_ROOM, metavar="ROOM.yaml", help=f"default: {LIVE_ROOM}")
+    fleet.add_argument("--minutes", type=float, default=60, help="default: 60")
+    fleet.add_argument("--seed", type=int, default=0, help="another seed does it otherwise")
+    fleet.add_argument("--folder", type=Path, help="where to leave states and logs; default: nowhere")
+    fleet.add_argument("--json", action="store_true", help="one JSON object")
+    fleet.set_defaults(run=_bench_fleet)
+
     for name, (what, options) in AIR_BENCHES.items():
         air = bench.add_parser(name, help=what)
         air.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
@@ -606,6 +614,14 @@ def _bench_mixed(arguments: argparse.Namespace) -> int:
     report = mixed.run(arguments.room, arguments.seconds, arguments.models)
     print(json.dumps(asdict(report)) if arguments.json else mixed.table(report))  # noqa: T201
     return 0
+
+
+def _bench_fleet(arguments: argparse.Namespace) -> int:
+    from streaming.bench import fleet
+
+    report = fleet.run(arguments.room, arguments.minutes, arguments.seed, arguments.models, arguments.folder)
+    print(json.dumps(asdict(report)) if arguments.json else fleet.table(report))  # noqa: T201
+    return 0 if report.good else 1
 
 
 def _bench_chaos(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +78,7 @@ def create_app(house: House) -> FastAPI:
             raise HTTPException(503, f"nobody runs the room '{room}' just now; try again in a moment")
         raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.settings)}")
 
-    _add_pages(app, find)
+    _add_pages(app, house.settings)
     _add_operations(app, house)
     operators = Operators(house.folder)
     add_whep(app, find, house.network.ice_servers)
@@ -103,7 +103,7 @@ def create_app(house: House) -> FastAPI:
     return app
 
 
-def _add_pages(app: FastAPI, find: Any) -> None:
+def _add_pages(app: FastAPI, rooms: Collection[str]) -> None:
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
         return FileResponse(PAGES / "index.html")
@@ -115,19 +115,11 @@ def _add_pages(app: FastAPI, find: Any) -> None:
     @app.get("/rooms/{room}", include_in_schema=False)
     async def room_page(room: str) -> FileResponse:
         # The page itself says kindly that there is no such room.
-        return FileResponse(PAGES / "room.html", status_code=_exists(find, room))
+        return FileResponse(PAGES / "room.html", status_code=200 if room in rooms else 404)
 
     @app.get("/rooms/{room}/kiosk", include_in_schema=False)
     async def kiosk_page(room: str) -> FileResponse:
-        return FileResponse(PAGES / "kiosk.html", status_code=_exists(find, room))
-
-
-def _exists(find: Any, room: str) -> int:
-    try:
-        find(room)
-    except HTTPException as error:
-        return error.status_code
-    return 200
+        return FileResponse(PAGES / "kiosk.html", status_code=200 if room in rooms else 404)
 
 
 def _add_operations(app: FastAPI, house: House) -> None:
@@ -191,8 +183,9 @@ def _add_viewers(app: FastAPI, find: Any) -> None:
         try:
             on_air: OnAir = find(room)
         except HTTPException as error:
-            await socket.send_text(say.encode(say.Error("no_room", error.detail), "viewer"))
-            await socket.close(4404, "no such room")
+            gone = error.status_code == 404
+            await socket.send_text(say.encode(say.Error("no_room" if gone else "room_moves", error.detail), "viewer"))
+            await socket.close(*(4404, "no such room") if gone else (1013, "come back in a moment"))
             return
         await _seat(socket, on_air)
 

@@ -35,17 +35,18 @@ _ANSWERS_S: Final = 2.0
 class Service:
     """``everhost serve ROOM`` on a free port of this machine, with its state and log in ``folder``."""
 
-    def __init__(self, room: Path, folder: Path, models: Path | None) -> None:
+    def __init__(self, room: Path, folder: Path, models: Path | None, *more: str, token: str | None = None) -> None:
+        """``more``: of the command line; ``token``: the operator's, by default a new one."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         self.address: Final = f"127.0.0.1:{port}"
         self.log: Final = folder / "gateway.log"
         self.data: Final = folder / "data"
-        self.token: Final = secrets.token_urlsafe(24)
+        self.token: Final = token or secrets.token_urlsafe(24)
         """The operator's."""
         own = ["--models", str(models)] if models else []
-        arguments = ["serve", str(room), "--port", str(port), "--data", str(self.data)]
+        arguments = ["serve", str(room), "--port", str(port), "--data", str(self.data), *more]
         self._command = [sys.executable, "-m", "streaming.cli", *own, *arguments]
         self._running: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +25,7 @@ Box = tuple[int, int, int, int]
 SOUND: Final = 0.01
 """RMS above which a viewer hears something."""
 JOIN_S: Final = 20
+NONE: Final[Mapping[str, str]] = {}
 
 
 @dataclass
@@ -87,15 +88,26 @@ class Viewer:
 
 @asynccontextmanager
 async def viewer(
-    address: str, room: str, *, decode: bool = True, box: Box | None = None, microphone: MediaStreamTrack | None = None
+    address: str,
+    room: str,
+    *,
+    decode: bool = True,
+    box: Box | None = None,
+    microphone: MediaStreamTrack | None = None,
+    headers: Mapping[str, str] = NONE,
 ) -> AsyncIterator[Viewer]:
-    """Join the room. Without ``decode``, pictures are only counted; with ``box``, that part of each is kept."""
-    async with websockets.connect(f"ws://{address}/rooms/{room}/ws", max_size=None) as socket:
+    """Join the room. Without ``decode``, pictures are only counted; with ``box``, that part of each is kept.
+    ``headers`` go with whatever is asked of the gateway.
+    """
+    url = f"ws://{address}/rooms/{room}/ws"
+    async with websockets.connect(url, max_size=None, additional_headers=headers) as socket:
         one = Viewer(socket, json.loads(await socket.recv()))
         tasks = [asyncio.create_task(one.read())]
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
-            location = await _join(address, room, connection, one.welcome["viewer"], microphone=microphone)
+            location = await _join(
+                address, room, connection, one.welcome["viewer"], microphone=microphone, headers=headers
+            )
             for receiver in connection.getReceivers():
                 if receiver.track.kind == "video":
                     _count(receiver, one.seen, decode)
@@ -162,6 +174,7 @@ async def _join(
     viewer: str,
     through: Relay | None = None,
     microphone: MediaStreamTrack | None = None,
+    headers: Mapping[str, str] = NONE,
 ) -> str:
     connection.addTransceiver("video", direction="recvonly")
     if microphone is None:
@@ -174,7 +187,7 @@ async def _join(
         answer = await client.post(
             f"http://{address}/rooms/{room}/whep?viewer={viewer}",
             content=through.offered(offer) if through else offer,
-            headers={"content-type": "application/sdp"},
+            headers={"content-type": "application/sdp", **headers},
         )
     if answer.status_code != 201:
         raise StageError(f"the room did not take the viewer: {answer.status_code} {answer.text}")

@@ -122,7 +122,7 @@ class Ownership:
         self._note_trouble(None)
         became = lease.saw(seen, asked_at, time.monotonic())
         if became is not None:
-            log.warning("%s: %s; it is run by %s", room, became, seen.address)
+            log.warning("%s: %s with epoch %d; it is run by %s", room, became, seen.epoch, seen.address)
             self._became[room].put_nowait((became, lease.epoch))
 
     async def _follow(self, room: str) -> None:

@@ -15,6 +15,7 @@ export const STRINGS = {
     "host.listening": "正在聆听",
     "host.thinking": "正在思考",
     "host.speaking": "正在讲话",
+    "host.elsewhere": "在另一台机器上",
 
     "picture.label": "主播画面",
     "picture.unmute": "点此开启声音",
@@ -211,6 +212,7 @@ export const STRINGS = {
     "host.listening": "Listening",
     "host.thinking": "Thinking",
     "host.speaking": "Speaking",
+    "host.elsewhere": "On another machine",
 
     "picture.label": "The host",
     "picture.unmute": "Turn on sound",
