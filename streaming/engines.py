@@ -311,10 +311,10 @@ class Engines:
         """One clause. Closing the iterator stops the engine at once; what is being prepared makes way for the air."""
         return self.worker(voice.shown).stream("speak", clause, priority=priority, yielding=priority == PREPARING)
 
-    async def meanings(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """See :meth:`knowledge.embedding.Encoders.sentences`."""
-        vectors: npt.NDArray[np.float32] = await self.worker(EMBEDDING).call("sentences", list(texts), priority=-1)
-        return vectors
+    async def senses(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """See :meth:`streaming.moderation.senses.Reader.read`."""
+        senses: npt.NDArray[np.float32] = await self.worker(EMBEDDING).call("senses", list(texts), priority=-1)
+        return senses
 
     async def recognize(
         self, pcm: npt.NDArray[np.float32], language: Language | None, vocabulary: Mapping[Language, str]

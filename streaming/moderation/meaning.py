@@ -1,13 +1,14 @@
-"""What a text means: a small classifier over a sentence encoder's vectors and the pieces a text is made of.
+"""What a text means: a small network's reading of it, and the pieces it is made of.
 
-Two parts, whose log odds are added. Hidden layers over vectors of the text (Google's Universal Sentence Encoder), as it
-is and with tricks undone, know what it is about. A weight for each piece of one to four characters, and of one to three
-syllables, knows slang, and how it is dressed up. What the lists found is evidence beside these: in a legal room, people
-ask what becomes of who "sells drugs". ``train.py`` makes the weights.
+Two parts, whose log odds are added. The network (``senses.py``) reads the text as it is and with tricks undone. A
+weight for each piece of one to four characters, and of one to three syllables, knows slang, and how it is dressed up.
+What the lists found is evidence beside these: in a legal room, people ask what becomes of who "sells drugs".
+``train.py`` makes network and weights.
 """
 
 import io
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -22,10 +23,10 @@ from numpy.typing import NDArray
 from streaming.moderation import folding
 from streaming.moderation.folding import Alternates
 from streaming.moderation.lists import PATTERNED
+from streaming.moderation.senses import Senses
 from streaming.moderation.sounds import reading, syllables, unmixed
 from streaming.moderation.verdict import CATEGORIES, MEANING, SEVERITY, Verdict, What
 
-VECTOR: Final = 512
 CELLS: Final = 1 << 18
 """Weights of pieces; those that fall on the same share it."""
 _CHARACTERS: Final = 400
@@ -33,8 +34,6 @@ _CHARACTERS: Final = 400
 _PIECE: Final = 4
 _SYLLABLES: Final = 3
 
-Vectors = NDArray[np.float32]
-"""Shape (2, 512): of :meth:`Meaning.readings`."""
 Found = Literal["pattern", "disguised", "sounding", "high", "medium", "low"]
 """What the lists found: a number or link, a phrase that is disguised or only sounds so, or one of this severity."""
 KINDS: Final[tuple[Found, ...]] = get_args(Found)
@@ -42,18 +41,11 @@ KINDS: Final[tuple[Found, ...]] = get_args(Found)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    hidden: NDArray[np.float32]
-    """(1024, h)"""
-    hidden_bias: NDArray[np.float32]
-    """(h,)"""
-    out: NDArray[np.float32]
-    """(h, 16): the categories, and none of them."""
-    out_bias: NDArray[np.float32]
     pieces: NDArray[np.float32]
     """(CELLS,): how far each speaks for any of them."""
     pieces_bias: float
     trust: float
-    """In what the vectors say."""
+    """In what the network reads."""
     found: dict[str, float]
     """Log odds that what the lists found adds, by its kind."""
     threshold: dict[str, float]
@@ -64,10 +56,6 @@ class Weights:
         scale = max(float(np.abs(self.pieces).max()), 1e-9) / 127
         np.savez_compressed(
             buffer,
-            hidden=self.hidden.astype(np.float16),
-            hidden_bias=self.hidden_bias.astype(np.float16),
-            out=self.out.astype(np.float16),
-            out_bias=self.out_bias.astype(np.float16),
             pieces=np.round(self.pieces / scale).astype(np.int8),
             scale=np.array([scale, self.pieces_bias, self.trust]),
             found=np.array(json.dumps(self.found)),
@@ -80,10 +68,6 @@ class Weights:
         with np.load(io.BytesIO(packed), allow_pickle=False) as kept:
             scale, bias, trust = map(float, kept["scale"])
             return cls(
-                hidden=kept["hidden"].astype(np.float32),
-                hidden_bias=kept["hidden_bias"].astype(np.float32),
-                out=kept["out"].astype(np.float32),
-                out_bias=kept["out_bias"].astype(np.float32),
                 pieces=kept["pieces"].astype(np.float32) * np.float32(scale),
                 pieces_bias=bias,
                 trust=trust,
@@ -108,17 +92,21 @@ class Meaning:
         self._on = np.array([not {one, f"{one}.{MEANING}"} & off for one in CATEGORIES])
 
     def readings(self, text: str) -> tuple[str, str]:
-        """Of which the vectors are to be."""
+        """That the network is to read."""
         return readings(text, self._alternates)
 
-    def verdict(self, text: str, what: What, found: Verdict | None, vectors: Vectors) -> Verdict | None:
-        """``found``: by the lists, which this may overrule, unless the room's own say so."""
+    def verdict(self, text: str, what: What, found: Verdict | None, senses: Senses) -> Verdict | None:
+        """``senses`` (2, 16): of the text's readings; ``found``: by the lists, which this may overrule, unless the
+        room's own say so.
+        """
         if found is not None and (found.own or found.name in _CERTAIN):
             return found
         weights = self._weights
-        odds, logits = self.odds(text, vectors)
+        logits = against_none(senses)
+        # What is of a category that the room has removed is as good as nothing.
+        fine = np.logaddexp.reduce(logits[~self._on], initial=0.0)
         logits = np.where(self._on, logits, -np.inf)
-        odds += weights.trust * float(np.logaddexp.reduce(logits))
+        odds = self.by_pieces(text) + weights.trust * float(np.logaddexp.reduce(logits) - fine)
         if found is not None:
             odds += weights.found[kind_of(found)]
         if odds < weights.threshold[what]:
@@ -128,14 +116,17 @@ class Meaning:
         category = CATEGORIES[int(logits.argmax())]
         return Verdict(category, MEANING, SEVERITY[category], (0, len(text)), text)
 
-    def odds(self, text: str, vectors: Vectors) -> tuple[float, NDArray[np.float32]]:
-        """Of being anything that is stopped, without the vectors; and of each category against none, by these."""
+    def by_pieces(self, text: str) -> float:
+        """Log odds of being anything that is stopped."""
         weights = self._weights
         cells = list(pieces(self.readings(text)[1]))
-        odds = weights.pieces_bias + float(weights.pieces[cells].sum()) / max(1.0, len(cells)) ** 0.5
-        hidden = np.maximum(vectors.reshape(-1) @ weights.hidden + weights.hidden_bias, 0)
-        logits = hidden @ weights.out + weights.out_bias
-        return odds, logits[:-1] - logits[-1]
+        return weights.pieces_bias + float(weights.pieces[cells].sum()) / math.sqrt(max(1, len(cells)))
+
+
+def against_none(senses: Senses) -> NDArray[np.float32]:
+    """(..., 2, 16) logits to (..., 15): of each category against none, the mean of both readings."""
+    mean: NDArray[np.float32] = senses.mean(-2)
+    return mean[..., :-1] - mean[..., -1:]
 
 
 _CERTAIN: Final = frozenset({"personal.id-number", "personal.bank-card"})

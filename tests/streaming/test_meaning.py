@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge.embedding import SentenceEncoder
 from streaming import logs
 from streaming.bench import moderation as bench
 from streaming.cli import main
 from streaming.judge import Alone
-from streaming.moderation import meaning, train
+from streaming.moderation import meaning, network, train
 from streaming.moderation.folding import Alternates
 from streaming.moderation.lists import merged, standard
-from streaming.moderation.meaning import CELLS, KINDS, VECTOR, Meaning, Weights, kind_of, pieces, readings
+from streaming.moderation.meaning import CELLS, KINDS, Meaning, Weights, against_none, kind_of, pieces, readings
 from streaming.moderation.moderator import Moderator
 from streaming.moderation.policy import Policy
+from streaming.moderation.senses import Reader
 from streaming.moderation.verdict import CATEGORIES, Verdict
 
 ALTERNATES = Alternates(standard().alike)
@@ -62,62 +64,93 @@ def test_homophones_share_pieces() -> None:
     assert len(written & meant) > len(written & other)
 
 
-# Learning, on vectors of which one number tells
+# Learning: the pieces, and how much they and the network are believed
 
 
-def toy(n: int = 240) -> train.Material:
+def toy(n: int = 240) -> tuple[train.Material, np.ndarray]:
+    """Lessons of two categories and none, and what a network that is mostly right says of them."""
     random = np.random.default_rng(3)
     label = np.array([k % 3 for k in range(n)])
     label[label == 2] = len(CATEGORIES)
-    vectors = random.normal(0, 0.02, (n, 2 * VECTOR)).astype(np.float32)
-    vectors[np.arange(n), np.minimum(label, 2)] += 0.5
     words = {0: "buy drugs", 1: "kill them", len(CATEGORIES): "good morning"}
-    cells = [np.fromiter(pieces(f"{words[k]} {random.integers(1000)}"), np.int64) for k in label]
-    return train.Material(vectors, cells, label, np.full(n, -1), ["question"] * n)
+    texts = [f"{words[k]} {random.integers(1000)}" for k in label]
+    cells = [np.fromiter(pieces(text), np.int64) for text in texts]
+    material = train.Material([(text, text) for text in texts], cells, label, np.full(n, -1), ["question"] * n)
+    return material, np.where(material.banned, 3.0, -3.0) + random.normal(0, 2, n)
+
+
+def senses(category: int | None, sure: float = 8.0) -> np.ndarray:
+    logits = np.zeros((2, len(CATEGORIES) + 1), np.float32)
+    logits[:, len(CATEGORIES) if category is None else category] = sure
+    return logits
 
 
 def test_it_learns_and_what_it_learned_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (train, meaning):
         monkeypatch.setattr(module, "CELLS", 4096)
-    monkeypatch.setattr(train, "HIDDEN", 8)
-    monkeypatch.setattr(train, "NETS", 2)
     monkeypatch.setattr(train, "WHATS", ("question",))
-    material, told = toy(), []
-    weights = train.learned(material, lambda done, work: told.append((done, work)))
-    assert told[-1] == (12, 12)
-    again = Weights.unpacked(weights.packed())
-    assert again.threshold.keys() == {"question"}
-    assert again.found.keys() == set(KINDS)
-    learned = Meaning(ALTERNATES, weights=again)
-    vectors = np.zeros((2, VECTOR), np.float32)
-    vectors[0, 0] = 0.5
-    verdict = learned.verdict("buy drugs 7", "question", None, vectors)
+    monkeypatch.setattr(train, "EASE", {"question": 0.0})
+    material, odds = toy()
+    learned, held = material.of(np.arange(120)), material.of(np.arange(120, 240))
+    cells, bias = train.learned_pieces(learned)
+    unseen = np.column_stack([train.by_pieces(held, cells, bias), odds[120:]])
+    weights = Weights.unpacked(train.weighed(held, unseen, cells, bias).packed())
+    assert weights.threshold.keys() == {"question"}
+    assert weights.found.keys() == set(KINDS)
+    assert weights.trust > 0
+    reading = Meaning(ALTERNATES, weights=weights)
+    verdict = reading.verdict("buy drugs 7", "question", None, senses(0))
     assert verdict
     assert verdict.name == f"{CATEGORIES[0]}.meaning"
-    vectors[0, 0], vectors[0, 2] = 0.0, 0.5
-    assert learned.verdict("good morning 7", "question", None, vectors) is None
+    assert reading.verdict("good morning 7", "question", None, senses(None)) is None
 
 
-def test_the_slopes_are_those_of_the_loss() -> None:
-    random = np.random.default_rng(5)
-    given_, label = random.normal(size=(7, 5)).astype(np.float32), np.array([0, 1, 2, 0, 1, 2, 2])
-    layers = [random.normal(size=shape).astype(np.float64).astype(np.float32) for shape in ((5, 4), (4,), (4, 3), (3,))]
+def test_both_readings_count() -> None:
+    apart = senses(0)
+    apart[1] = senses(None)[1]
+    category, none = against_none(senses(0)), against_none(senses(None))
+    assert against_none(apart)[0] == pytest.approx((category[0] + none[0]) / 2)
 
-    def loss() -> float:
-        hidden = np.maximum(given_.astype(np.float64) @ layers[0] + layers[1], 0)
-        told = hidden @ layers[2] + layers[3]
-        return float(np.mean(np.logaddexp.reduce(told, 1) - told[np.arange(7), label]))
 
-    slopes = train._slopes(layers, given_, label)
-    for layer, slope in zip(layers, slopes, strict=True):
-        at = np.unravel_index(np.abs(slope).argmax(), slope.shape)
-        before = layer[at]
-        layer[at] = before + 1e-3
-        more = loss()
-        layer[at] = before - 1e-3
-        less = loss()
-        layer[at] = before
-        assert (more - less) / 2e-3 == pytest.approx(slope[at], rel=0.05)
+# The network
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder()
+
+
+def test_texts_are_read_each_for_itself(encoder: SentenceEncoder) -> None:
+    reader = Reader(encoder)
+    texts = ["出售枪支，加微信详谈", "How long is my probation?", "出售枪支，加微信详谈", "", "长" * 5000]
+    read = reader.read(texts)
+    assert read.shape == (5, len(CATEGORIES) + 1)
+    assert np.isfinite(read).all()
+    assert np.array_equal(read[0], read[2])
+    assert np.array_equal(read[1], reader.read(texts[1:2])[0])
+    assert read[0].argmax() != len(CATEGORIES)
+    assert read[1].argmax() == len(CATEGORIES)
+
+
+def test_an_untaught_network_is_the_encoder(encoder: SentenceEncoder) -> None:
+    torch = pytest.importorskip("torch", reason="torch is an extra")
+    texts = ["试用期最长多久？", "How do I get my deposit back from my landlord?"]
+    learner = network.built(torch, 3).eval()
+    with torch.no_grad():
+        pieces_, there = map(torch.from_numpy, network.padded([encoder.pieces(text) for text in texts]))
+        features = learner._features(pieces_ * there, there) * there
+        vectors = torch.nn.functional.normalize(learner._vector(features, there.sum(1)), dim=-1)
+    assert np.abs(vectors.numpy() - encoder.encode(texts)).max() < 1e-4
+
+
+def test_a_network_learns(encoder: SentenceEncoder) -> None:
+    pytest.importorskip("torch", reason="torch is an extra")
+    material, _ = toy(120)
+    label, told = np.unique(material.label, return_inverse=True)[1], []
+    learned = network.learned(material.readings, label, lambda done, work: told.append((done, work)), epochs=6)
+    read = Reader(encoder, learned).read(["buy drugs now", "kill them all", "a good morning"])
+    assert list(read.argmax(1)) == [0, 1, 2]
+    assert told[-1][0] == told[-1][1]
 
 
 # Together with the lists
@@ -178,16 +211,17 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path)
 def test_on_the_gold_set() -> None:
     """Somewhat below what is measured: other processors round otherwise."""
     report = bench.run([Path("rooms")])
-    _, unseen, obvious = report.sets
+    _, unseen, fresh, obvious = report.sets
     assert obvious.both[0] / obvious.banned > OBVIOUS
-    assert unseen.both[0] / unseen.banned > UNSEEN
-    assert unseen.both[1] / unseen.harmless < WRONGLY
+    for one, caught in ((unseen, UNSEEN), (fresh, FRESH)):
+        assert one.both[0] / one.banned > caught
+        assert one.both[1] / one.harmless < WRONGLY
     stopped, of = report.documents
     assert stopped < 0.01 * of
     assert "goal" in bench.table(report)
 
 
-UNSEEN, WRONGLY, OBVIOUS = 0.84, 0.03, 0.88
+UNSEEN, FRESH, WRONGLY, OBVIOUS = 0.88, 0.95, 0.03, 0.92
 
 
 # Logs
