@@ -77,8 +77,12 @@ class Struck:
     mishap: Mishap
     at: float
     """time.monotonic()"""
+    gateway: int
+    """That ran the room."""
     away_s: float = 0.0
-    """The longest without a picture from then on until the next."""
+    """The longest that who watches had no picture, from then on until the next mishap."""
+    taken_s: float | None = None
+    """Until another gateway showed the room; None: none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,10 @@ class Report:
     room: str
     minutes: float
     seed: int
-    struck: dict[str, list[float]]
-    """How long the viewer had no picture, by mishap; s."""
+    away: dict[str, list[float]]
+    """How long who watches had no picture, by mishap; s."""
+    taken: dict[str, list[float]]
+    """Until another gateway showed the room, where one did; s."""
     accepted: int
     lost: list[str]
     """Accepted, and without an outcome."""
@@ -103,12 +109,8 @@ class Report:
 
     @property
     def good(self) -> bool:
-        return not self.lost and not self.both_s and all(s <= TAKEOVER_S for s in self._taken_over())
-
-    def _taken_over(self) -> Iterator[float]:
-        for what, times in self.struck.items():
-            if what in ("killed", "stopped", "cut off", "held up"):
-                yield from times
+        over = (taken for times in self.taken.values() for taken in times)
+        return not self.lost and not self.both_s and all(taken <= TAKEOVER_S for taken in over)
 
 
 def plan(seed: int, minutes: float) -> list[Mishap]:
@@ -156,26 +158,18 @@ async def _run(
             outcomes = await _outcomes(redis, room, diary)
         epochs = {epoch for one in gateways for epoch in one.epochs()}
     away = _away(diary, begun, ended)
-    struck: dict[str, list[float]] = {}
+    _take(diary, [one.shown for one in gateways], ended)
+    gone, taken = dict[str, list[float]](), dict[str, list[float]]()
     for one in diary.struck:
-        struck.setdefault(one.mishap.what, []).append(round(one.away_s, 2))
+        gone.setdefault(one.mishap.what, []).append(round(one.away_s, 2))
+        if one.taken_s is not None:
+            taken.setdefault(one.mishap.what, []).append(round(one.taken_s, 2))
     heard, both = _overlap([one.heard for one in gateways])
     lost = sorted(name for name in diary.accepted if name not in outcomes)
     counted = Counter(outcome for name, outcome in outcomes.items() if name in diary.accepted)
-    on_air = 1 - away / (ended - begun)
+    on_air, accepted = 1 - away / (ended - begun), len(diary.accepted)
     return Report(
-        machine(),
-        room,
-        minutes,
-        seed,
-        struck,
-        len(diary.accepted),
-        lost,
-        dict(counted),
-        len(epochs),
-        on_air,
-        heard,
-        both,
+        machine(), room, minutes, seed, gone, taken, accepted, lost, dict(counted), len(epochs), on_air, heard, both
     )
 
 
@@ -306,6 +300,8 @@ class _Gateway:
         self._room = room
         self.heard: list[float] = []
         """When the host was heard at this gateway itself, time.monotonic(); 20 ms each."""
+        self.shown: list[float] = []
+        """When its pictures came; the slate's too."""
 
     async def ready(self) -> None:
         await self.service.ready()
@@ -329,13 +325,17 @@ class _Gateway:
         """Hear what leaves it, whenever it runs the room."""
         headers = {RELAYED.decode(): "1"}
         while True:
-            seen = Seen()
             with contextlib.suppress(*_LOST):
                 async with viewer(self.service.address, self._room, decode=False, headers=headers) as one:
-                    seen = one.seen
-                    await one.socket.wait_closed()
-            self.heard += [at for at, (_, level) in zip(seen.sound_at, seen.sound, strict=False) if level > SOUND]
+                    try:
+                        await _until_still(one.seen, one.socket)
+                    finally:
+                        self._note(one.seen)
             await asyncio.sleep(_AGAIN_S)
+
+    def _note(self, seen: Seen) -> None:
+        self.shown += seen.pictures
+        self.heard += [at for at, (_, level) in zip(seen.sound_at, seen.sound, strict=False) if level > SOUND]
 
 
 def _overlap(heard: Sequence[Sequence[float]]) -> tuple[float, float]:
@@ -366,16 +366,11 @@ async def _people(
     diary.asking.set()
     listening = [one.listen() for one in gateways]
     work = [_watch(gateways, room, diary), _ask(gateways, room, texts, random.Random(seed), diary)]  # noqa: S311
-    tasks = [asyncio.create_task(one) for one in (*listening, *work)]
-    try:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in (*listening, *work)]
         yield
-    finally:
         for task in tasks:
             task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
 
 
 async def _watch(gateways: Sequence[_Gateway], room: str, diary: _Diary) -> None:
@@ -395,14 +390,14 @@ async def _watch(gateways: Sequence[_Gateway], room: str, diary: _Diary) -> None
 
 
 async def _until_still(seen: Seen, socket: websockets.ClientConnection) -> None:
-    """Until the socket is closed, or no picture has come for as long as makes a page connect anew."""
+    """Until the socket is closed. Raises StageError when no picture has come for so long that a page connects anew."""
     closed = asyncio.ensure_future(socket.wait_closed())
     began = time.monotonic()
     try:
         while not closed.done():
             await asyncio.wait([closed], timeout=0.25)
             if time.monotonic() - max([began, *seen.pictures[-1:]]) > STILL_S:
-                return
+                raise StageError("no picture comes")
     finally:
         closed.cancel()
 
@@ -448,10 +443,10 @@ async def _mishaps(
 
         for mishap in mishaps:
             await until(mishap.at)
-            running = [one for one in gateways if await one.runs()] or list(gateways)
+            running = [n for n, one in enumerate(gateways) if await one.runs()] or [0]
             bar.set_postfix_str(mishap.what)
-            diary.struck.append(Struck(mishap, time.monotonic()))
-            await _strike(running[0], redis, mishap)
+            diary.struck.append(Struck(mishap, time.monotonic(), running[0]))
+            await _strike(gateways[running[0]], redis, mishap)
         await until(seconds)
 
 
@@ -518,15 +513,27 @@ def _away(diary: _Diary, begun: float, ended: float) -> float:
     return sum(hole for _, hole in holes)
 
 
+def _take(diary: _Diary, shown: Sequence[Sequence[float]], ended: float) -> None:
+    """Of each mishap, when another gateway's first picture came."""
+    ends = [*(one.at for one in diary.struck[1:]), ended]
+    for one, end in zip(diary.struck, ends, strict=True):
+        others = (at for n, times in enumerate(shown) if n != one.gateway for at in times if one.at < at < end)
+        first = min(others, default=None)
+        one.taken_s = None if first is None else first - one.at
+
+
 def table(report: Report) -> str:
     lines = [f"{report.room}: {report.minutes:g} minutes, seed {report.seed}, on {report.machine}"]
-    for what, times in sorted(report.struck.items()):
+    for what, times in sorted(report.away.items()):
         each = ", ".join(f"{s:.1f}" for s in times)
-        lines.append(f"{what:>16}: {len(times)}; no picture for {median(times):.1f} s (each: {each})")
+        lines.append(f"{what:>16}: {len(times)} times; no picture for {median(times):.1f} s (each: {each})")
+        if taken := report.taken.get(what):
+            each = ", ".join(f"{s:.1f}" for s in taken)
+            lines.append(f"{'':>16}  the other has it after {median(taken):.1f} s (each: {each}; goal {TAKEOVER_S:g})")
     outcomes = ", ".join(f"{n} {what}" for what, n in sorted(report.outcomes.items()))
     lines += [
         f"questions accepted: {report.accepted} ({outcomes}); lost: {len(report.lost)} (goal 0)",
         f"heard: {report.heard_s:.0f} s; two gateways at once: {report.both_s:.2f} s (goal 0)",
-        f"on air: {report.on_air:.2%}; the room began with {report.owners} epochs; goal after a loss: {TAKEOVER_S:g} s",
+        f"on air: {report.on_air:.2%}; the room was begun {report.owners} times",
     ]
     return "\n".join(lines)

@@ -101,7 +101,10 @@ async def viewer(
     """
     url = f"ws://{address}/rooms/{room}/ws"
     async with websockets.connect(url, max_size=None, additional_headers=headers) as socket:
-        one = Viewer(socket, json.loads(await socket.recv()))
+        welcome = json.loads(await socket.recv())
+        if welcome["type"] == "error":
+            raise StageError(f"the room did not take the viewer: {welcome['message']}")
+        one = Viewer(socket, welcome)
         tasks = [asyncio.create_task(one.read())]
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:

@@ -46,6 +46,8 @@ class Relay:
         self._here = here
         self._where = where
         self._client: httpx.AsyncClient | None = None
+        self._silent: set[str] = set()
+        """Addresses that did not answer last."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,7 +62,7 @@ class Relay:
         if match is None or relayed or self._here(match["room"]) or not (address := self._where(match["room"])):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await _join(scope, receive, send, address)
+            await self._join(scope, receive, send, address)
         else:
             await self._ask(scope, receive, send, address)
 
@@ -73,46 +75,53 @@ class Relay:
         try:
             body = _body(receive)
             async with self._client.stream(scope["method"], url, headers=headers, content=body) as answer:
+                self._silent.discard(address)
                 begin = {"type": "http.response.start", "status": answer.status_code}
                 await send({**begin, "headers": list(_passed(answer.headers.raw))})
                 async for part in answer.aiter_raw():
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
         except httpx.TransportError as error:
-            log.warning("%s does not answer: %s", address, error)
+            self._note_silence(address, error)
             told = b'{"detail": "the gateway that runs this room does not answer; try again in a moment"}'
             headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
             await send({"type": "http.response.body", "body": told})
 
+    async def _join(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+        await receive()  # websocket.connect
+        kept = [(n, v) for n, v in _passed(scope["headers"]) if not n.startswith(_OWN_OF_WEBSOCKETS)]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*kept, *_about(scope))]
+        origin = next((value for name, value in headers if name == "origin"), None)
+        try:
+            async with websockets.connect(
+                _url(scope, address).replace("http", "ws", 1),
+                additional_headers=[one for one in headers if one[0] not in ("origin", "user-agent")],
+                origin=None if origin is None else websockets.Origin(origin),
+                subprotocols=[Subprotocol(one) for one in scope["subprotocols"]] or None,
+                open_timeout=CONNECT_S,
+                max_size=MAX_MESSAGE,
+                compression=None,
+                proxy=None,
+            ) as there:
+                self._silent.discard(address)
+                await send({"type": "websocket.accept", "subprotocol": there.subprotocol})
+                ways = [asyncio.create_task(_up(receive, there)), asyncio.create_task(_down(there, send))]
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                    await asyncio.gather(*ways, return_exceptions=True)
+        except (OSError, TimeoutError, websockets.WebSocketException) as error:
+            self._note_silence(address, error)
+            await send({"type": "websocket.close", "code": GONE, "reason": "the room moves; come back"})
 
-async def _join(scope: Scope, receive: Receive, send: Send, address: str) -> None:
-    await receive()  # websocket.connect
-    kept = [(n, v) for n, v in _passed(scope["headers"]) if not n.startswith(_OWN_OF_WEBSOCKETS)]
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*kept, *_about(scope))]
-    origin = next((value for name, value in headers if name == "origin"), None)
-    try:
-        async with websockets.connect(
-            _url(scope, address).replace("http", "ws", 1),
-            additional_headers=[one for one in headers if one[0] not in ("origin", "user-agent")],
-            origin=None if origin is None else websockets.Origin(origin),
-            subprotocols=[Subprotocol(one) for one in scope["subprotocols"]] or None,
-            open_timeout=CONNECT_S,
-            max_size=MAX_MESSAGE,
-            compression=None,
-            proxy=None,
-        ) as there:
-            await send({"type": "websocket.accept", "subprotocol": there.subprotocol})
-            ways = [asyncio.create_task(_up(receive, there)), asyncio.create_task(_down(there, send))]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-    except (OSError, TimeoutError, websockets.WebSocketException) as error:
-        log.warning("%s does not answer: %s", address, error)
-        await send({"type": "websocket.close", "code": GONE, "reason": "the room moves; come back"})
+    def _note_silence(self, address: str, error: Exception) -> None:
+        """Once, until it answers again."""
+        if address not in self._silent:
+            log.warning("%s does not answer: %s", address, error or "in time")
+        self._silent.add(address)
 
 
 async def _up(receive: Receive, there: ClientConnection) -> None:
