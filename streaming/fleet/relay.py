@@ -71,18 +71,21 @@ class Relay:
             timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
             self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
         headers = [*_passed(scope["headers"]), *_about(scope)]
-        url = _url(scope, address)
+        url, begun = _url(scope, address), False
         try:
             body = _body(receive)
             async with self._client.stream(scope["method"], url, headers=headers, content=body) as answer:
                 self._silent.discard(address)
                 begin = {"type": "http.response.start", "status": answer.status_code}
+                begun = True
                 await send({**begin, "headers": list(_passed(answer.headers.raw))})
                 async for part in answer.aiter_raw():
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
         except httpx.TransportError as error:
             self._note_silence(address, error)
+            if begun:
+                raise  # whoever asked sees that it breaks off
             told = b'{"detail": "the gateway that runs this room does not answer; try again in a moment"}'
             headers = [(b"content-type", b"application/json"), (b"retry-after", b"1")]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
