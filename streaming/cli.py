@@ -139,6 +139,18 @@ def _parser() -> argparse.ArgumentParser:
     rehearse.add_argument("--seed", type=int, default=0, help="another seed takes other turns")
     rehearse.set_defaults(run=_rehearse)
 
+    fleet_rooms = commands.add_parser("rooms", help="the rooms of a fleet: who runs them, and giving them away")
+    fleet_rooms.add_argument(
+        "act", nargs="?", choices=["show", "drain", "take"], default="show",
+        help="give a room of this gateway away, so that another runs it; or let this one take it again",
+    )  # fmt: skip
+    fleet_rooms.add_argument("room", nargs="*", metavar="ROOM", help="for drain and take; default: all")
+    fleet_rooms.add_argument("--at", default="http://localhost:8080", metavar="URL", help="a gateway's address")
+    fleet_rooms.add_argument(
+        "--token", default=os.environ.get("EVERHOST_OPERATOR_TOKEN"), help="the operator's (or EVERHOST_OPERATOR_TOKEN)"
+    )
+    fleet_rooms.set_defaults(run=_rooms)
+
     token = commands.add_parser("token", help="give people and programs tokens of less than an operator's power")
     token.add_argument("--data", type=Path, default=Path("var"), help="the data folder of 'everhost serve'")
     acts = token.add_subparsers(dest="act", metavar="ACT", required=True)
@@ -387,6 +399,14 @@ def _ask(arguments: argparse.Namespace) -> int:
         raise EverhostError("give a question, or a file of them with --questions")
     questions = read_questions(arguments.questions) if arguments.questions else [arguments.question]
     return asyncio.run(ask(arguments.room, questions, arguments.data, arguments.models, as_json=arguments.json))
+
+
+def _rooms(arguments: argparse.Namespace) -> int:
+    from streaming.fleet import asking
+
+    drained = {"show": None, "drain": True, "take": False}[arguments.act]
+    print(asking.table(asking.rooms(arguments.at, arguments.token or "", drained, arguments.room)))  # noqa: T201
+    return 0
 
 
 def _token(arguments: argparse.Namespace) -> int:

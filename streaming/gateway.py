@@ -21,6 +21,7 @@ from streaming.desk import add_desk
 from streaming.documents_http import add_documents
 from streaming.errors import EverhostError, FloorTakenError
 from streaming.face_ws import add_faces, send_all
+from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.relay import Relay
 from streaming.house import House
 from streaming.on_air import OnAir, Seat
@@ -99,6 +100,7 @@ def create_app(house: House) -> FastAPI:
     add_desk(app, find, operators)
     _add_viewers(app, find)
     if house.ownership is not None:
+        add_fleet(app, house.ownership, house.rooms, operators)
         app.add_middleware(Relay, here=house.rooms.__contains__, where=house.ownership.where)
     return app
 
@@ -153,7 +155,7 @@ def _add_operations(app: FastAPI, house: House) -> None:
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> PlainTextResponse:
-        return PlainTextResponse(metrics.render(house.rooms.values()), media_type=metrics.CONTENT_TYPE)
+        return PlainTextResponse(metrics.render(house.rooms.values(), house.ownership), media_type=metrics.CONTENT_TYPE)
 
     @app.get("/api/rooms")
     async def rooms() -> list[dict[str, Any]]:

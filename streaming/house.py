@@ -149,11 +149,9 @@ class House:
         most = self.fleet.most if self.fleet else None
         return most is None or len(self.rooms) < most
 
-    def elsewhere(self) -> dict[str, str]:
-        """The other rooms of the fleet, and where they run; "" for nowhere."""
-        if self.ownership is None:
-            return {}
-        return {room: self.ownership.where(room) or "" for room in self.settings if room not in self.rooms}
+    def elsewhere(self) -> list[str]:
+        """The other rooms of the fleet."""
+        return [room for room in self.settings if room not in self.rooms]
 
     async def begin(self, room: str, lease: Lease) -> None:
         settings = self.settings[room]

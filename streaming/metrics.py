@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from avatar.clock import TICKS_PER_SECOND
+from streaming.fleet.ownership import Ownership
 from streaming.on_air import OnAir
 from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
@@ -123,12 +124,20 @@ def of_outlet(outlet: Outlet) -> dict[str, float]:
 
 _OF_MODERATION: Final = {"moderated": "Texts that moderation found something in, by its category and what followed"}
 
+_OF_LEASES: Final = {
+    "room_held": "1 while this gateway may speak in a room of its fleet",
+}
+_COUNTED_OF_LEASES: Final = {
+    "lease_changes": "Times a room's lease began here, was had again after it had run out, or was lost",
+}
+
 L = TypeVar("L", bound=tuple[str, ...])
 
 
 class _Rooms:
-    def __init__(self, rooms: Iterable[OnAir]) -> None:
+    def __init__(self, rooms: Iterable[OnAir], ownership: Ownership | None) -> None:
         self._rooms = list(rooms)
+        self._ownership = ownership
 
     def collect(self) -> Iterator[Metric]:
         named = [(room.settings.id, room) for room in self._rooms]
@@ -139,6 +148,11 @@ class _Rooms:
         yield from _families(["room", "outlet"], outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
         moderated = {(name, *key): {"moderated": float(n)} for name, room in named for key, n in room.moderated.items()}
         yield from _families(["room", "category", "outcome"], moderated, {}, _OF_MODERATION)
+        if (fleet := self._ownership) is not None:
+            held = {(room,): {"room_held": float(fleet.held(room))} for room in fleet.leases}
+            yield from _families(["room"], held, _OF_LEASES, {})
+            changes = {key: {"lease_changes": float(n)} for key, n in fleet.changes.items()}
+            yield from _families(["room", "became"], changes, {}, _COUNTED_OF_LEASES)
 
 
 def _families(
@@ -157,7 +171,7 @@ def _families(
             yield metric
 
 
-def render(rooms: Iterable[OnAir]) -> bytes:
+def render(rooms: Iterable[OnAir], ownership: Ownership | None = None) -> bytes:
     registry = CollectorRegistry()
-    registry.register(_Rooms(rooms))
+    registry.register(_Rooms(rooms, ownership))
     return exposition.generate_latest(registry)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -68,6 +69,8 @@ class Ownership:
         self.leases = {room: Lease(self.gateway) for room in rooms}
         self._became: dict[str, asyncio.Queue[tuple[Became, int]]] = {room: asyncio.Queue() for room in self.leases}
         self._leaving: set[str] = set()
+        self.changes: Counter[tuple[str, Became]] = Counter()
+        """How often a room's lease became what."""
         self._lost_since: float | None = None
 
     async def run(self) -> None:
@@ -76,6 +79,13 @@ class Ownership:
             for room in self.leases:
                 tasks.create_task(self._look_after(room), name=f"lease of {room}")
                 tasks.create_task(self._follow(room), name=f"owner of {room}")
+
+    def held(self, room: str) -> bool:
+        """Whether the room may speak here."""
+        return self.leases[room].held(time.monotonic())
+
+    def drained(self, room: str) -> bool:
+        return room in self._leaving
 
     def where(self, room: str) -> str | None:
         """Where a room's viewers go that does not run here; "" while nobody is known to run it, None for one that there
@@ -123,6 +133,7 @@ class Ownership:
         became = lease.saw(seen, asked_at, time.monotonic())
         if became is not None:
             log.warning("%s: %s with epoch %d; it is run by %s", room, became, seen.epoch, seen.address)
+            self.changes[room, became] += 1
             self._became[room].put_nowait((became, lease.epoch))
 
     async def _follow(self, room: str) -> None:

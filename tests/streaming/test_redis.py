@@ -9,14 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from streaming import metrics
+from streaming.cli import main
 from streaming.errors import EverhostError
+from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.lease import LASTS_S, Lease
 from streaming.fleet.ownership import Ownership
 from streaming.mutes import Muted
+from streaming.operator import Operators
 from streaming.state.redis import FencedError, RedisRoom, connected, key
 from streaming.state.state import Desk
+from tests.streaming.conftest import free_port
 from tests.streaming.redis_server import RedisServer, redis_server
+from tests.streaming.test_relay import TOKEN, served
 from tests.streaming.test_state import own, question
 
 pytestmark = pytest.mark.real
@@ -259,3 +266,55 @@ async def test_a_room_can_be_given_away_and_taken_back(server: RedisServer) -> N
         a.stay("law")
         await until(lambda: held(a))
         assert second.does == ["begin", "end"]
+
+
+# For operators
+
+
+@asynccontextmanager
+async def asked(ownership: Ownership, folder: Path) -> AsyncIterator[str]:
+    app = FastAPI()
+    add_fleet(app, ownership, {}, Operators(folder))
+    async with served(app) as address:
+        yield f"http://{address}"
+
+
+async def test_an_operator_sees_the_rooms_and_gives_them_away(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVERHOST_OPERATOR_TOKEN", TOKEN)
+
+    async def rooms(*arguments: str) -> str:
+        assert await asyncio.to_thread(main, ["rooms", *arguments]) == 0
+        return capsys.readouterr().out
+
+    async with gateway(server, "a") as (a, house), asked(a, tmp_path) as address:
+        await until(lambda: held(a))
+        first, law = (await rooms("--at", address)).splitlines()
+        assert first.split() == ["room", "viewers", "waiting", "where"]
+        assert law.split() == ["law", "–", "–", "http://a"]
+        assert "drained" in await rooms("drain", "law", "--at", address)
+        await until(lambda: house.does == ["begin", "end"])
+        async with gateway(server, "b") as (b, _):
+            await until(lambda: held(b))
+            assert "drained" not in await rooms("take", "--at", address)
+            await asyncio.sleep(LASTS_S)
+            assert held(b)  # it is taken only when it is free
+        await until(lambda: held(a))
+        text = metrics.render([], a).decode()
+        assert 'everhost_room_held{room="law"} 1.0' in text
+        assert 'everhost_lease_changes_total{became="begun",room="law"} 2.0' in text
+
+
+async def test_what_is_wrong_is_said(server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with gateway(server, "a") as (a, _), asked(a, tmp_path) as address, served(FastAPI()) as alone:
+        token = (tmp_path / "operator.token").read_text().strip()
+        for arguments, why in (
+            (["--at", address, "--token", "wrong"], "token"),
+            (["drain", "nothing", "--at", address, "--token", token], "law"),
+            (["--at", f"http://{alone}"], "--redis"),
+            (["--at", f"http://127.0.0.1:{free_port()}"], "--at"),
+            (["--at", "nonsense"], "--at"),
+        ):
+            assert await asyncio.to_thread(main, ["rooms", *arguments]) == 2
+            assert why in capsys.readouterr().err
