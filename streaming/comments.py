@@ -36,7 +36,7 @@ def add_comments(app: FastAPI, find: Callable[[str], OnAir], operators: Operator
     @app.post(
         "/rooms/{room}/comments",
         status_code=202,
-        responses=problems(e413="Too much at once."),
+        responses=problems(e413="Too much at once.", e503="They may be lost; post them again."),
         openapi_extra=described,
         tags=["platform"],
     )
@@ -60,10 +60,13 @@ def _read(body: bytes) -> list[Comment]:
 
 async def _take(on_air: OnAir, comment: Comment) -> Outcome:
     if comment in on_air.seen:
+        await on_air.kept()
         return Outcome(id=comment.id, outcome="repeated")
     outcome = Outcome.model_validate({"id": comment.id, **await _told(on_air, comment)})
     if outcome.outcome != "rejected":  # a full room may have a place later
         on_air.seen.add(comment.platform, comment.id)
+    if outcome.question is not None:
+        await on_air.kept()
     return outcome
 
 

@@ -9,6 +9,7 @@ EverhostError
 ├── TlsError            a certificate or its key cannot be used; says what is needed
 ├── OfferError          an SDP offer cannot be answered; says what a player has to offer
 ├── FloorTakenError     somebody else speaks through the host
+├── NotKeptError        what was accepted may be lost; to be sent again
 ├── ListsError          a list of the moderation is wrong (:mod:`streaming.moderation.lists`)
 ├── BridgeError         a bridge cannot go on; says what to mend
 └── OutletError         a way out (push, recording) is closed; it will be tried again
@@ -56,6 +57,10 @@ class OfferError(EverhostError):
 
 
 class FloorTakenError(EverhostError):
+    retryable = True
+
+
+class NotKeptError(EverhostError):
     retryable = True
 
 

@@ -19,7 +19,7 @@ from streaming import protocol as say
 from streaming.comments import add_comments
 from streaming.desk import add_desk
 from streaming.documents_http import add_documents
-from streaming.errors import EverhostError, FloorTakenError
+from streaming.errors import EverhostError, FloorTakenError, NotKeptError
 from streaming.face_ws import add_faces, send_all
 from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.relay import Relay
@@ -63,7 +63,7 @@ def create_app(house: House) -> FastAPI:
 
     @app.exception_handler(EverhostError)
     async def explain(_: Request, error: EverhostError) -> JSONResponse:
-        status = 409 if isinstance(error, FloorTakenError) else 400
+        status = {FloorTakenError: 409, NotKeptError: 503}.get(type(error), 400)
         return JSONResponse({"detail": str(error), "code": type(error).__name__}, status)
 
     @app.exception_handler(RequestValidationError)

@@ -36,7 +36,7 @@ from streaming.card import Designer
 from streaming.comment import Seen, platform_of
 from streaming.ears import Ears, Talker
 from streaming.engines import EMBEDDING, Engines
-from streaming.errors import EngineError, EverhostError
+from streaming.errors import EngineError, EverhostError, NotKeptError
 from streaming.fanout import Fanout
 from streaming.hearing import listener
 from streaming.hearing.transcript import Transcript
@@ -83,6 +83,8 @@ ALIVE_S: Final = 5.0
 """Between two notes that the room is on air."""
 CAME_BACK_S: Final = 600.0
 """After a break of up to so long the host says that there was one."""
+KEPT_S: Final = 3.0
+"""So long is waited for a question to be kept before whoever posted it is told to try again."""
 RECENT_S: Final = 3600.0
 """Answers from before a restart are remembered for so long,"""
 REMEMBERED: Final = 1000
@@ -384,6 +386,14 @@ class OnAir:
                 case do.Tell(say.Rejected(_, code, reason)):
                     became = {"outcome": "rejected", "code": code, "reason": reason}
         return became
+
+    async def kept(self) -> None:
+        """Wait until what was accepted outlives this gateway. Raises :class:`NotKeptError`: post it again."""
+        try:
+            async with asyncio.timeout(KEPT_S):
+                await self._state.kept()
+        except (EverhostError, TimeoutError) as error:
+            raise NotKeptError("the room's state cannot be written just now; post it again in a moment") from error
 
     async def ended(self, limit: int) -> list[tuple[Question, Outcome, float]]:
         """The last questions that ended, how and when (Unix time, s), the latest first."""

@@ -145,6 +145,9 @@ class RedisRoom:
     async def ended(self, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
         return [_ended(json.loads(one)) for one in await self._ask("last", repr(since), str(limit))]
 
+    async def kept(self) -> None:
+        await self._ask("kept")
+
     def mute(self, muted: Muted) -> None:
         self._stand(f"mute {muted.viewer}", "mute", muted.viewer, _json(asdict(muted)))
 

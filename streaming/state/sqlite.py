@@ -159,6 +159,9 @@ class SqliteRoom:
             found.append((question, outcome, ended_at))
         return found
 
+    async def kept(self) -> None:
+        await self._file.read("SELECT 1", ())
+
     def mute(self, muted: Muted) -> None:
         row = (self._room, muted.viewer, muted.until, muted.grade, muted.why, muted.appeal)
         self._file.write(

@@ -37,6 +37,9 @@ class RoomState(Protocol):
     async def ended(self, since: float, limit: int) -> list[tuple[Question, Outcome, float]]:
         """The last that ended since then (Unix time, s), how and when, the latest first."""
 
+    async def kept(self) -> None:
+        """Wait until all that was written before is kept. Raises :class:`EverhostError` when it will not be."""
+
     def mute(self, muted: Muted) -> None:
         """Keep until when a viewer is not heard, and why."""
 
