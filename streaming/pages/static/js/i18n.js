@@ -316,7 +316,7 @@ export const STRINGS = {
     "rejected.appealed": "You have appealed already; a person will look at it.",
     "rejected.not_muted": "You are not muted. Just ask.",
     "appeal.ask": "Appeal",
-    "appeal.label": "Say why you should be heard again",
+    "appeal.label": "Why is it a mistake?",
     "appeal.sent": "Your appeal has arrived; a person will look at it.",
     "rejected.too_fast": "That was quick. Ask again in a moment.",
     "rejected.operators_only": "In this room an operator chooses what is told.",
