@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ import httpx
 
 from avatar.bench.machine import machine
 from streaming import roomfile
+from streaming.bench.service import free_port
 from streaming.bench.viewer import SOUND, Viewer, viewer
 from streaming.errors import StageError
 from streaming.roomfile import Language
@@ -132,10 +132,8 @@ async def _ask(one: Viewer, name: str, question: str) -> Timing:
 @contextlib.asynccontextmanager
 async def _on_air(room: Path, models: Path | None) -> AsyncIterator[str]:
     """A gateway of its own for this room, ready to answer from all its documents."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
         address = f"127.0.0.1:{port}"
         more = ("--models", str(models)) if models else ()
         arguments = ("serve", str(room), "--port", str(port), "--data", folder)

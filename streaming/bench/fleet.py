@@ -13,7 +13,6 @@ import random
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import httpx
 import websockets
@@ -32,8 +31,8 @@ from tqdm import tqdm
 
 from avatar.bench.machine import machine
 from streaming import roomfile
-from streaming.bench.mishaps import UNCOVERED
-from streaming.bench.service import Service
+from streaming.bench.mishaps import GATEWAY, UNCOVERED
+from streaming.bench.service import Service, free_port
 from streaming.bench.viewer import SOUND, Seen, viewer
 from streaming.errors import EverhostError, StageError
 from streaming.fleet.relay import RELAYED
@@ -60,7 +59,7 @@ _OUTCOMES_S: Final = 120.0
 _LOST: Final = (OSError, httpx.HTTPError, websockets.WebSocketException, StageError, TimeoutError)
 
 What = Literal["killed", "stopped", "cut off", "held up", "slow", "redis restarted"]
-WHATS: Final[tuple[What, ...]] = ("killed", "stopped", "cut off", "held up", "slow", "redis restarted")
+WHATS: Final[tuple[What, ...]] = get_args(What)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ async def _run(
             own.mkdir(parents=True, exist_ok=True)
             service = Service(file, own, models, "--redis", f"redis://127.0.0.1:{way.port}/0", token=token)
             gateways.append(_Gateway(await stack.enter_async_context(service), way, room))
-        await asyncio.gather(*(one.ready() for one in gateways))
+        await asyncio.gather(*(one.service.ready() for one in gateways))
         diary = _Diary()
         async with _people(gateways, room, texts, seed, diary):
             while not diary.watched.pictures:  # noqa: ASYNC110
@@ -180,7 +179,7 @@ class _Redis:
     """A redis-server of the bench's own, which keeps what it is told on disk."""
 
     def __init__(self, folder: Path) -> None:
-        self.port: Final = _free_port()
+        self.port: Final = free_port()
         kept = ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         self._command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), *kept]
         self._process: asyncio.subprocess.Process | None = None
@@ -284,12 +283,6 @@ class Way:
         raise ConnectionResetError
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 # Gateways
 
 
@@ -302,9 +295,6 @@ class _Gateway:
         """When the host was heard at this gateway itself, time.monotonic(); 20 ms each."""
         self.shown: list[float] = []
         """When its pictures came; the slate's too."""
-
-    async def ready(self) -> None:
-        await self.service.ready()
 
     async def answers(self) -> bool:
         """As a load balancer asks."""
@@ -454,11 +444,11 @@ async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap) -> None:
     way = gateway.way
     match mishap.what:
         case "killed":
-            if one := gateway.service.find("gateway"):
+            if one := gateway.service.find(GATEWAY):
                 gateway.service.expect_death()
                 os.kill(one.pid, signal.SIGKILL)
         case "stopped":
-            if one := gateway.service.find("gateway"):
+            if one := gateway.service.find(GATEWAY):
                 os.kill(one.pid, signal.SIGSTOP)
                 await asyncio.sleep(mishap.lasts_s)
                 os.kill(one.pid, signal.SIGCONT)

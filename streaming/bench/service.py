@@ -32,14 +32,19 @@ _LOOK_S: Final = 0.25
 _ANSWERS_S: Final = 2.0
 
 
+def free_port() -> int:
+    """Of this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Service:
     """``everhost serve ROOM`` on a free port of this machine, with its state and log in ``folder``."""
 
     def __init__(self, room: Path, folder: Path, models: Path | None, *more: str, token: str | None = None) -> None:
         """``more``: of the command line; ``token``: the operator's, by default a new one."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         self.address: Final = f"127.0.0.1:{port}"
         self.log: Final = folder / "gateway.log"
         self.data: Final = folder / "data"

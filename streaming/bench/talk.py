@@ -7,7 +7,6 @@ visitor asks, hears the beginning of the answer, and interrupts it with the next
 import asyncio
 import contextlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from avatar.clock import SAMPLE_RATE
 from streaming import roomfile
 from streaming.bench.hall import Pcm
 from streaming.bench.hearing import asked, spoken
+from streaming.bench.service import free_port
 from streaming.bench.viewer import SOUND, Viewer, viewer
 from streaming.errors import StageError
 from streaming.models.store import Store
@@ -156,9 +156,7 @@ def _open(room: Path, folder: Path) -> Path:
 
 @contextlib.asynccontextmanager
 async def _on_air(room: Path, folder: Path, models: Path | None) -> AsyncIterator[tuple[str, str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     own = ["--models", str(models)] if models else []
     command = [sys.executable, "-m", "streaming.cli", *own, "serve", str(room)]
     with (folder / "log").open("wb") as log:

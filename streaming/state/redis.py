@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any, Final
@@ -26,12 +26,12 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004
 )
 
+from streaming.backoff import Backoff
 from streaming.errors import EverhostError
 from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
-from streaming.protocol import Cited
 from streaming.questions import Outcome, Question
-from streaming.state.state import Desk
+from streaming.state.state import Desk, ended_as
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +216,7 @@ class RedisRoom:
 
     async def _done(self, act: Act) -> Any:
         """Redis's answer, however long it has to be waited for."""
-        waits = _waits()
+        waits, told = Backoff(*RETRY_S), False
         while True:
             try:
                 return await self._script(keys=self._keys, args=[self._epoch, *act])
@@ -228,9 +228,10 @@ class RedisRoom:
                 if not str(error).startswith("UNOWNED"):
                     raise
                 trouble = error
-            if (wait := next(waits)) == RETRY_S[0]:
+            if not told:
                 log.warning("%s: the state waits for Redis: %s", self._room, trouble)
-            await asyncio.sleep(wait)
+            told = True
+            await asyncio.sleep(waits.next())
 
     def _fence(self, error: FencedError, wanted: "asyncio.Future[Any] | None") -> None:
         self.fenced.set()
@@ -244,15 +245,6 @@ class RedisRoom:
             if not one.cancelled():
                 one.set_exception(error)
         log.error("%s; nothing more is written of it here", error)
-
-
-def _waits() -> Iterator[float]:
-    first, longest = RETRY_S
-    yield first
-    wait = first
-    while True:
-        wait = min(2 * wait, longest)
-        yield wait
 
 
 def _json(value: Mapping[str, Any]) -> str:
@@ -283,8 +275,4 @@ def _question(kept: Mapping[str, Any]) -> Question:
 
 def _ended(kept: dict[str, Any]) -> tuple[Question, Outcome, float]:
     outcome, answer, at, citations = (kept.pop(name) for name in ("outcome", "answer", "ended_at", "citations"))
-    question = _question(kept)
-    question.written, question.refused = True, outcome == "refused"
-    question.sentences = [answer] if answer else []
-    question.citations = [Cited(**cited) for cited in citations]
-    return question, outcome, at
+    return ended_as(_question(kept), outcome, answer, citations), outcome, at

@@ -17,9 +17,8 @@ from typing import Any, Final
 from streaming.errors import EverhostError
 from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
-from streaming.protocol import Cited
 from streaming.questions import Outcome, Question
-from streaming.state.state import Desk
+from streaming.state.state import Desk, ended_as
 
 log = logging.getLogger(__name__)
 
@@ -150,14 +149,10 @@ class SqliteRoom:
             " WHERE room = ? AND ended_at > ? ORDER BY ended_at DESC LIMIT ?",
             (self._room, since, limit),
         )
-        found = []
-        for *row, outcome, answer, citations, ended_at in rows:
-            question = _question(row)
-            question.written, question.refused = True, outcome == "refused"
-            question.sentences = [answer] if answer else []
-            question.citations = [Cited(**cited) for cited in json.loads(citations)]
-            found.append((question, outcome, ended_at))
-        return found
+        return [
+            (ended_as(_question(row), outcome, answer, json.loads(citations)), outcome, ended_at)
+            for *row, outcome, answer, citations, ended_at in rows
+        ]
 
     async def kept(self) -> None:
         await self._file.read("SELECT 1", ())

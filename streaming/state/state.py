@@ -5,11 +5,13 @@ What is written is written in order, so an outcome never overtakes its question,
 written before. Writing returns at once; what cannot be written is logged, and the room goes on.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from streaming.mutes import Muted
 from streaming.programme.schedule import Aired
+from streaming.protocol import Cited
 from streaming.questions import Outcome, Question
 
 
@@ -59,3 +61,11 @@ class RoomState(Protocol):
 
     async def aired(self, since: float) -> list[Aired]:
         """What the programme said since then (Unix time, s), oldest first; what is older is forgotten."""
+
+
+def ended_as(question: Question, outcome: Outcome, answer: str, citations: Iterable[Mapping[str, Any]]) -> Question:
+    """A question as it was when it ended."""
+    question.written, question.refused = True, outcome == "refused"
+    question.sentences = [answer] if answer else []
+    question.citations = [Cited(**cited) for cited in citations]
+    return question

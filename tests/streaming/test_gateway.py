@@ -27,6 +27,7 @@ from streaming.models.store import Store
 from streaming.network import LOCAL, Network, ice_servers
 from streaming.serve import MAX_WEBSOCKET_MESSAGE
 from streaming.whep_http import MAX_OFFER
+from tests.streaming.serving import served
 from tests.streaming.settings import room_file
 
 ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
@@ -42,18 +43,11 @@ async def gateway(tmp_path: Path, network: Network = LOCAL) -> AsyncIterator[tup
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,
     )
-    server = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        running = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}", house
-        finally:
-            server.should_exit = True
-            await running
-            await house.close()
+    try:
+        async with served(config) as address:
+            yield address, house
+    finally:
+        await house.close()
 
 
 async def receive(socket: websockets.ClientConnection, kind: str) -> dict[str, Any]:

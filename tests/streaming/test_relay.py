@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp
 
 from streaming.fleet.relay import RELAYED, Relay
 from streaming.serve import MAX_WEBSOCKET_MESSAGE
+from tests.streaming import serving
 from tests.streaming.conftest import free_port
 from tests.streaming.test_gateway import gateway, receive
 
@@ -52,16 +52,8 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
     config = uvicorn.Config(
         app, lifespan="on", log_level="error", ws="websockets-sansio", ws_max_size=MAX_WEBSOCKET_MESSAGE
     )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+    async with serving.served(config) as address:
+        yield address
 
 
 @asynccontextmanager

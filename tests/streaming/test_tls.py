@@ -21,7 +21,6 @@ import httpx
 import ifaddr
 import numpy as np
 import pytest
-import uvicorn
 import websockets
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -39,6 +38,7 @@ from streaming.house import House
 from streaming.models.store import Store
 from streaming.serve import configuration
 from tests.streaming.conftest import free_port
+from tests.streaming.serving import served
 from tests.streaming.settings import room_file
 
 ROOM = str(Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml")
@@ -51,17 +51,11 @@ async def gateway(folder: Path, identity: tls.Identity) -> AsyncIterator[str]:
     house = House([room_file(folder)], Store(folder / "models"), folder)
     config = configuration(create_app(house), identity)
     config.lifespan = "off"
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.01)
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
-            await house.close()
+    try:
+        async with served(config) as address:
+            yield address
+    finally:
+        await house.close()
 
 
 def of_own(folder: Path, *, days: float = 100, begins: float = -1, names: Sequence[str] = ()) -> tuple[Path, Path]:
