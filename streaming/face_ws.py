@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
@@ -65,7 +65,7 @@ def add_faces(app: FastAPI, find: Callable[[str], HasFace], operators: Operators
 
         await socket.send_json({"shapes": list(ARKIT), "ticks_per_second": TICKS_PER_SECOND})
         found.watch(see)
-        tasks = [asyncio.create_task(send_all(socket, waiting)), asyncio.create_task(_until_left(socket))]
+        tasks = [asyncio.create_task(send_all(socket, waiting.get)), asyncio.create_task(_until_left(socket))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -84,11 +84,11 @@ def _json(text: str) -> Any:
         raise ValueError(f"a face frame is JSON: {error}") from None
 
 
-async def send_all(socket: WebSocket, waiting: "asyncio.Queue[str]") -> None:
+async def send_all(socket: WebSocket, following: Callable[[], Awaitable[str]]) -> None:
     """Send what comes until the other end is gone."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
-            await socket.send_text(await waiting.get())
+            await socket.send_text(await following())
 
 
 async def _until_left(socket: WebSocket) -> None:

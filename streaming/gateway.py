@@ -24,8 +24,9 @@ from streaming.face_ws import add_faces, send_all
 from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.relay import Relay
 from streaming.house import House
-from streaming.on_air import OnAir, Seat
+from streaming.on_air import OnAir
 from streaming.operator import Operator, Operators
+from streaming.seat import Seat
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
 
@@ -195,7 +196,7 @@ def _add_viewers(app: FastAPI, find: Any) -> None:
 async def _seat(socket: WebSocket, on_air: OnAir) -> None:
     seat = on_air.greet(socket.query_params.get("viewer", ""))
     tasks: list[asyncio.Task[Any]] = [
-        asyncio.create_task(send_all(socket, seat.outbox)),
+        asyncio.create_task(send_all(socket, seat.next)),
         asyncio.create_task(_receive_all(socket, on_air, seat)),
         asyncio.create_task(seat.overflowed.wait()),
         asyncio.create_task(on_air.closed.wait()),

@@ -154,27 +154,39 @@ class House:
         return [room for room in self.settings if room not in self.rooms]
 
     async def begin(self, room: str, lease: Lease) -> None:
-        settings = self.settings[room]
-        state = self._redis[room] = RedisRoom(self._client, room, lease.epoch)
-        on_air = self._made(room, state, lambda: settings.single_gateway or lease.held(time.monotonic()))
-        self.rooms[room] = on_air
-        await self._put_on_air(on_air)
+        settings, since = self.settings[room], lease.since
 
-    async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
-        self._redis[room].owned(epoch, forgotten=forgotten)
+        def may_speak() -> bool:
+            return lease.since == since and (settings.single_gateway or lease.held(time.monotonic()))
+
+        state = self._redis[room] = RedisRoom(self._client, room, lease.epoch)
+        on_air = self._made(room, state, may_speak)
+        try:
+            await self._put_on_air(on_air)
+        except BaseException:
+            await on_air.close()
+            raise
+
+    def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
+        if state := self._redis.get(room):  # else it has yet to begin, with this epoch
+            state.owned(epoch, forgotten=forgotten)
 
     async def end(self, room: str) -> None:
-        on_air, state = self.rooms.pop(room), self._redis.pop(room)
-        teaching = self._teaching.pop(room)
-        teaching.cancel()
-        await asyncio.gather(teaching, return_exceptions=True)
-        await on_air.close()
-        await state.close()
-        self._stages[room] = Understudy(stage_config(self.settings[room]))
+        if teaching := self._teaching.pop(room, None):
+            teaching.cancel()
+            await asyncio.gather(teaching, return_exceptions=True)
+        if on_air := self.rooms.pop(room, None):
+            await on_air.close()
+        if state := self._redis.pop(room, None):
+            await state.close()
+        if room not in self._stages:
+            self._stages[room] = Understudy(stage_config(self.settings[room]))
 
     async def _put_on_air(self, on_air: OnAir) -> None:
+        """Nobody finds the room before it remembers what there was."""
         await on_air.start()
         room = on_air.settings.id
+        self.rooms[room] = on_air
         self._begun[room].set()
         self._teaching[room] = asyncio.create_task(self._teach(room, on_air), name=f"teach {room}")
         self._teaching[room].add_done_callback(_log_failure)

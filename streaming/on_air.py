@@ -59,10 +59,11 @@ from streaming.provenance import documents, provenance
 from streaming.questions import Outcome, Question
 from streaming.room import Room, language_of
 from streaming.roomfile import Language, RoomFile, edited
+from streaming.seat import Seat
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
 from streaming.state.state import Desk, RoomState
-from streaming.tasks import keep
+from streaming.tasks import T, keep
 from streaming.understudy import Understudy, stage_config
 from streaming.whep import Whep
 from streaming.whip import Whip
@@ -89,8 +90,6 @@ RECENT_S: Final = 3600.0
 """Answers from before a restart are remembered for so long,"""
 REMEMBERED: Final = 1000
 """and so many of them."""
-OUTBOX: Final = 256
-"""Messages that may wait for one viewer's socket; a viewer who takes none is let go and comes back by themselves."""
 
 _VIEWER: Final = re.compile(r"[\w-]{16}")
 """What seats call viewers."""
@@ -110,21 +109,6 @@ CUT_SHORT: Final[dict[Language, str]] = {
 ARRIVING: Final = (
     "Hello. I have just come on air. Some of my models are still arriving; I will be with you in a moment."
 )
-
-
-class Seat:
-    """A viewer's WebSocket, as the room sees it."""
-
-    def __init__(self, viewer: str) -> None:
-        self.viewer = viewer
-        self.outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX)
-        self.overflowed = asyncio.Event()
-
-    def put(self, text: str) -> None:
-        try:
-            self.outbox.put_nowait(text)
-        except asyncio.QueueFull:
-            self.overflowed.set()
 
 
 class OnAir:
@@ -395,6 +379,17 @@ class OnAir:
         except (EverhostError, TimeoutError) as error:
             raise NotKeptError("the room's state cannot be written just now; post it again in a moment") from error
 
+    def _until_kept(self) -> "asyncio.Task[bool] | None":
+        """True when all that was accepted outlives this gateway; None: nobody else would take the room over."""
+        return None if self.settings.single_gateway else self._keep(self._is_kept())
+
+    async def _is_kept(self) -> bool:
+        try:
+            await self._state.kept()
+        except EverhostError:
+            return False
+        return True
+
     async def ended(self, limit: int) -> list[tuple[Question, Outcome, float]]:
         """The last questions that ended, how and when (Unix time, s), the latest first."""
         return await self._state.ended(0.0, limit)
@@ -587,7 +582,8 @@ class OnAir:
                     if viewer is None:
                         self.broadcast(say.encode(message, "room"), but)
                     elif seat := self._seats.get(viewer):
-                        seat.put(say.encode(message, "viewer"))
+                        once = self._until_kept() if isinstance(message, say.Accepted) else None
+                        seat.put(say.encode(message, "viewer"), once)
                 case do.Record(question, outcome):
                     self._state.record(question, outcome)
                     self._note_question(question, outcome)
@@ -881,8 +877,10 @@ class OnAir:
             except Exception:  # the room's clock must not stop
                 log.exception("the room's tick failed")
 
-    def _keep(self, work: Awaitable[Any]) -> None:
-        keep(self._tasks, work).add_done_callback(_complain)
+    def _keep(self, work: Awaitable[T]) -> "asyncio.Task[T]":
+        task = keep(self._tasks, work)
+        task.add_done_callback(_complain)
+        return task
 
 
 def _wake_words(words: Sequence[str]) -> "WakeWords":

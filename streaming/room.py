@@ -74,6 +74,8 @@ UTTERED: Final = 6
 REMEMBERED: Final = 20
 """Past answers shown to those who come later."""
 
+REPEATED_S: Final = 60.0
+"""The same words under the same id are one question until so long after its answer."""
 AGAIN_S: Final = 600.0
 """Who asks what was answered so lately is told that it was."""
 CHOICE_S: Final = 60.0
@@ -256,7 +258,11 @@ class Room:
     def asked(
         self, viewer: str, ask: say.Ask, now: float, kind: Asked = "typed", judged: Judged = FINE
     ) -> list[Action]:
-        """Who asks what somebody else is waiting to hear is answered with them."""
+        """Who asks what somebody else is waiting to hear is answered with them; who says once more what they asked,
+        since the connection broke before they knew that it was accepted, has asked it once.
+        """
+        if (known := self._asked_already(viewer, ask, now)) is not None:
+            return known
         if (stopped := self._stopped(viewer, ask, now, kind, judged)) is not None:
             return stopped
         text = " ".join(ask.text.split())
@@ -274,6 +280,16 @@ class Room:
             noted += [Moderated(judged.text, "question", text, "hold", viewer, question.id)]
         question.held = bool(question.flagged) or self._settings.approve_first
         return [*noted, *self._take(question, now)]
+
+    def _asked_already(self, viewer: str, ask: say.Ask, now: float) -> list[Action] | None:
+        text = " ".join(ask.text.split())
+        if (found := self._find(viewer, ask.id)) is not None and found[1].text == text:
+            return self._accepted(found[1], found[0], now)
+        for question in self.recent:
+            if now - question.ended_at < REPEATED_S and question.of(viewer, ask.id) and question.text == text:
+                done = replace(_done(question), id=ask.id)
+                return [Tell(say.Accepted(ask.id, question.id, 1), viewer), Tell(done, viewer)]
+        return None
 
     def _take(self, question: Question, now: float) -> list[Action]:
         if (other := self._same(question)) is not None:
@@ -781,9 +797,7 @@ class Room:
             return []
         self._moved_at = now
         question.written, question.refused = True, refused
-        citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
-        done = say.AnswerDone(question.id, question.id, question.answer, citations, refused)
-        return [*self._tell_about(done, question), FinishSpeaking(question.id)]
+        return [*self._tell_about(_done(question), question), FinishSpeaking(question.id)]
 
     # The stage
 
@@ -1144,6 +1158,11 @@ class Room:
             return ducked
         self._state = state
         return [*ducked, Attend(state), Tell(say.HostState(state))]
+
+
+def _done(question: Question) -> say.AnswerDone:
+    citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
+    return say.AnswerDone(question.id, question.id, question.answer, citations, question.refused)
 
 
 def language_of(text: str, default: Language) -> Language:

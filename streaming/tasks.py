@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[Any]) -> "asyncio.Task[Any]":
+def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[T]) -> "asyncio.Task[T]":
     """Run ``work`` as a task that is in ``tasks`` while it runs."""
     task = asyncio.ensure_future(work)
     tasks.add(task)

@@ -7,6 +7,7 @@ watches through whichever gateway is there; others ask. What happens when is dra
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -355,7 +356,9 @@ async def _people(
 ) -> AsyncIterator[None]:
     diary.asking.set()
     listening = [one.listen() for one in gateways]
-    work = [_watch(gateways, room, diary), _ask(gateways, room, texts, random.Random(seed), diary)]  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311
+    asking = [_ask(gateways, room, texts, rng, diary), _type(gateways, room, texts, rng, diary)]
+    work = [_watch(gateways, room, diary), *asking]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in (*listening, *work)]
         yield
@@ -410,6 +413,51 @@ async def _ask(
                     if told["question"]:
                         diary.accepted[told["question"]] = comment["text"]
                     break
+            await asyncio.sleep(_AGAIN_S)
+
+
+async def _type(
+    gateways: Sequence[_Gateway], room: str, texts: Sequence[str], rng: random.Random, diary: _Diary
+) -> None:
+    """A viewer's own questions; as a page does it, asked again after a reconnect until it is known what becomes of
+    them.
+    """
+    viewer, unsettled = "", dict[str, dict[str, str]]()
+
+    async def hear(socket: websockets.ClientConnection) -> None:
+        async for text in socket:
+            message = json.loads(text)
+            asked = unsettled.get(message.get("id", ""))
+            if asked and message["type"] in ("accepted", "rejected"):
+                del unsettled[asked["id"]]
+                if message["type"] == "accepted":
+                    diary.accepted[message["question"]] = asked["text"]
+
+    async def speak(socket: websockets.ClientConnection) -> None:
+        for asked in list(unsettled.values()):
+            await socket.send(json.dumps(asked))
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / _ASKED_S))
+            await diary.asking.wait()
+            asked = {"type": "ask", "id": f"t{next(numbers)}", "text": rng.choice(texts)}
+            unsettled[asked["id"]] = asked
+            await socket.send(json.dumps(asked))
+
+    numbers = itertools.count()
+    while True:
+        for gateway in gateways:
+            with contextlib.suppress(*_LOST, KeyError):
+                address = f"ws://{gateway.service.address}/rooms/{room}/ws?viewer={viewer}"
+                async with asyncio.timeout(ANSWERS_S):
+                    socket = await websockets.connect(address, max_size=None)
+                async with socket:
+                    viewer = json.loads(await socket.recv())["viewer"]
+                    speaking = asyncio.create_task(speak(socket))
+                    try:
+                        await hear(socket)
+                    finally:
+                        speaking.cancel()
+                        await asyncio.gather(speaking, return_exceptions=True)
             await asyncio.sleep(_AGAIN_S)
 
 

@@ -49,6 +49,8 @@ class Lease:
         self._gateway = gateway
         self.epoch = 0
         """Of this gateway's ownership; 0: the room does not run here."""
+        self.since = 0
+        """The first epoch since when nobody else had it; 0: it is not ours."""
         self.address = ""
         """Where the room's viewers go; "" while nobody is known to have it."""
         self._until = 0.0
@@ -81,12 +83,11 @@ class Lease:
         self._until = max(self._until, asked_at + LASTS_S - MARGIN_S)
         if before == seen.epoch:
             return None
-        if before == 0:
-            return "begun"
-        if seen.before == 0:
-            return "forgotten"
-        return "again" if seen.before == before else "replaced"
+        if before and seen.before in (0, before):
+            return "again" if seen.before else "forgotten"
+        self.since = seen.epoch
+        return "replaced" if before else "begun"
 
     def left(self) -> None:
         """Silent from now on."""
-        self.epoch, self._until = 0, 0.0
+        self.epoch, self.since, self._until = 0, 0, 0.0

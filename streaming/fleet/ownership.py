@@ -25,7 +25,8 @@ ANSWER_S: Final = LOOKED_S
 """Whoever waits longer for Redis asks anew."""
 PAUSE_S: Final = 0.05
 """At least, between two looks."""
-
+BROKEN_S: Final = 30.0
+"""A room that could not begin here is left to others for so long."""
 
 Act = Literal["take", "look", "leave"]
 
@@ -43,12 +44,12 @@ class Fleet:
 
 
 class Owner(Protocol):
-    """What runs rooms. Of one room, one of these is called after the other; leases are renewed meanwhile."""
+    """What runs rooms. Leases are renewed meanwhile."""
 
     async def begin(self, room: str, lease: Lease) -> None:
-        """It is ours."""
+        """It is ours. Cancelled when it is ours no more, or ours anew; :meth:`end` is called then as well."""
 
-    async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
+    def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
         """It is ours again, and nobody had it meanwhile. ``forgotten``: Redis has lost its memory."""
 
     async def end(self, room: str) -> None:
@@ -67,8 +68,11 @@ class Ownership:
         self.address = address
         self._owner = owner
         self.leases = {room: Lease(self.gateway) for room in rooms}
-        self._became: dict[str, asyncio.Queue[tuple[Became, int]]] = {room: asyncio.Queue() for room in self.leases}
+        self._tenures: dict[str, asyncio.Queue[int]] = {room: asyncio.Queue() for room in self.leases}
+        """What :attr:`Lease.since` became."""
         self._leaving: set[str] = set()
+        self._broken: dict[str, float] = {}
+        """Until when rooms are not taken that could not begin here."""
         self.changes: Counter[tuple[str, Became]] = Counter()
         """How often a room's lease became what."""
         self._lost_since: float | None = None
@@ -119,11 +123,12 @@ class Ownership:
 
     async def _look(self, room: str) -> None:
         lease, asked_at = self.leases[room], time.monotonic()
-        if room in self._leaving and lease.epoch:
+        leaving = room in self._leaving or asked_at < self._broken.get(room, 0.0)
+        if leaving and lease.epoch:
             lease.left()
-            self._became[room].put_nowait(("lost", 0))
-            await self._became[room].join()  # whoever comes next finds all that was written
-        if room in self._leaving:
+            self._tenures[room].put_nowait(0)
+            await self._tenures[room].join()  # whoever comes next finds all that was written
+        if leaving:
             act: Act = "leave"
         else:
             wanted = bool(lease.epoch) or self._owner.may_take(room)
@@ -134,22 +139,40 @@ class Ownership:
         if became is not None:
             log.warning("%s: %s with epoch %d; it is run by %s", room, became, seen.epoch, seen.address)
             self.changes[room, became] += 1
-            self._became[room].put_nowait((became, lease.epoch))
+            if became in ("again", "forgotten"):
+                self._owner.again(room, lease.epoch, forgotten=became == "forgotten")
+            else:
+                self._tenures[room].put_nowait(lease.since)
 
     async def _follow(self, room: str) -> None:
-        changes, owner = self._became[room], self._owner
-        while True:
-            became, epoch = await changes.get()
-            try:
-                if became in ("lost", "replaced"):
-                    await owner.end(room)
-                if became in ("begun", "replaced"):
-                    await owner.begin(room, self.leases[room])
-                elif became in ("again", "forgotten"):
-                    await owner.again(room, epoch, forgotten=became == "forgotten")
-            except Exception:  # whatever it was, the other rooms go on
-                log.exception("%s, which has %s, is not as it should be", room, became)
-            changes.task_done()
+        """Run the room for as long as it is ours, and end it; renewing goes on meanwhile, and so does losing."""
+        tenures, lease, running = self._tenures[room], self.leases[room], None
+        try:
+            while True:
+                tenure = await tenures.get()
+                if running is not None:
+                    await _cancelled(running)
+                    running = None
+                    await self._ended(room)
+                if tenure and tenure == lease.since:  # else it is lost again already
+                    running = asyncio.create_task(self._begin(room), name=f"begin {room}")
+                tenures.task_done()
+        finally:
+            if running is not None:
+                await _cancelled(running)
+
+    async def _begin(self, room: str) -> None:
+        try:
+            await self._owner.begin(room, self.leases[room])
+        except Exception:  # whatever it was, another may run it, and the other rooms go on
+            log.exception("%s cannot begin here and is given away", room)
+            self._broken[room] = time.monotonic() + BROKEN_S
+
+    async def _ended(self, room: str) -> None:
+        try:
+            await self._owner.end(room)
+        except Exception:
+            log.exception("%s did not end as it should", room)
 
     async def _ask(self, room: str, act: Act) -> Seen:
         args: list[Any] = [self.gateway, self.address, round(1000 * LASTS_S), act]
@@ -165,3 +188,8 @@ class Ownership:
         elif error is None and self._lost_since is not None:
             log.warning("Redis answers again, after %.1f s", time.monotonic() - self._lost_since)
             self._lost_since = None
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

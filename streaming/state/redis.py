@@ -1,12 +1,14 @@
 """The state of a room in Redis, for the one gateway that owns it.
 
 Every act is a script that first looks whether the writer still owns the room (``room.lua``): whoever lost it without
-noticing can write nothing. While Redis cannot be reached, or is full, what is written waits, in order. A Redis that
-comes back empty is told again what is open.
+noticing can write nothing. While Redis cannot be reached, or is full, or says that the epoch is another, what is
+written waits, in order: the lease decides whether the room is still ours, and with which epoch. A Redis that comes back
+empty is told again what is open.
 """
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import time
@@ -60,10 +62,8 @@ MOST: Final = 10_000
 """Writes that may wait; then lines of the programme are let go."""
 
 Act = tuple[str, ...]
-
-
-class FencedError(EverhostError):
-    """The room has another owner."""
+_numbers: Final = itertools.count(1)
+"""Of whatever this process writes: what the network delivers late is known by a number that is too low."""
 
 
 def connected(url: str) -> Redis:
@@ -86,7 +86,7 @@ def key(room: str, name: str) -> str:
 
 
 class RedisRoom:
-    """See :class:`streaming.state.state.RoomState`. Reading raises :class:`FencedError` once another owns the room."""
+    """See :class:`streaming.state.state.RoomState`. Reading waits for as long as the room is not ours."""
 
     def __init__(self, redis: Redis, room: str, epoch: int) -> None:
         """``epoch``: of its ownership, which :meth:`owned` renews."""
@@ -94,8 +94,9 @@ class RedisRoom:
         self._keys = [key(room, name) for name in _KEYS]
         self._script = redis.register_script(files("streaming.state").joinpath("room.lua").read_text("utf-8"))
         self._epoch = epoch
-        self.fenced = asyncio.Event()
-        """Another owns the room: nothing is written any more."""
+        self._fenced = asyncio.Event()
+        """The epoch is not ours. Redis may have given us the next without our knowing: it is for the lease to say."""
+        self._renewed = asyncio.Event()
         self._open: dict[str, Act] = {}
         """What was told and still counts, for a Redis that forgets: questions by their ids,"""
         self._standing: dict[str, Act] = {}
@@ -106,18 +107,23 @@ class RedisRoom:
     def owned(self, epoch: int, *, forgotten: bool) -> None:
         """The lease is held again, by the same owner as before. ``forgotten``: by a Redis that knows nothing more."""
         self._epoch = epoch
+        self._fenced.clear()
+        self._renewed.set()
         if forgotten:
             for act in (*self._standing.values(), *self._open.values()):
                 self._write(*act)
 
     async def close(self) -> None:
-        if not self.fenced.is_set():
-            with contextlib.suppress(asyncio.TimeoutError):
-                async with asyncio.timeout(CLOSING_S):
-                    await self._acts.join()
-        self._writer.cancel()
-        await asyncio.gather(self._writer, return_exceptions=True)
-        if left := self._acts.qsize():
+        """What waits is still written, unless the room is another's by now, who began with what was written before."""
+        joined, fenced = asyncio.ensure_future(self._acts.join()), asyncio.ensure_future(self._fenced.wait())
+        await asyncio.wait([joined, fenced], timeout=CLOSING_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in (joined, fenced, self._writer):
+            task.cancel()
+        await asyncio.gather(joined, fenced, self._writer, return_exceptions=True)
+        left = self._acts.qsize()
+        while not self._acts.empty():
+            self._close(self._acts.get_nowait()[1])
+        if left:
             log.error("%s: %d changes of the state could not be written", self._room, left)
 
     # What is kept
@@ -187,12 +193,9 @@ class RedisRoom:
         self._write(*act)
 
     def _write(self, *act: str) -> None:
-        if not self.fenced.is_set():
-            self._acts.put_nowait((act, None))
+        self._acts.put_nowait((act, None))
 
     async def _ask(self, *act: str) -> Any:
-        if self.fenced.is_set():
-            raise FencedError(f"the room {self._room} has another owner")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._acts.put_nowait((act, answer))
         return await answer
@@ -201,50 +204,44 @@ class RedisRoom:
         while True:
             act, wanted = await self._acts.get()
             try:
-                answer = await self._done(act)
-            except FencedError as error:
-                self._fence(error, wanted)
-                return
+                answer = await self._done(act, 0 if wanted else next(_numbers))
             except (RedisError, OSError) as error:
                 log.error("%s: the state could not be written (%s): %s", self._room, act[0], error)
-                if wanted is not None and not wanted.cancelled():
+                if wanted is not None and not wanted.done():
                     wanted.set_exception(EverhostError(f"Redis: {error}"))
+            except asyncio.CancelledError:
+                self._close(wanted)
+                raise
             else:
-                if wanted is not None and not wanted.cancelled():
+                if wanted is not None and not wanted.done():
                     wanted.set_result(answer)
             self._acts.task_done()
 
-    async def _done(self, act: Act) -> Any:
-        """Redis's answer, however long it has to be waited for."""
+    def _close(self, wanted: "asyncio.Future[Any] | None") -> None:
+        if wanted is not None and not wanted.done():
+            wanted.set_exception(EverhostError(f"the room {self._room} does not run here any more"))
+
+    async def _done(self, act: Act, number: int) -> Any:
+        """Redis's answer, however long it has to be waited for. ``number``: of what is written; 0: it only reads."""
         waits, told = Backoff(*RETRY_S), False
         while True:
+            self._renewed.clear()
             try:
-                return await self._script(keys=self._keys, args=[self._epoch, *act])
+                return await self._script(keys=self._keys, args=[self._epoch, number, *act])
             except _PASSING as error:
                 trouble: Exception = error
             except ResponseError as error:
-                if str(error).startswith("FENCED"):
-                    raise FencedError(f"the room {self._room} has another owner") from error
-                if not str(error).startswith("UNOWNED"):
+                if not str(error).startswith(("UNOWNED", "FENCED")):
                     raise
                 trouble = error
+                if str(error).startswith("FENCED"):
+                    self._fenced.set()
             if not told:
                 log.warning("%s: the state waits for Redis: %s", self._room, trouble)
             told = True
-            await asyncio.sleep(waits.next())
-
-    def _fence(self, error: FencedError, wanted: "asyncio.Future[Any] | None") -> None:
-        self.fenced.set()
-        left = [wanted] if wanted is not None else []
-        self._acts.task_done()
-        while not self._acts.empty():
-            _, other = self._acts.get_nowait()
-            self._acts.task_done()
-            left += [other] if other is not None else []
-        for one in left:
-            if not one.cancelled():
-                one.set_exception(error)
-        log.error("%s; nothing more is written of it here", error)
+            with contextlib.suppress(asyncio.TimeoutError):
+                async with asyncio.timeout(waits.next()):
+                    await self._renewed.wait()
 
 
 def _json(value: Mapping[str, Any]) -> str:

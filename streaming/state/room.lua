@@ -1,5 +1,5 @@
 -- All that is read and written of a room's state, one act at a time and whole; refused to whoever does not own the room.
--- ARGV: the owner's epoch, the act, and what it is about; texts are JSON.
+-- ARGV: the owner's epoch, the number of what it writes (0: it reads), the act, and what it is about; texts are JSON.
 
 local lease, questions, entries, open, ended, outcomes, failed, muted, desk, aired, lines = unpack(KEYS)
 local KEPT = 10000 -- questions that ended; the journal has all
@@ -9,6 +9,13 @@ if not epoch then
   return redis.error_reply('UNOWNED the lease has run out')
 elseif epoch ~= ARGV[1] then
   return redis.error_reply('FENCED the room has another owner')
+end
+
+-- What the network held up and delivers when the owner has long asked anew.
+local number, last = tonumber(ARGV[2]), tonumber(redis.call('HGET', lease, 'written') or 0)
+if number > 0 then
+  if number < last then return redis.error_reply('LATE it is written already') end
+  redis.call('HSET', lease, 'written', number)
 end
 
 local act = {}
@@ -83,6 +90,7 @@ function act.alive(at) redis.call('HSET', desk, 'on_air_at', at) end
 function act.desk() return redis.call('HMGET', desk, 'paused', 'cut', 'on_air_at') end
 
 function act.air(at, line)
+  if number == last then return end -- asked anew, since the answer was lost
   redis.call('ZADD', aired, at, string.format('%015d', redis.call('INCR', lines)) .. line)
 end
 
@@ -93,4 +101,4 @@ function act.aired(since)
   return found
 end
 
-return act[ARGV[2]](unpack(ARGV, 3))
+return act[ARGV[3]](unpack(ARGV, 4))

@@ -18,10 +18,11 @@ from streaming.errors import EngineError
 from streaming.hearing.listener import Began, Continued, Heard, Meant, Nothing, Partial, Said
 from streaming.hearing.microphone import OpusPacket, Pcm
 from streaming.hearing.transcript import Language, Transcript
-from streaming.on_air import OnAir, Seat
+from streaming.on_air import OnAir
 from streaming.packets import Packet
 from streaming.playout import at_48k
 from streaming.protocol import TalkStart
+from streaming.seat import Seat
 from tests.streaming.test_on_air_alone import Knowing, cited, on_air, receive
 
 QUESTION = "How long may a probation period be?"
@@ -114,7 +115,7 @@ async def test_where_there_is_a_wake_word_nothing_is_heard_before_it(
         room.knows(Knowing(cited))
         await room._learn_wake_words(["hello Mei"])
         seat = room.greet()
-        assert json.loads(seat.outbox.get_nowait())["room"]["wake_words"] == ["hello Mei"]
+        assert json.loads(await seat.next())["room"]["wake_words"] == ["hello Mei"]
         talker = Talker(seat.viewer, TalkStart(type="talk.start", id="t", hands_free=True), 1)
 
         def hear(*what: Heard) -> None:

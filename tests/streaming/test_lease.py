@@ -69,6 +69,7 @@ def test_what_was_ours_long_ago_is_not_taken_from_a_promoted_replica() -> None:
 def test_who_had_it_meanwhile(before: int, became: str) -> None:
     lease = owned(100.0)
     assert lease.saw(Seen("a", 9, "http://a", before, "run1"), 110.0, 110.0) == became
+    assert lease.since == (9 if became == "replaced" else 7)
 
 
 def test_a_room_that_another_has_is_silent_at_once() -> None:

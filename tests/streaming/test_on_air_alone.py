@@ -15,9 +15,10 @@ from streaming import cues, music, playout
 from streaming.engines import Engines
 from streaming.journal import Journal, entries, verified
 from streaming.models.store import Store
-from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir, Seat
+from streaming.on_air import CUT_SHORT, NO_ANSWER, OnAir
 from streaming.playout import Ended, Started
 from streaming.questions import Question
+from streaming.seat import Seat
 from streaming.stage_process import StageProcess
 from streaming.state.sqlite import Sqlite
 from streaming.state.state import RoomState
@@ -75,7 +76,7 @@ async def ask(room: OnAir, seat: Seat, text: str, id: str) -> None:  # noqa: A00
 async def receive(seat: Seat, kind: str, id: str | None = None) -> dict[str, Any]:  # noqa: A002
     async with asyncio.timeout(10):
         while True:
-            message: dict[str, Any] = json.loads(await seat.outbox.get())
+            message: dict[str, Any] = json.loads(await seat.next())
             if message["type"] == kind and id in (None, message.get("id")):
                 return message
 

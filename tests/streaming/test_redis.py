@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from redis.exceptions import ResponseError
 
 from streaming import metrics
 from streaming.cli import main
@@ -19,7 +22,8 @@ from streaming.fleet.lease import LASTS_S, Lease
 from streaming.fleet.ownership import Ownership
 from streaming.mutes import Muted
 from streaming.operator import Operators
-from streaming.state.redis import FencedError, RedisRoom, connected, key
+from streaming.programme.schedule import Aired
+from streaming.state.redis import CLOSING_S, RedisRoom, connected, key
 from streaming.state.state import Desk
 from tests.streaming.conftest import free_port
 from tests.streaming.redis_server import RedisServer, redis_server
@@ -65,13 +69,46 @@ async def test_whoever_lost_the_room_can_write_nothing(server: RedisServer) -> N
         async with room(server, 2) as new:
             old.record(question("q2"), None)
             old.record(question("q1"), "answered")
-            with pytest.raises(FencedError, match="another owner"):
-                await old.unfinished()
-            assert old.fenced.is_set()
-            with pytest.raises(FencedError):
-                await old.desk()
-            old.record(question("q3"), None)
+            reading = asyncio.ensure_future(old.unfinished())
+            await asyncio.sleep(0.2)
+            assert not reading.done()
             assert [one.id for one in await new.unfinished()] == ["q1"]
+            begun = time.monotonic()
+            await old.close()
+            assert time.monotonic() - begun < CLOSING_S / 2
+            with pytest.raises(EverhostError, match="any more"):
+                await reading
+            assert [one.id for one in await new.unfinished()] == ["q1"]
+
+
+async def test_the_next_epoch_may_be_ours_before_we_know_of_it(server: RedisServer) -> None:
+    """The lease ran out and was given to the same gateway, whose answer is late: what it writes meanwhile waits."""
+    async with room(server, 1) as state, connected(server.url) as redis:
+        state.record(question("q1"), None)
+        await state.kept()
+        await own(redis, "law", 2)
+        state.record(question("q1"), "answered")
+        await asyncio.sleep(0.2)
+        state.owned(2, forgotten=False)
+        assert await state.unfinished() == []
+        assert [one.id for one, _, _ in await state.ended(0.0, 9)] == ["q1"]
+
+
+async def test_what_arrives_when_it_was_long_said_anew_changes_nothing(server: RedisServer) -> None:
+    """As when a network lets go of what it held up."""
+    async with room(server) as state, connected(server.url) as redis:
+        state.switch(paused=True, cut=False)
+        state.air(Aired("news", 0, 0, "It rains.", 5.0))
+        await state.kept()
+        state.switch(paused=False, cut=False)
+        await state.kept()
+        late = int(await redis.hget(key("law", "lease"), "written")) - 1
+        script = redis.register_script(files("streaming.state").joinpath("room.lua").read_text("utf-8"))
+        for number, said in ((late - 1, ("switch", "1", "0")), (late, ("air", "5.0", "{}"))):
+            with pytest.raises(ResponseError, match="LATE"):
+                await script(keys=state._keys, args=[1, number, *said])
+        assert await state.desk() == Desk()
+        assert len(await state.aired(0.0)) == 1
 
 
 async def test_what_the_last_owner_had_not_ended_is_taken_over(server: RedisServer) -> None:
@@ -171,11 +208,14 @@ class House:
 
     told: list[tuple[str, int]] = field(default_factory=list)
     full: bool = False
+    begins: Callable[[], Awaitable[Any]] | None = None
 
     async def begin(self, room: str, lease: Lease) -> None:
         self.told.append(("begin", lease.epoch))
+        if self.begins is not None:
+            await self.begins()
 
-    async def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
+    def again(self, room: str, epoch: int, *, forgotten: bool) -> None:
         self.told.append(("forgotten" if forgotten else "again", epoch))
 
     async def end(self, room: str) -> None:
@@ -252,6 +292,35 @@ async def test_a_room_is_silent_while_redis_is_gone_and_back_when_it_is(server: 
         await until(lambda: held(a))
         await until(lambda: house.does == ["begin", "forgotten"])
         assert house.told[1][1] > house.told[0][1]
+
+
+async def test_a_room_that_begins_for_ever_is_renewed_and_can_be_given_away(server: RedisServer) -> None:
+    async with gateway(server, "a") as (a, house):
+        stuck = asyncio.Event()
+        house.begins = stuck.wait
+        await until(lambda: house.does == ["begin"])
+        await asyncio.sleep(LASTS_S)
+        assert held(a)
+        server.kill()
+        server.start()
+        await until(lambda: house.does == ["begin", "forgotten"])
+        a.leave("law")
+        await until(lambda: house.does == ["begin", "forgotten", "end"])
+        assert not held(a)
+
+
+async def test_a_room_that_cannot_begin_is_left_to_others(server: RedisServer) -> None:
+    async def broken() -> None:
+        raise OSError("the disk is gone")
+
+    async with gateway(server, "a") as (a, first):
+        first.begins = broken
+        await until(lambda: first.does == ["begin", "end"])
+        async with gateway(server, "b") as (b, second):
+            await until(lambda: held(b))
+            assert not held(a)
+            assert second.does == ["begin"]
+            assert first.does == ["begin", "end"]
 
 
 async def test_a_room_can_be_given_away_and_taken_back(server: RedisServer) -> None:

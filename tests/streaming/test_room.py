@@ -87,6 +87,24 @@ def test_questions_are_answered_one_at_a_time_in_order() -> None:
     assert second.question.text == "second?"
 
 
+def test_who_asks_again_under_the_same_id_has_asked_once() -> None:
+    """As a page does whose connection broke before it knew that its question was accepted."""
+    room = make()
+    first = told(say.Accepted, room.asked("v", ask("How long?"), 1.0), "v")[0]
+    assert first.position == 1
+    (again,) = room.asked("v", ask(" How  long? "), 1.5)
+    assert again == do.Tell(first, "v")
+    assert told(say.Accepted, room.asked("w", ask("Why?"), 1.6), "w")[0].question != first.question  # another's id
+    assert told(say.Accepted, room.asked("v", ask("Why not?"), 1.7), "v")[0].question != first.question
+    assert room.current is not None
+    answer_all(room, room.current, 2.0)
+    repeated = room.asked("v", ask("How long?"), 3.0)
+    assert told(say.Accepted, repeated, "v")[0].question == first.question
+    assert told(say.AnswerDone, repeated, "v")[0].id == "c1"
+    assert not only(do.Record, repeated)
+    assert only(do.Record, room.asked("v", ask("How long?"), 1000.0))
+
+
 def test_limits_reject_with_a_code() -> None:
     room = make(questions=2, per_viewer=1, characters=20)
     room.asked("v0", ask(id="on air"), 1.0)

@@ -34,6 +34,22 @@ function clockAt(rtp, tick, now) {
   return clock;
 }
 
+test("what is not settled when the connection breaks is kept for the same viewer, and fails for another", () => {
+  for (const [same, phase] of [[true, "sending"], [false, "failed"]]) {
+    const conversation = new Conversation();
+    conversation.ask("c1", { question: "How long?" });
+    conversation.welcome([], { same });
+    assert.equal(conversation.exchanges[0].phase, phase);
+    conversation.fail("c1");
+    assert.equal(conversation.exchanges[0].phase, "failed");
+  }
+  const conversation = new Conversation();
+  conversation.ask("c1", { question: "How long?" });
+  conversation.receive({ type: "accepted", id: "c1", question: "q1", position: 1 });
+  conversation.fail("c1");
+  assert.equal(conversation.exchanges[0].phase, "waiting");
+});
+
 test("a picture's RTP timestamp tells its tick", () => {
   const clock = clockAt(1_000_000, 480, 0);
   assert.equal(clock.tick(10), null);

@@ -49,10 +49,10 @@ export class Conversation extends EventTarget {
     this.#add(new Exchange({ clientId, own: true, name, question, phase: "sending" }));
   }
 
-  /** It could not even be sent, or the connection broke before the room took it. */
+  /** Nothing came of it for too long. */
   fail(clientId) {
     const exchange = this.#own(clientId);
-    if (exchange) this.#change(exchange, { phase: "failed" });
+    if (exchange?.phase === "sending") this.#change(exchange, { phase: "failed" });
   }
 
   interrupting(id) {
@@ -69,7 +69,7 @@ export class Conversation extends EventTarget {
   welcome(recent, { same = false } = {}) {
     for (const exchange of this.#exchanges) {
       // To the room this may be another viewer now: then what was asked before can no longer be stopped from here.
-      const phase = exchange.phase === "sending" ? "failed" : exchange.phase;
+      const phase = exchange.phase === "sending" && !same ? "failed" : exchange.phase;
       this.#change(exchange, { phase, speaking: false, stopping: false, ours: same && exchange.ours });
     }
     for (const { id, question, text, citations = [], name = "", refused = false } of recent) {

@@ -51,7 +51,7 @@ function reset() {
   here = false;
   current = null;
   stage.replaceChildren();
-  session.conversation.clear();
+  session.forget();
   hint.say(null);
   if (language.current !== FIRST_LANGUAGE) language.toggle();
   draw();

@@ -6,6 +6,9 @@ import { Conversation } from "./conversation.js";
 import { Player } from "./player.js";
 import { Signalling } from "./signalling.js";
 
+/** A question that the room has not settled by then has failed. */
+const SETTLED_MS = 60_000;
+
 /**
  * Events: `welcome` (detail: the room's greeting), `status` (detail: {state, missing}), `host` (detail: state),
  * `link` (the connection or the picture changed), `trouble` (detail: {id, code, message}), `recognised` and `partial`
@@ -14,6 +17,8 @@ import { Signalling } from "./signalling.js";
 export class Session extends EventTarget {
   #asked = 0;
   #chosen = 0;
+  /** Questions of which the room has not said yet what becomes of them, by their ids. */
+  #unsettled = new Map();
   #iceServers = [];
 
   /** `room`: the id as it stands in the address; `video`, `line`: where picture and captions go. */
@@ -55,7 +60,27 @@ export class Session extends EventTarget {
     this.conversation.ask(id, { question, name });
     const message = { type: "ask", id, text: question, language };
     if (name) message.name = name;
-    if (!this.signalling.send(message)) this.conversation.fail(id);
+    this.#insist(message);
+    this.signalling.send(message);
+  }
+
+  /** Forget what was said here, as a kiosk does for its next visitor. */
+  forget() {
+    this.#unsettled.clear();
+    this.conversation.clear();
+  }
+
+  /**
+   * Ask again whenever the connection comes back, until it is settled what becomes of the question: the same words
+   * under the same id are one question to the room.
+   */
+  #insist(message) {
+    this.#unsettled.set(message.id, message);
+    setTimeout(() => this.#settle(message.id) && this.conversation.fail(message.id), SETTLED_MS);
+  }
+
+  #settle(id) {
+    return this.#unsettled.delete(id);
   }
 
   /** Somebody stands before this screen, or nobody any more: the next one is a stranger. */
@@ -86,6 +111,7 @@ export class Session extends EventTarget {
   }
 
   #afterConversation({ type, id, question = id, code, reason }) {
+    this.#settle(id);
     if (type === "rejected") this.#emit("refused", { id, code, reason });
     if (type === "skipped") this.captions.drop(question);
   }
@@ -102,15 +128,24 @@ export class Session extends EventTarget {
     "asr.partial": ({ id, text }) => this.#emit("partial", { id, text }),
     "asr.final": ({ id, text }) => {
       // The room goes on to ask this question for the viewer, under the same id.
-      if (text) this.conversation.ask(id, { question: text });
+      if (text) {
+        this.conversation.ask(id, { question: text });
+        this.#insist({ type: "ask", id, text, language: null });
+      }
       this.#emit("recognised", { id, text });
     },
-    error: ({ id, code, message }) => this.#emit("trouble", { id, code, message }),
+    error: ({ id, code, message }) => {
+      if (this.#settle(id)) this.conversation.fail(id);
+      this.#emit("trouble", { id, code, message });
+    },
   };
 
   #welcome(message) {
     this.#iceServers = message.ice_servers ?? [];
-    this.conversation.welcome(message.recent ?? [], { same: message.viewer === this.signalling.viewer });
+    const same = ["", message.viewer].includes(this.signalling.viewer);
+    this.conversation.welcome(message.recent ?? [], { same });
+    if (!same) this.#unsettled.clear();
+    for (const question of this.#unsettled.values()) this.signalling.send(question);
     this.signalling.viewer = message.viewer;
     this.#emit("welcome", message);
     if (message.status) this.#setStatus(message.status);
