@@ -1,8 +1,9 @@
 """``everhost bench fleet``: gateways that share a room, and what happens to them and to the way to their Redis.
 
 Everything is real: ``everhost serve`` processes, a redis-server, and between each gateway and Redis a relay that cuts,
-holds up or delays. Somebody listens at each gateway for itself, so that two that speak at once are heard; a viewer
-watches through whichever gateway is there; others ask. What happens when is drawn by a seed.
+holds up or delays; a wall clock of each gateway's own is wrong by as much as it happens to be. Somebody listens at each
+gateway for itself, so that two that speak at once are heard; a viewer watches through whichever gateway is there;
+others ask. What happens when is drawn by a seed.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import random
 import secrets
 import shutil
 import signal
+import struct
 import tempfile
 import time
 from collections import Counter
@@ -59,7 +61,10 @@ _TOGETHER_S: Final = 0.06
 _OUTCOMES_S: Final = 120.0
 _LOST: Final = (OSError, httpx.HTTPError, websockets.WebSocketException, StageError, TimeoutError)
 
-What = Literal["killed", "stopped", "cut off", "held up", "slow", "redis restarted"]
+SKEW_S: Final = 300.0
+"""A clock is wrong by so much at most."""
+
+What = Literal["killed", "stopped", "cut off", "held up", "slow", "redis restarted", "clock set"]
 WHATS: Final[tuple[What, ...]] = get_args(What)
 
 
@@ -144,15 +149,18 @@ async def _run(
             way = await stack.enter_async_context(Way.opened(redis.port))
             own = folder / f"gateway{n}"
             own.mkdir(parents=True, exist_ok=True)
-            service = Service(file, own, models, "--redis", f"redis://127.0.0.1:{way.port}/0", token=token)
-            gateways.append(_Gateway(await stack.enter_async_context(service), way, room))
+            clock = _Clock(own / "clock")
+            redis_at = f"redis://127.0.0.1:{way.port}/0"
+            service = Service(file, own, models, "--redis", redis_at, token=token, environment=clock.environment)
+            gateways.append(_Gateway(await stack.enter_async_context(service), way, clock, room))
         await asyncio.gather(*(one.service.ready() for one in gateways))
         diary = _Diary()
         async with _people(gateways, room, texts, seed, diary):
             while not diary.watched.pictures:  # noqa: ASYNC110
                 await asyncio.sleep(_AGAIN_S)
             begun = time.monotonic()
-            await _mishaps(gateways, redis, plan(seed, minutes), begun, 60 * minutes, diary)
+            rng = random.Random(seed)  # noqa: S311
+            await _mishaps(gateways, redis, plan(seed, minutes), begun, 60 * minutes, rng, diary)
             ended = time.monotonic()
             diary.asking.clear()
             outcomes = await _outcomes(redis, room, diary)
@@ -287,10 +295,25 @@ class Way:
 # Gateways
 
 
+class _Clock:
+    """What the processes of one gateway take for the time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set(0.0)
+        path = os.pathsep.join(filter(None, [str(Path(__file__).with_name("clock")), os.environ.get("PYTHONPATH")]))
+        self.environment = {"PYTHONPATH": path, "EVERHOST_BENCH_CLOCK": str(file)}
+
+    def set(self, wrong_s: float) -> None:
+        with self._file.open("r+b" if self._file.exists() else "wb") as file:
+            file.write(struct.pack("d", wrong_s))
+
+
 class _Gateway:
-    def __init__(self, service: Service, way: Way, room: str) -> None:
+    def __init__(self, service: Service, way: Way, clock: _Clock, room: str) -> None:
         self.service = service
         self.way = way
+        self.clock = clock
         self._room = room
         self.heard: list[float] = []
         """When the host was heard at this gateway itself, time.monotonic(); 20 ms each."""
@@ -470,6 +493,7 @@ async def _mishaps(
     mishaps: Sequence[Mishap],
     begun: float,
     seconds: float,
+    rng: random.Random,
     diary: _Diary,
 ) -> None:
     with tqdm(total=round(seconds), desc="fleet", unit="s", disable=None) as bar:
@@ -484,11 +508,11 @@ async def _mishaps(
             running = [n for n, one in enumerate(gateways) if await one.runs()] or [0]
             bar.set_postfix_str(mishap.what)
             diary.struck.append(Struck(mishap, time.monotonic(), running[0]))
-            await _strike(gateways[running[0]], redis, mishap)
+            await _strike(gateways[running[0]], redis, mishap, rng)
         await until(seconds)
 
 
-async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap) -> None:
+async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap, rng: random.Random) -> None:
     way = gateway.way
     match mishap.what:
         case "killed":
@@ -510,6 +534,8 @@ async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap) -> None:
             await redis.kill()
             await asyncio.sleep(min(1.0, mishap.lasts_s / 4))
             await redis.start()
+        case "clock set":  # and it stays so
+            gateway.clock.set(rng.uniform(-SKEW_S, SKEW_S))
 
 
 def _cut(way: Way, on: bool) -> None:

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -42,8 +42,18 @@ def free_port() -> int:
 class Service:
     """``everhost serve ROOM`` on a free port of this machine, with its state and log in ``folder``."""
 
-    def __init__(self, room: Path, folder: Path, models: Path | None, *more: str, token: str | None = None) -> None:
-        """``more``: of the command line; ``token``: the operator's, by default a new one."""
+    def __init__(
+        self,
+        room: Path,
+        folder: Path,
+        models: Path | None,
+        *more: str,
+        token: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``more``: of the command line; ``token``: the operator's, by default a new one; ``environment``: what it
+        gets besides ours.
+        """
         port = free_port()
         self.address: Final = f"127.0.0.1:{port}"
         self.log: Final = folder / "gateway.log"
@@ -53,6 +63,7 @@ class Service:
         own = ["--models", str(models)] if models else []
         arguments = ["serve", str(room), "--port", str(port), "--data", str(self.data), *more]
         self._command = [sys.executable, "-m", "streaming.cli", *own, *arguments]
+        self._environment = {**os.environ, **(environment or {}), VARIABLE: self.token}
         self._running: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._expected = False
@@ -75,11 +86,10 @@ class Service:
         await self._client.aclose()
 
     async def _keep(self) -> None:
-        environment = {**os.environ, VARIABLE: self.token}
         while True:
             with self.log.open("ab") as log:
                 self._running = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=DEVNULL, stdout=log, stderr=log, env=environment
+                    *self._command, stdin=DEVNULL, stdout=log, stderr=log, env=self._environment
                 )
                 status = await self._running.wait()
                 log.write(f"--- the gateway ended with status {status}; it is begun again\n".encode())
