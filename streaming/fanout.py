@@ -9,15 +9,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
-from avatar.clock import SAMPLES_PER_TICK
+from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from streaming.packets import LIGHT, Encoding, Kind, Packet
 from streaming.rtp import Epoch, Payloads, cut
 
 QUEUE: Final = 48
 """Pictures that may wait for one viewer: a second."""
 
+_LATELY: Final = 0.05
+"""What one packet adds to a running mean: half a second's."""
 KEY_DEBOUNCE_TICKS: Final = 24
 """A room makes at most two key frames a second of each rendition, however many ask."""
 
@@ -141,6 +143,10 @@ class Fanout:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._ask, self._lighten, self._now = ask, lighten, now
+        self._late: dict[Kind, float] = {}
+        """How much later than their tick pictures and sound have been leaving lately, s; the zero is anywhere."""
+        self.left_at: dict[Kind, float] = {}
+        """When the last of each left, time.monotonic()."""
         self.epoch = Epoch()
         self._subscriptions: set[Subscription] = set()
         self._keys: dict[Encoding, KeyRequests] = {}
@@ -155,6 +161,13 @@ class Fanout:
     @property
     def key_requests(self) -> int:
         return sum(keys.count for keys in self._keys.values())
+
+    @property
+    def av_offset_s(self) -> float:
+        """How much later than the picture the sound of the same moment has been leaving lately; the viewer's player
+        puts both together again, as long as it is short.
+        """
+        return self._late["audio"] - self._late["video"] if len(self._late) == len(get_args(Kind)) else 0.0
 
     def add(self, subscription: Subscription) -> None:
         """A new viewer; their first picture is the next key frame, which is asked for."""
@@ -180,6 +193,7 @@ class Fanout:
     def send(self, packet: Packet) -> None:
         if packet.kind == "video":
             self._keys_of(packet.encoding).see(packet.pts // SAMPLES_PER_TICK, packet.key)
+        self._see_time(packet)
         self.pts = packet.pts
         self.epoch.see(packet.pts, self._now())
         payloads = None
@@ -189,6 +203,14 @@ class Fanout:
                 subscription.put(payloads)
         if packet.key and packet.kind == "video":
             self._see_needs()  # who waited for it needs the other no more
+
+    def _see_time(self, packet: Packet) -> None:
+        if packet.encoding not in ("h264", "opus"):
+            return
+        now = self.left_at[packet.kind] = time.monotonic()
+        late = now - packet.pts / SAMPLE_RATE
+        before = self._late.get(packet.kind, late)
+        self._late[packet.kind] = before + _LATELY * (late - before)
 
     def _keys_of(self, encoding: Encoding) -> KeyRequests:
         if encoding not in self._keys:

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from knowledge.library import Library
-from streaming import metrics
 from streaming import protocol as say
 from streaming.comments import add_comments
 from streaming.desk import add_desk
@@ -23,6 +22,7 @@ from streaming.errors import EverhostError, FloorTakenError, NotKeptError
 from streaming.face_ws import add_faces, send_all
 from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.relay import Relay
+from streaming.health import add_health
 from streaming.house import House
 from streaming.on_air import OnAir
 from streaming.operator import Operator, Operators
@@ -81,7 +81,8 @@ def create_app(house: House) -> FastAPI:
         raise HTTPException(404, f"there is no room '{room}' here; rooms: {', '.join(house.settings)}")
 
     _add_pages(app, house.settings)
-    _add_operations(app, house)
+    _add_rooms(app, house)
+    add_health(app, house)
     operators = Operators(house.folder)
     add_whep(app, find, house.network.ice_servers)
     add_whip(app, find, operators)
@@ -125,39 +126,7 @@ def _add_pages(app: FastAPI, rooms: Collection[str]) -> None:
         return FileResponse(PAGES / "kiosk.html", status_code=200 if room in rooms else 404)
 
 
-def _add_operations(app: FastAPI, house: House) -> None:
-    @app.get("/healthz")
-    async def health() -> dict[str, Any]:
-        status = house.status()
-        rooms = []
-        for on_air in house.rooms.values():
-            running = on_air.stage.ready is not None
-            progress = await house.progress(on_air.settings.id)
-            if not running or any(outlet.state != "live" for outlet in on_air.outlets):
-                status["state"] = "degraded"
-            rooms.append(
-                {
-                    "id": on_air.settings.id,
-                    "on_air": running,
-                    "can_answer": on_air.can_answer,
-                    "passages": progress.passages if progress else 0,
-                    "embedded": progress.embedded if progress else 0,
-                    "error": on_air.stage.error,
-                    "viewers": on_air.viewers,
-                    "waiting": on_air.core.waiting,
-                    "stage_restarts": on_air.stage.restarts,
-                    "encoder": on_air.stage.ready.encoder if on_air.stage.ready else None,
-                    "outlets": [
-                        {"name": outlet.name, "state": outlet.state, "error": outlet.error} for outlet in on_air.outlets
-                    ],
-                }
-            )
-        return {"status": status["state"], "missing": status["missing"], "rooms": rooms, "elsewhere": house.elsewhere()}
-
-    @app.get("/metrics", response_class=PlainTextResponse)
-    async def show_metrics() -> PlainTextResponse:
-        return PlainTextResponse(metrics.render(house.rooms.values(), house.ownership), media_type=metrics.CONTENT_TYPE)
-
+def _add_rooms(app: FastAPI, house: House) -> None:
     @app.get("/api/rooms")
     async def rooms() -> list[dict[str, Any]]:
         return [

@@ -18,6 +18,7 @@ from streaming.errors import EverhostError
 from streaming.fleet.lease import Lease
 from streaming.fleet.ownership import Fleet, Ownership
 from streaming.journal import Journal
+from streaming.loop_lag import LoopLag
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir
@@ -59,6 +60,7 @@ class House:
         self.network = network
         self.folder = folder
         self.fleet = fleet
+        self.lag = LoopLag()
         self.ownership: Ownership | None = None
         self._journal = Journal(folder)
         self._files = files or {}
@@ -100,6 +102,7 @@ class House:
         self.engines.keep_cold(LLM)
         self._keep(self._start_engines(), "engines")
         self._keep(self._announce(), "status")
+        self._keep(self.lag.watch(), "loop lag")
         self._keep(self._warm_up(), "warm up")
         for room in self.settings:
             self._keep(self._learn(room), f"learn {room}")
@@ -127,7 +130,7 @@ class House:
         self._journal.close()
 
     def status(self) -> dict[str, Any]:
-        """What is missing, as pages and /healthz show it."""
+        """Which engines are missing, as pages show it."""
         missing = [
             {"name": need.name, "what": need.what, "done": need.done, "total": need.total, "error": need.error}
             for need in self.engines.missing

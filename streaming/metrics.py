@@ -1,17 +1,20 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
-from prometheus_client import CollectorRegistry, exposition
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from avatar.clock import TICKS_PER_SECOND
+from streaming.engines import Need
 from streaming.fleet.ownership import Ownership
 from streaming.on_air import OnAir
 from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
+from streaming.questions import Outcome
 from streaming.whep import Viewer
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_PLAIN_0_0_4
@@ -25,6 +28,9 @@ _GAUGES: Final = {
     "encode_milliseconds": "Mean time to encode a picture, last second",
     "depth_milliseconds": "From a tick to its release, as set",
     "pictures_per_second": "48, or 24 while the stage has not the time for all",
+    "av_offset_milliseconds": "How much later than the picture its sound leaves, mean of half a second",
+    "picture_age_seconds": "Since the last picture left",
+    "question_age_seconds": "For how long the question has waited that has waited longest",
     "tick_to_packet_milliseconds": "Longest time from a tick's due to its picture's packet, last second",
 }
 _COUNTERS: Final = {
@@ -68,12 +74,16 @@ def _measure(room: OnAir) -> dict[str, float]:
         "viewers": room.viewers,
         "peer_connections": len(room.whep),
         "questions_waiting": room.core.waiting,
+        "question_age_seconds": room.core.oldest_s(time.time()),
+        "av_offset_milliseconds": 1e3 * room.fanout.av_offset_s,
         "on_air": float(room.stage.ready is not None),
         "depth_milliseconds": 1e3 * room.settings.video.depth / TICKS_PER_SECOND,
         "stage_restarts": room.stage.restarts,
         "key_frame_requests": room.fanout.key_requests,
         "speech_gap_seconds": room.gap_s,
     }
+    if (still := room.still_s) is not None:
+        measured["picture_age_seconds"] = still
     if report is not None:
         measured |= {
             "draw_milliseconds": fmean(report.draw_ms or (0.0,)),
@@ -122,6 +132,21 @@ def of_outlet(outlet: Outlet) -> dict[str, float]:
     }
 
 
+_OF_ENDS: Final = {"questions": "Questions that ended, by how"}
+_OF_REJECTIONS: Final = {"rejected_questions": "Questions that were not taken, by the code that says why"}
+_OF_QUESTIONS: Final = {
+    "question_wait_seconds": "From a question until its turn",
+    "first_sound_seconds": "From a question's turn until its answer is heard",
+}
+_OF_ENGINES: Final = {
+    "engine_ready": "1 while an engine can work",
+    "engine_waiting": "Requests in line for an engine",
+}
+_COUNTED_OF_ENGINES: Final = {"engine_restarts": "Times an engine was started again"}
+_OF_THE_GATEWAY: Final = {
+    "event_loop_lag_seconds": "How late the event loop came to what was due, the worst of 15 s",
+    "redis_unreachable_seconds": "For how long Redis has not answered",
+}
 _OF_MODERATION: Final = {"moderated": "Texts that moderation found something in, by its category and what followed"}
 
 _OF_LEASES: Final = {
@@ -135,9 +160,13 @@ L = TypeVar("L", bound=tuple[str, ...])
 
 
 class _Rooms:
-    def __init__(self, rooms: Iterable[OnAir], ownership: Ownership | None) -> None:
+    def __init__(
+        self, rooms: Iterable[OnAir], ownership: Ownership | None, engines: Iterable[Need], lag_s: float
+    ) -> None:
         self._rooms = list(rooms)
         self._ownership = ownership
+        self._engines = list(engines)
+        self._lag_s = lag_s
 
     def collect(self) -> Iterator[Metric]:
         named = [(room.settings.id, room) for room in self._rooms]
@@ -148,11 +177,46 @@ class _Rooms:
         yield from _families(["room", "outlet"], outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
         moderated = {(name, *key): {"moderated": float(n)} for name, room in named for key, n in room.moderated.items()}
         yield from _families(["room", "category", "outcome"], moderated, {}, _OF_MODERATION)
+        yield from self._of_questions()
+        engines = {(need.name,): _of_engine(need) for need in self._engines}
+        yield from _families(["engine"], engines, _OF_ENGINES, _COUNTED_OF_ENGINES)
+        gateway = {"event_loop_lag_seconds": self._lag_s}
+        if self._ownership is not None:
+            gateway["redis_unreachable_seconds"] = self._ownership.lost_s or 0.0
+        yield from _families([], {(): gateway}, _OF_THE_GATEWAY, {})
         if (fleet := self._ownership) is not None:
             held = {(room,): {"room_held": float(fleet.held(room))} for room in fleet.leases}
             yield from _families(["room"], held, _OF_LEASES, {})
             changes = {key: {"lease_changes": float(n)} for key, n in fleet.changes.items()}
             yield from _families(["room", "became"], changes, {}, _COUNTED_OF_LEASES)
+
+    def _of_questions(self) -> Iterator[Metric]:
+        named = [(room.settings.id, room.tally) for room in self._rooms]
+        ends = {
+            (room, outcome): {"questions": float(tally.outcomes[outcome])}
+            for room, tally in named
+            for outcome in get_args(Outcome)
+        }
+        yield from _families(["room", "outcome"], ends, {}, _OF_ENDS)
+        refused = {
+            (room, code): {"rejected_questions": float(n)}
+            for room, tally in named
+            for code, n in tally.rejected.items()
+        }
+        yield from _families(["room", "code"], refused, {}, _OF_REJECTIONS)
+        for name, description in _OF_QUESTIONS.items():
+            family = HistogramMetricFamily(f"everhost_{name}", description, labels=["room"])
+            for room, tally in named:
+                durations = tally.waited if name == "question_wait_seconds" else tally.first_sound
+                family.add_metric([room], durations.buckets(), durations.total_s)
+            yield family
+
+
+def _of_engine(need: Need) -> dict[str, float]:
+    measured = {"engine_ready": float(need.ready)}
+    if need.worker is not None:
+        measured |= {"engine_waiting": need.worker.waiting, "engine_restarts": need.worker.restarts}
+    return measured
 
 
 def _families(
@@ -171,7 +235,14 @@ def _families(
             yield metric
 
 
-def render(rooms: Iterable[OnAir], ownership: Ownership | None = None) -> bytes:
+def render(
+    rooms: Iterable[OnAir],
+    ownership: Ownership | None = None,
+    engines: Iterable[Need] = (),
+    lag_s: float = 0.0,
+) -> bytes:
+    """``lag_s``: of the event loop."""
     registry = CollectorRegistry()
-    registry.register(_Rooms(rooms, ownership))
+    registry.register(_Rooms(rooms, ownership, engines, lag_s))
+    ProcessCollector(registry=registry)
     return exposition.generate_latest(registry)

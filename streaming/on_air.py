@@ -63,6 +63,7 @@ from streaming.seat import Seat
 from streaming.speaker import Speaker
 from streaming.stage_process import StageProcess
 from streaming.state.state import Desk, RoomState
+from streaming.tally import Tally
 from streaming.tasks import T, keep
 from streaming.understudy import Understudy, stage_config
 from streaming.whep import Whep
@@ -147,6 +148,7 @@ class OnAir:
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._judge = Judge(engines, settings.moderation)
         self.moderated: Counter[tuple[str, str]] = Counter()
+        self.tally = Tally()
         """How often a category had an outcome."""
         self._answerer: Answerer | None = None
         self._dialogue = Dialogue()
@@ -237,6 +239,12 @@ class OnAir:
     @property
     def can_answer(self) -> bool:
         return self._answerer is not None
+
+    @property
+    def still_s(self) -> float | None:
+        """Since the last picture; None: there was none yet."""
+        at = self.fanout.left_at.get("video")
+        return None if at is None else time.monotonic() - at
 
     @property
     def viewers(self) -> int:
@@ -579,6 +587,8 @@ class OnAir:
         for action in actions:
             match action:
                 case do.Tell(message, viewer, but):
+                    if isinstance(message, say.Rejected):
+                        self.tally.rejected[message.code] += 1
                     if viewer is None:
                         self.broadcast(say.encode(message, "room"), but)
                     elif seat := self._seats.get(viewer):
@@ -587,7 +597,10 @@ class OnAir:
                 case do.Record(question, outcome):
                     self._state.record(question, outcome)
                     self._note_question(question, outcome)
+                    if outcome is not None:
+                        self.tally.ended(question.id, outcome)
                 case do.Answer(question):
+                    self.tally.began(question, time.time())
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
                 case do.Speak() | do.Play() | do.FinishSpeaking():
                     self._speech.put_nowait(action)
@@ -786,6 +799,7 @@ class OnAir:
             case playout.Started(utterance, _):
                 if utterance.startswith("q"):
                     log.info("%s is heard", utterance)
+                    self.tally.heard(utterance, time.time())
                 self.perform(self.core.speech_started(utterance, time.time()))
             case playout.Captioned(utterance, text, start, end):
                 self.perform(self.core.captioned(utterance, text, start, end, time.time()))

@@ -184,6 +184,12 @@ class Room:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def oldest_s(self, now: float) -> float:
+        """For how long the question has waited that has waited longest, of those that are not an operator's to let
+        through; 0 for none.
+        """
+        return max((now - one.asked_at for one in self._waiting if not one.held), default=0.0)
+
     @property
     def questions(self) -> Waiting:
         """Those that wait."""

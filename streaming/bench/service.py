@@ -129,7 +129,7 @@ class Service:
         if not health:
             return False
         if what == GATEWAY:
-            return health["status"] == "ready" and all(room["can_answer"] for room in health["rooms"])
+            return not health["missing"] and all(room["on_air"] and room["can_answer"] for room in health["rooms"])
         if what == processes.STAGE:
             return all(room["on_air"] for room in health["rooms"])
         return all(need["name"] != what for need in health["missing"])

@@ -84,6 +84,11 @@ class Ownership:
                 tasks.create_task(self._look_after(room), name=f"lease of {room}")
                 tasks.create_task(self._follow(room), name=f"owner of {room}")
 
+    @property
+    def lost_s(self) -> float | None:
+        """For how long Redis has not answered; None: it does."""
+        return None if self._lost_since is None else time.monotonic() - self._lost_since
+
     def held(self, room: str) -> bool:
         """Whether the room may speak here."""
         return self.leases[room].held(time.monotonic())

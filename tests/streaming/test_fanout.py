@@ -150,3 +150,16 @@ def test_a_change_taken_back_before_its_key_frame_is_none() -> None:
     fanout.send(video(3))
     assert shown(viewer) == [("h264", 0), ("h264", 2), ("h264", 3)]
     assert needs.told == [{"h264-light"}, frozenset()]
+
+
+def test_sound_that_leaves_later_than_its_picture_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    fanout, now = Fanout(Asked(), lambda encodings: None), 0.0
+    monkeypatch.setattr("streaming.fanout.time.monotonic", lambda: now)
+    assert fanout.av_offset_s == 0.0
+    for n in range(400):  # 20 ms each: pictures as they are due, sound 60 ms late
+        now = 500.0 + 0.02 * n
+        fanout.send(Packet("h264", 960 * n, True, b"\0\0\0\1a"))
+        now += 0.06
+        fanout.send(Packet("opus", 960 * n, True, b"a"))
+    assert fanout.av_offset_s == pytest.approx(0.06)
+    assert fanout.left_at["video"] == pytest.approx(507.98)

@@ -185,7 +185,19 @@ async def test_pages_metrics_and_health(tmp_path: Path) -> None:
         assert health["status"] == "degraded"
         assert {"language model", "recognition"} <= {missing["name"] for missing in health["missing"]}
         assert health["rooms"][0]["on_air"] is False
-        assert 'everhost_on_air{room="test"} 0.0' in (await client.get("/metrics")).text
+        assert "test: no picture: its stage is being started" in health["degraded"]
+        assert any(one.startswith("language model: ") for one in health["degraded"])
+        text = (await client.get("/metrics")).text
+        for line in (
+            'everhost_on_air{room="test"} 0.0',
+            'everhost_questions_total{outcome="refused",room="test"} 0.0',
+            'everhost_first_sound_seconds_bucket{le="+Inf",room="test"} 0.0',
+            'everhost_engine_ready{engine="recognition"} 0.0',
+        ):
+            assert line in text
+        assert "process_resident_memory_bytes" in text
+        waiting = await client.get("/readyz")
+        assert (waiting.status_code, waiting.json()) == (503, {"ready": False, "waiting": ["test"]})
         assert (await client.get("/api/rooms")).json()[0]["id"] == "test"
 
 
