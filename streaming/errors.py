@@ -10,6 +10,7 @@ EverhostError
 ├── OfferError          an SDP offer cannot be answered; says what a player has to offer
 ├── FloorTakenError     somebody else speaks through the host
 ├── NotKeptError        what was accepted may be lost; to be sent again
+├── FetchError          a document cannot be fetched from its address (:mod:`streaming.fetching`)
 ├── ListsError          a list of the moderation is wrong (:mod:`streaming.moderation.lists`)
 ├── BridgeError         a bridge cannot go on; says what to mend
 └── OutletError         a way out (push, recording) is closed; it will be tried again

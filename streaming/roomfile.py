@@ -79,6 +79,16 @@ FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。"
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
+def _host(given: str) -> str:
+    if not re.fullmatch(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", given):
+        raise ValueError(f"'{given}' is no host; write wiki.intranet, or with a port 10.0.0.5:9000 or '[fd00::5]:9000'")
+    return given.lower()
+
+
+Place = Annotated[str, AfterValidator(_host)]
+"""A host as it stands in addresses, with or without a port."""
+
+
 class Host(Part):
     name: Text
     pack: str = "lin"
@@ -305,6 +315,8 @@ class RoomFile(Part):
     """What goes on air: landscape, or portrait for live rooms on phones."""
     documents: Path
     """Folder of Markdown the host answers from."""
+    fetch_from: list[Place] = Field(default_factory=list)
+    """Hosts without a public address that operators may have documents fetched from: those of an intranet."""
     disclaimer: Text | None = None
     suggestions: dict[Language, list[str]] = Field(default_factory=dict)
     """Questions offered on the page."""
@@ -327,6 +339,8 @@ class RoomFile(Part):
     video: Video = Video()
     push: list[Push] = Field(default_factory=list)
     recording: Recording | None = None
+    private: bool = False
+    """Viewers need a pass; see :mod:`streaming.passes`."""
     single_gateway: bool = False
     """Go on when the fleet's Redis cannot be reached: no other gateway runs this room anyway."""
 
@@ -362,6 +376,7 @@ LIVE: Final = (
     "title",
     "host",
     "disclaimer",
+    "fetch_from",
     "suggestions",
     "cards",
     "limits",

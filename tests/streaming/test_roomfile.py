@@ -42,6 +42,11 @@ def test_paths_are_relative_to_the_file_and_the_id_is_its_name(folder: Path) -> 
     assert room.title == {"zh": "Museum", "en": "Museum"}
 
 
+def test_hosts_are_as_addresses_have_them(folder: Path) -> None:
+    room = roomfile.load(write(folder, GOOD + "fetch_from: [Wiki.intranet, 10.0.0.5:9000, '[FD00::5]']"))
+    assert room.fetch_from == ["wiki.intranet", "10.0.0.5:9000", "[fd00::5]"]
+
+
 def test_a_text_in_one_language_stands_for_the_other(folder: Path) -> None:
     room = roomfile.load(write(folder, GOOD.replace("name: Ann", "name: {zh: 安}")))
     assert room.host.name == {"zh": "安", "en": "安"}
@@ -109,6 +114,7 @@ def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path)
         (GOOD.replace("name: Ann", "name: Ann, pack: ann"), "host.pack: there is no host 'ann' .*lin.* and no file"),
         (GOOD.replace("name: Ann", "name: Ann, background: blu.png"), "host.background: .*#rrggbb"),
         (GOOD + "picture: 1920x1200", "picture: .*1080x1920"),
+        (GOOD + "fetch_from: [https://wiki.intranet]", r"fetch_from\.0: .*write wiki\.intranet"),
         ("title: [unclosed", "not YAML"),
         ("- a\n- b\n", "must be a mapping"),
         ("", "must be a mapping"),

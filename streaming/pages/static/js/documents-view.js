@@ -22,6 +22,10 @@ export class DocumentsView {
       files.value = "";
     });
     this.#listenToDrops(find(".drop", root));
+    find("form", root).addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#fetch(find("input", event.target));
+    });
     find("select", root).addEventListener("change", (event) => this.#choose(event.target.value));
     language.addEventListener("change", () => {
       this.#shown = "";
@@ -66,25 +70,39 @@ export class DocumentsView {
     const place = source.split("/").map(encodeURIComponent).join("/");
     const url = `/rooms/${encodeURIComponent(this.#room)}/documents${source && `/${place}`}`;
     try {
-      return await fetch(url, { ...options, headers: { Authorization: `Bearer ${this.#token()}` } });
+      return await fetch(url, { ...options, headers: { ...options.headers, Authorization: `Bearer ${this.#token()}` } });
     } catch {
       return null;
     }
   }
 
   async #add(files) {
-    const told = find(".told", this.#root);
-    for (const file of files) {
-      const line = element("li", { text: t("console.documents.adding", { name: file.name }) });
-      told.prepend(line);
-      const response = await this.#ask(file.name, { method: "PUT", body: file });
-      const ok = response?.ok ?? false;
-      line.textContent = ok
-        ? t("console.documents.added", { name: file.name, n: (await response.json()).passages })
-        : t("console.documents.refused", { name: file.name, why: await reason(response, file.name) });
-      line.dataset.state = ok ? "ok" : "gone"; // what became of it is told with its reason, not before
-    }
+    for (const file of files) await this.#take(file.name, this.#ask(file.name, { method: "PUT", body: file }));
     await this.refresh();
+  }
+
+  /** What stands in the field is cleared once it is taken, and stays to be mended when it is not. */
+  async #fetch(field) {
+    const url = field.value.trim();
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify({ url });
+    const taken = await this.#take(url, this.#ask("", { method: "POST", headers, body }));
+    if (taken && field.value.trim() === url) field.value = "";
+    await this.refresh();
+  }
+
+  /** Tells that `name` is being read, and what becomes of it; whether it was taken. */
+  async #take(name, answer) {
+    const line = element("li", { text: t("console.documents.adding", { name }) });
+    find(".told", this.#root).prepend(line);
+    const response = await answer;
+    const ok = response?.ok ?? false;
+    if (ok) {
+      const { source, passages: n } = await response.json();
+      line.textContent = t("console.documents.added", { name: source, n });
+    } else line.textContent = t("console.documents.refused", { name, why: await reason(response, name) });
+    line.dataset.state = ok ? "ok" : "gone"; // what became of it is told with its reason, not before
+    return ok;
   }
 
   async #remove(source) {
