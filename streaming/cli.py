@@ -156,7 +156,14 @@ def _parser() -> argparse.ArgumentParser:
     acts = token.add_subparsers(dest="act", metavar="ACT", required=True)
     add = acts.add_parser("add", help="make a token, and print it once")
     add.add_argument("name")
-    add.add_argument("--role", choices=["bridge", "moderator", "operator"], required=True)
+    add.add_argument("--role", choices=["bridge", "moderator", "operator", "admin"], required=True)
+    add.add_argument("--days", type=float, metavar="N", help="it ends by itself (default: when it is taken back)")
+    rotate = acts.add_parser("rotate", help="make a new one in place of a token, and print it once")
+    rotate.add_argument("name", help="whose; 'operator': the one in the data folder's file")
+    rotate.add_argument("--overlap", type=float, default=0.0, metavar="HOURS", help="the old one goes on (default: 0)")
+    allowed = acts.add_parser("viewer", help="make a pass to a private room, and print it")
+    allowed.add_argument("room", help="its id")
+    allowed.add_argument("--hours", type=float, default=12.0, metavar="N", help="when it ends (default: %(default)g)")
     acts.add_parser("list", help="whose there are")
     acts.add_parser("remove", help="take a token back").add_argument("name")
     token.set_defaults(run=_token)
@@ -337,6 +344,28 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true")
     inspect.set_defaults(run=_inspect)
 
+    backup = commands.add_parser("backup", help="one file with all that is needed to begin again elsewhere")
+    backup.add_argument("file", type=Path, metavar="FILE.tar.gz", help="to be written")
+    backup.add_argument("rooms", nargs="*", type=Path, default=[DEFAULT_ROOM], metavar="ROOM.yaml")
+    backup.add_argument("--data", type=Path, default=Path("var"), help="the data folder of 'everhost serve'")
+    backup.add_argument(
+        "--redis", metavar="URL", default=os.environ.get("EVERHOST_REDIS"), help="a fleet's (or EVERHOST_REDIS)"
+    )
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="put back what 'everhost backup' wrote")
+    restore.add_argument("file", type=Path, metavar="FILE.tar.gz")
+    restore.add_argument("--data", type=Path, default=Path("var"), help="folder for the state (default: var)")
+    restore.add_argument(
+        "--rooms", type=Path, default=Path("rooms"), metavar="FOLDER",
+        help="folder for the room files and what they name (default: rooms)",
+    )  # fmt: skip
+    restore.add_argument(
+        "--redis", metavar="URL", default=os.environ.get("EVERHOST_REDIS"), help="a fleet's (or EVERHOST_REDIS)"
+    )
+    restore.add_argument("--force", action="store_true", help="move aside what is there; nothing is deleted")
+    restore.set_defaults(run=_restore)
+
     doctor = commands.add_parser("doctor", help="what is installed, what is missing and how to get it")
     doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
     doctor.set_defaults(run=_doctor)
@@ -412,17 +441,25 @@ def _rooms(arguments: argparse.Namespace) -> int:
 def _token(arguments: argparse.Namespace) -> int:
     from datetime import datetime
 
-    from streaming import tokens
+    from streaming import operator, tokens
+    from streaming.passes import Passes
 
     match arguments.act:
         case "add":
-            print(tokens.give(arguments.data, arguments.name, arguments.role))  # noqa: T201
+            print(tokens.give(arguments.data, arguments.name, arguments.role, arguments.days))  # noqa: T201
+        case "rotate" if arguments.name == "operator":
+            print(operator.renew(arguments.data))  # noqa: T201
+        case "rotate":
+            print(tokens.rotate(arguments.data, arguments.name, 3600 * arguments.overlap))  # noqa: T201
+        case "viewer":
+            print(Passes(arguments.data).issue(arguments.room, 3600 * arguments.hours))  # noqa: T201
         case "remove":
             tokens.take_back(arguments.data, arguments.name)
         case _:
             for one in tokens.given(arguments.data):
                 made = datetime.fromtimestamp(one.made_at)
-                print(f"{one.name:20} {one.role:10} {made:%Y-%m-%d %H:%M}")  # noqa: T201
+                ends = f"until {datetime.fromtimestamp(one.until):%Y-%m-%d %H:%M}" if one.until else ""
+                print(f"{one.name:20} {one.role:10} {made:%Y-%m-%d %H:%M} {ends}".rstrip())  # noqa: T201
     return 0
 
 
@@ -689,6 +726,37 @@ def _inspect(arguments: argparse.Namespace) -> int:
         found = inspect(arguments.file, progress)
     told = json.dumps(asdict(found), ensure_ascii=False) if arguments.json else f"{arguments.file}, {found.told()}"
     print(told)  # noqa: T201
+    return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from streaming.backup import backup
+    from streaming.bars import following
+
+    with tqdm(desc="backing up", unit="B", unit_scale=True, disable=None) as bar:
+        made = backup(arguments.file, arguments.rooms, arguments.data, arguments.redis or None, following(bar))
+    rooms, size = ", ".join(made.rooms), made.size / 1e6
+    print(f"{arguments.file}: {len(made.members)} files, {size:.1f} MB unpacked, of {rooms}")  # noqa: T201
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from streaming.backup import restore
+    from streaming.bars import following
+
+    with tqdm(desc="restoring", unit="B", unit_scale=True, disable=None) as bar:
+        told, redis = following(bar), arguments.redis or None
+        done = restore(arguments.file, arguments.data, arguments.rooms, redis, told, force=arguments.force)
+    for folder in done.aside:
+        print(f"what was there is in {folder}")  # noqa: T201
+    for named, here in done.elsewhere.items():
+        print(f"a room file looks for {named}: that is {here}, move it there or change the room file")  # noqa: T201
+    rooms, shared = " ".join(map(str, done.rooms)), " --redis …" if redis else ""
+    print(f"restored; on air with: everhost serve {rooms} --data {arguments.data}{shared}")  # noqa: T201
     return 0
 
 

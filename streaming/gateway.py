@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +12,11 @@ from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSoc
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import HTTPConnection
 
 from knowledge.library import Library
 from streaming import protocol as say
+from streaming.body import BoundedBodies
 from streaming.comments import add_comments
 from streaming.desk import add_desk
 from streaming.documents_http import add_documents
@@ -22,10 +24,12 @@ from streaming.errors import EverhostError, FloorTakenError, NotKeptError
 from streaming.face_ws import add_faces, send_all
 from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.relay import Relay
+from streaming.guard import LIMITS, Guard, Limits, foreign
 from streaming.health import add_health
 from streaming.house import House
 from streaming.on_air import OnAir
 from streaming.operator import Operator, Operators
+from streaming.passes import Passes
 from streaming.seat import Seat
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
@@ -44,7 +48,9 @@ SECURITY_HEADERS: Final = {
 }
 
 
-def create_app(house: House) -> FastAPI:
+def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], bool] = foreign) -> FastAPI:
+    """``limits``: of each address that is ``counted``."""
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
@@ -84,7 +90,14 @@ def create_app(house: House) -> FastAPI:
     _add_rooms(app, house)
     add_health(app, house)
     operators = Operators(house.folder)
-    add_whep(app, find, house.network.ice_servers)
+    passes = Passes(house.folder) if any(room.private for room in house.settings.values()) else None
+
+    def admit(connection: HTTPConnection, room: str) -> None:
+        """Raises HTTPException for who may not see a room that is private."""
+        if passes is not None and house.settings[room].private:
+            passes.check(connection, room, operators)
+
+    add_whep(app, find, house.network.ice_servers, admit)
     add_whip(app, find, operators)
     add_faces(app, find, operators)
 
@@ -97,13 +110,20 @@ def create_app(house: House) -> FastAPI:
             raise HTTPException(503, "the room's documents are still being read; ask again in a moment")
         return answerer.library
 
-    add_documents(app, library, operators, note)
+    add_documents(app, library, operators, note, lambda room: find(room).settings.fetch_from)
     add_comments(app, find, operators)
     add_desk(app, find, operators)
-    _add_viewers(app, find)
-    if house.ownership is not None:
-        add_fleet(app, house.ownership, house.rooms, operators)
-        app.add_middleware(Relay, here=house.rooms.__contains__, where=house.ownership.where)
+    _add_viewers(app, find, admit)
+    app.add_middleware(BoundedBodies, operators=operators)
+    fleet = house.ownership
+    if fleet is not None:
+        add_fleet(app, fleet, house.rooms, operators)
+        app.add_middleware(Relay, here=house.rooms.__contains__, where=fleet.where, secret=lambda: fleet.secret)
+
+    def secret() -> str:
+        return fleet.secret if fleet else ""
+
+    app.add_middleware(Guard, operators=operators, limits=limits, counted=counted, secret=secret)  # the outermost
     return app
 
 
@@ -148,16 +168,24 @@ def _add_rooms(app: FastAPI, house: House) -> None:
         ]
 
 
-def _add_viewers(app: FastAPI, find: Any) -> None:
+_REFUSED: Final = {
+    401: ("no_pass", 4401, "a pass is needed"),
+    404: ("no_room", 4404, "no such room"),
+    503: ("room_moves", 1013, "come back in a moment"),
+}
+
+
+def _add_viewers(app: FastAPI, find: Any, admit: Any) -> None:
     @app.websocket("/rooms/{room}/ws")
     async def websocket(socket: WebSocket, room: str) -> None:
         await socket.accept()
         try:
             on_air: OnAir = find(room)
+            admit(socket, room)
         except HTTPException as error:
-            gone = error.status_code == 404
-            await socket.send_text(say.encode(say.Error("no_room" if gone else "room_moves", error.detail), "viewer"))
-            await socket.close(*(4404, "no such room") if gone else (1013, "come back in a moment"))
+            name, code, why = _REFUSED[error.status_code]
+            await socket.send_text(say.encode(say.Error(name, error.detail), "viewer"))
+            await socket.close(code, why)
             return
         await _seat(socket, on_air)
 

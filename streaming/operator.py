@@ -1,26 +1,31 @@
 """Who may do what viewers may not: whoever has a token, as far as its role goes.
 
-The operator's own is the value of EVERHOST_OPERATOR_TOKEN, or else made once and kept in a file that only this user can
-read. ``everhost token add`` makes others, for people and programs who need less; of those only a hash is kept.
+The admin's own is the value of EVERHOST_OPERATOR_TOKEN, or else made once and kept in a file that only this user can
+read; whoever writes another into that file has changed it. ``everhost token add`` makes others, for people and programs
+who need less; of those only a hash is kept.
 """
 
+import contextlib
 import hmac
 import os
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from streaming import tokens
+from streaming.errors import EverhostError
 from streaming.tokens import ROLES, Role
 
 VARIABLE: Final = "EVERHOST_OPERATOR_TOKEN"
 FILE: Final = "operator.token"
+T = TypeVar("T")
 
 _BEARER: Final = HTTPBearer(auto_error=False, scheme_name="token", description="An operator's token, or one of less.")
 
@@ -37,10 +42,11 @@ class Operator:
 class Operators:
     def __init__(self, folder: Path) -> None:
         self.file = folder / FILE
-        self._token = os.environ.get(VARIABLE, "").strip() or _kept(self.file)
-        self._others = folder / tokens.FILE
-        self._read_at: float | None = None
-        self._known: dict[str, Operator] = {}
+        self._told = os.environ.get(VARIABLE, "").strip()
+        self._own = _File(self.file, _kept)
+        self._others = _File(folder / tokens.FILE, lambda file: tokens.given(file.parent))
+        if not self._told:
+            self._own.read()
 
     def needs(self, role: Role) -> Any:
         """A route's dependency: whoever asks, if they may do what ``role`` may."""
@@ -56,10 +62,7 @@ class Operators:
 
         It comes as ``Authorization: Bearer …``, or as ``?token=…`` where a browser cannot set headers (WebSocket).
         """
-        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            given = connection.query_params.get("token", "")
-        operator = self._whose(given.strip())
+        operator = self.who(connection)
         if operator is None:
             raise HTTPException(
                 401,
@@ -71,21 +74,64 @@ class Operators:
             raise HTTPException(403, f"the token '{operator.name}' is a {operator.role}'s; this needs the {role}'s")
         return operator
 
-    def _whose(self, token: str) -> Operator | None:
-        if hmac.compare_digest(token.encode(), self._token.encode()):
-            return Operator("operator", "operator")
-        return self._given().get(tokens.hash_of(token)) if token else None
+    def who(self, connection: HTTPConnection) -> Operator | None:
+        """Whoever asks, by their token; None without one that counts."""
+        token = given(connection)
+        if not token:
+            return None
+        if hmac.compare_digest(token.encode(), (self._told or self._own.read()).encode()):
+            return Operator("operator", "admin")
+        digest = tokens.hash_of(token)
+        for one in self._others.read():
+            if hmac.compare_digest(one.sha256, digest) and one.counts(time.time()):
+                return Operator(one.name, one.role)
+        return None
 
-    def _given(self) -> dict[str, Operator]:
-        """Tokens given to others, by their hashes; read again when the file has changed."""
+    def known(self, connection: HTTPConnection) -> Operator | None:
+        """The same, where nobody is told why not: a file of tokens that is damaged is told to who needs one."""
+        with contextlib.suppress(EverhostError):
+            return self.who(connection)
+        return None
+
+
+def renew(folder: Path) -> str:
+    """Another token of the operator's own, in the file; the gateway takes it at once, and the old one no more.
+
+    Raises :class:`EverhostError` where the environment says what it is.
+    """
+    if os.environ.get(VARIABLE, "").strip():
+        raise EverhostError(f"the operator's token is what {VARIABLE} says; change that, and start the gateway again")
+    file, token = folder / FILE, secrets.token_urlsafe(24)
+    _kept(file)
+    part = file.with_name(f".{FILE}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(token + "\n")
+    os.replace(part, file)
+    return token
+
+
+def given(connection: HTTPConnection) -> str:
+    """The token that comes with a request; "" for none."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return (token if scheme.lower() == "bearer" else connection.query_params.get("token", "")).strip()
+
+
+class _File(Generic[T]):
+    """What is in a file, read again when it has changed."""
+
+    def __init__(self, file: Path, read: Callable[[Path], T]) -> None:
+        self._file, self._read = file, read
+        self._known: tuple[tuple[int, int] | None, T] | None = None
+
+    def read(self) -> T:
         try:
-            changed_at = self._others.stat().st_mtime
+            status = self._file.stat()
+            stamp = status.st_mtime_ns, status.st_size
         except FileNotFoundError:
-            return {}
-        if changed_at != self._read_at:
-            self._known = {one.sha256: Operator(one.name, one.role) for one in tokens.given(self._others.parent)}
-            self._read_at = changed_at
-        return self._known
+            stamp = None
+        if self._known is None or self._known[0] != stamp:
+            self._known = stamp, self._read(self._file)
+        return self._known[1]
 
 
 def _kept(file: Path) -> str:

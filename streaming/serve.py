@@ -20,6 +20,7 @@ from streaming.errors import AddressInUseError
 from streaming.fleet.ownership import Fleet
 from streaming.gateway import create_app
 from streaming.house import House
+from streaming.impatient import ImpatientProtocol
 from streaming.models.store import Store
 from streaming.network import Network, PortRangeLoop
 from streaming.roomfile import RoomFile
@@ -87,6 +88,7 @@ def configuration(app: FastAPI, identity: Identity | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_level="warning",
+        http=ImpatientProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,
         timeout_graceful_shutdown=3,

@@ -24,6 +24,7 @@ from aiortc import (
 from streaming.encoders import H264_PROFILE_LEVEL_ID
 from streaming.errors import OfferError
 from streaming.fanout import Fanout, Subscription
+from streaming.hanging_up import hang_up
 from streaming.hearing.microphone import OpusPacket, listen
 from streaming.network import LOCAL, Network, announced
 from streaming.offer import Choice, Rendition, choose
@@ -102,7 +103,7 @@ class Whep:
         try:
             seat = await self._negotiate(connection, offer, viewer, choice)
         except BaseException:
-            await connection.close()
+            await hang_up(connection)
             raise
         self._viewers[seat.id] = seat
         self._watch(seat)
@@ -185,7 +186,7 @@ class Whep:
         if seat is None:
             return False
         self._fanout.unsubscribe(seat.subscription)
-        await seat.connection.close()
+        await hang_up(seat.connection)
         mine = asyncio.current_task()
         others = [task for task in seat.tasks if task is not mine]
         for task in others:

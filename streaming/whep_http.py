@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, cast, get_args
 
 from aiortc import RTCIceServer
 from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.requests import HTTPConnection
 
 from streaming.body import read_body
 from streaming.errors import OfferError
@@ -43,8 +44,13 @@ class HasWhep(Protocol):
     def whep(self) -> Whep: ...
 
 
-def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence[RTCIceServer] = ()) -> None:
-    """``find`` gives a room by its name, or raises HTTPException."""
+def add_whep(
+    app: FastAPI,
+    find: Callable[[str], HasWhep],
+    ice_servers: Sequence[RTCIceServer] = (),
+    admit: Callable[[HTTPConnection, str], None] = lambda connection, room: None,
+) -> None:
+    """``find`` gives a room by its name, or raises HTTPException, and ``admit`` does for who may not see it."""
     links = [link(url, server) for server in ice_servers for url in _urls(server)]
 
     @app.middleware("http")
@@ -67,6 +73,7 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
     answers = problems(
         operators=False,
         e400="An offer that cannot be answered.",
+        e401="No pass to a private room.",
         e413="Too long for an offer.",
         e415="Offers are application/sdp.",
     )
@@ -74,6 +81,7 @@ def add_whep(app: FastAPI, find: Callable[[str], HasWhep], ice_servers: Sequence
     @app.post("/rooms/{room}/whep", status_code=201, responses=answers, openapi_extra=OFFER, tags=["webrtc"])
     async def begin(room: str, request: Request, viewer: str | None = None, rendition: str = "auto") -> Response:
         found = find(room)
+        admit(request, room)
         if rendition not in get_args(Rendition):
             raise HTTPException(400, f"rendition is one of {', '.join(get_args(Rendition))}, not {rendition!r}")
         offer = await offer_in(request)

@@ -16,6 +16,7 @@ from av.audio.resampler import AudioResampler
 
 from avatar.clock import SAMPLE_RATE
 from streaming.errors import FloorTakenError, OfferError
+from streaming.hanging_up import hang_up
 from streaming.network import LOCAL, Network, announced
 from streaming.tasks import keep
 
@@ -81,7 +82,7 @@ class Whip:
         if self._speaking:
             self._speaking = False
             self._heard(None)
-        await connection.close()
+        await hang_up(connection)
         return True
 
     async def close_all(self) -> None:

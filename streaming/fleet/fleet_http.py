@@ -53,7 +53,7 @@ def add_fleet(app: FastAPI, ownership: Ownership, rooms: Mapping[str, OnAir], op
 
     @app.patch("/api/fleet/{room}", responses=problems(), tags=["fleet"])
     async def drain(
-        room: str, draining: Draining, operator: Annotated[Operator, operators.needs("operator")]
+        room: str, draining: Draining, operator: Annotated[Operator, operators.needs("admin")]
     ) -> FleetRoom:
         """Have another gateway run a room, as before this one is taken down."""
         if room not in ownership.leases:

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streaming.fleet.lease import LASTS_S, LOOKED_S, Became, Lease, Seen
-from streaming.state.redis import key
+from streaming.state.redis import PREFIX, key
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ ANSWER_S: Final = LOOKED_S
 """Whoever waits longer for Redis asks anew."""
 PAUSE_S: Final = 0.05
 """At least, between two looks."""
+SECRET: Final = f"{PREFIX}:secret"
+SECRET_S: Final = 20.0
+"""Between two looks at it."""
 BROKEN_S: Final = 30.0
 """A room that could not begin here is left to others for so long."""
 
@@ -64,6 +67,9 @@ class Ownership:
         """``address``: where viewers reach this gateway."""
         self.gateway = secrets.token_urlsafe(9)
         """Another with each start: whoever starts again is another."""
+        self.secret = ""
+        """By which the gateways of a fleet know each other's requests."""
+        self._redis = redis
         self._script = redis.register_script(files("streaming.fleet").joinpath("lease.lua").read_text("utf-8"))
         self.address = address
         self._owner = owner
@@ -83,6 +89,7 @@ class Ownership:
             for room in self.leases:
                 tasks.create_task(self._look_after(room), name=f"lease of {room}")
                 tasks.create_task(self._follow(room), name=f"owner of {room}")
+            tasks.create_task(self._share_secret(), name="the fleet's secret")
 
     @property
     def lost_s(self) -> float | None:
@@ -185,6 +192,17 @@ class Ownership:
             answer = await self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args)
         gateway, epoch, address, before, run = answer
         return Seen(gateway, int(epoch), address, int(before), run)
+
+    async def _share_secret(self) -> None:
+        """Whoever comes first makes it; a Redis that forgot it is told again."""
+        own = secrets.token_urlsafe(32)
+        while True:
+            try:
+                await self._redis.set(SECRET, self.secret or own, nx=True)
+                self.secret = str(await self._redis.get(SECRET) or "")
+            except (RedisError, OSError, TimeoutError):  # it is noted elsewhere
+                pass
+            await asyncio.sleep(SECRET_S if self.secret else LOOKED_S)
 
     def _note_trouble(self, error: Exception | None) -> None:
         if error is not None and self._lost_since is None:

@@ -25,6 +25,7 @@ _OF_ROOM: Final = re.compile(r"/rooms/(?P<room>[^/]+)/(?!kiosk/?$).+")
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"host")
 )
+_OURS: Final = frozenset((RELAYED, b"x-forwarded-for"))
 _OWN_OF_WEBSOCKETS: Final = b"sec-websocket-"
 CONNECT_S: Final = 2.0
 ANSWER_S: Final = 60.0
@@ -38,13 +39,20 @@ Headers = Iterable[tuple[bytes, bytes]]
 class Relay:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, here: Callable[[str], bool], where: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        here: Callable[[str], bool],
+        where: Callable[[str], str | None],
+        secret: Callable[[], str] = lambda: "",
+    ) -> None:
         """``here``: whether a room runs here; ``where``: the address of who runs it, "" while nobody is known to, None
-        for a room that there is not.
+        for a room that there is not; ``secret``: the fleet's, by which the other believes for whom it is asked.
         """
         self._app = app
         self._here = here
         self._where = where
+        self._secret = secret
         self._client: httpx.AsyncClient | None = None
         self._silent: set[str] = set()
         """Addresses that did not answer last."""
@@ -70,7 +78,7 @@ class Relay:
         if self._client is None:
             timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
             self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
-        headers = [*_passed(scope["headers"]), *_about(scope)]
+        headers = [*_passed(scope["headers"]), *self._about(scope)]
         url, begun = _url(scope, address), False
         try:
             body = _body(receive)
@@ -94,7 +102,7 @@ class Relay:
     async def _join(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         await receive()  # websocket.connect
         kept = [(n, v) for n, v in _passed(scope["headers"]) if not n.startswith(_OWN_OF_WEBSOCKETS)]
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*kept, *_about(scope))]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in (*kept, *self._about(scope))]
         origin = next((value for name, value in headers if name == "origin"), None)
         try:
             async with websockets.connect(
@@ -119,6 +127,11 @@ class Relay:
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             self._note_silence(address, error)
             await send({"type": "websocket.close", "code": GONE, "reason": "the room moves; come back"})
+
+    def _about(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        client = scope.get("client")
+        forwarded = [(b"x-forwarded-for", client[0].encode())] if client else []
+        return [(RELAYED, self._secret().encode() or b"1"), *forwarded]
 
     def _note_silence(self, address: str, error: Exception) -> None:
         """Once, until it answers again."""
@@ -152,12 +165,7 @@ def _url(scope: Scope, address: str) -> str:
 
 
 def _passed(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
-    return [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
-
-
-def _about(scope: Scope) -> list[tuple[bytes, bytes]]:
-    client = scope.get("client")
-    return [(RELAYED, b"1"), *([(b"x-forwarded-for", client[0].encode())] if client else [])]
+    return [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP | _OURS]
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 
 from streaming import actions as do
@@ -25,7 +24,7 @@ from streaming.gateway import create_app
 from streaming.house import House
 from streaming.models.store import Store
 from streaming.network import LOCAL, Network, ice_servers
-from streaming.serve import MAX_WEBSOCKET_MESSAGE
+from streaming.serve import configuration
 from streaming.whep_http import MAX_OFFER
 from tests.streaming.serving import served
 from tests.streaming.settings import room_file
@@ -34,15 +33,10 @@ ROOM = Path(__file__).parents[2] / "rooms" / "legal-assistant.yaml"
 
 
 @asynccontextmanager
-async def gateway(tmp_path: Path, network: Network = LOCAL) -> AsyncIterator[tuple[str, House]]:
-    house = House([room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
-    config = uvicorn.Config(
-        create_app(house),
-        lifespan="off",
-        log_level="error",
-        ws="websockets-sansio",
-        ws_max_size=MAX_WEBSOCKET_MESSAGE,
-    )
+async def gateway(tmp_path: Path, network: Network = LOCAL, **how: Any) -> AsyncIterator[tuple[str, House]]:
+    house = House([how.pop("room", None) or room_file(tmp_path)], Store(tmp_path / "models"), tmp_path, network)
+    config = configuration(create_app(house, **how), None)
+    config.lifespan = "off"
     try:
         async with served(config) as address:
             yield address, house

@@ -32,7 +32,7 @@ export class Session extends EventTarget {
     this.captions = new CaptionOverlay(video, line, this.clock);
     this.conversation = new Conversation();
     this.player = new Player(video);
-    this.signalling = new Signalling(room);
+    this.signalling = new Signalling(room, pass);
     this.link = { signalling: this.signalling, player: this.player, signal: idle(), picture: idle() };
 
     this.signalling.addEventListener("message", (event) => this.#receive(event.detail));
@@ -155,7 +155,7 @@ export class Session extends EventTarget {
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;
-    const query = new URLSearchParams({ viewer: this.viewer, rendition: rendition() });
+    const query = new URLSearchParams({ viewer: this.viewer, rendition: rendition(), ...pass() });
     this.player.start(`/rooms/${this.room}/whep?${query}`, this.#iceServers);
   }
 
@@ -186,6 +186,12 @@ function idle() {
 /** The room this page is about, as it stands in the address. */
 export function roomOf(pathname) {
   return pathname.match(/^\/rooms\/([^/]+)/)?.[1] ?? "";
+}
+
+/** The pass to a private room, where the page was opened with one: after a #, which browsers tell nobody. */
+export function pass() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  return token ? { token } : {};
 }
 
 /** Which picture to ask for: what the page's address says, or the lighter one where the viewer saves data. */

@@ -3,7 +3,8 @@
 import { Backoff, sleep } from "./backoff.js";
 
 const STEADY_MS = 5_000;
-const NOT_FOUND = 4404;
+/** What the room closes with, where it says why. */
+const REASONS = { 4401: "pass_needed", 4404: "room_not_found" };
 
 /**
  * Events: `message` (detail: the room's message) and `state` (detail: {state, reason, retryMs}).
@@ -11,6 +12,7 @@ const NOT_FOUND = 4404;
  */
 export class Signalling extends EventTarget {
   #room;
+  #pass;
   #socket = null;
   #stopping = null;
   #hurry = null;
@@ -19,10 +21,11 @@ export class Signalling extends EventTarget {
   /** Who this is to the room, once it has said so: after a lost connection we are still the same. */
   viewer = "";
 
-  /** `room`: the room's id as it stands in the address (already percent-encoded). */
-  constructor(room) {
+  /** `room`: the room's id as it stands in the address (already percent-encoded); `pass`: gives what a private room asks for. */
+  constructor(room, pass) {
     super();
     this.#room = room;
+    this.#pass = pass;
     addEventListener("online", () => this.#hurry?.abort());
   }
 
@@ -53,7 +56,7 @@ export class Signalling extends EventTarget {
       const code = await this.#converse();
       if (signal.aborted) return;
       if (performance.now() - opened > STEADY_MS) this.#backoff.reset();
-      const reason = code === NOT_FOUND ? "room_not_found" : await this.#diagnose();
+      const reason = REASONS[code] ?? (await this.#diagnose());
       const retryMs = this.#backoff.next();
       this.#announce("waiting", { reason, retryMs });
       this.#hurry = new AbortController();
@@ -64,6 +67,7 @@ export class Signalling extends EventTarget {
   /** One connection from its opening to its end; resolves to the close code. */
   #converse() {
     const url = new URL(`/rooms/${this.#room}/ws`, location.href);
+    for (const [name, value] of Object.entries(this.#pass())) url.searchParams.set(name, value);
     if (this.viewer) url.searchParams.set("viewer", this.viewer);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     return new Promise((resolve) => {

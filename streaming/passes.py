@@ -1,0 +1,74 @@
+"""Who may see a private room: whoever has a pass to it, a JSON Web Token (RFC 7519).
+
+A site that knows its visitors signs passes itself (HS256), with the key in EVERHOST_VIEWER_KEY or in ``viewer.key`` of
+the data folder: ``aud`` is the room's id and ``exp`` when it ends, the sooner the better, since whoever has a pass may
+use it. Other gateways of a fleet need the same key.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Final
+
+import jwt
+from fastapi import HTTPException
+from starlette.requests import HTTPConnection
+
+from streaming.errors import EverhostError
+from streaming.operator import Operators, given
+
+VARIABLE: Final = "EVERHOST_VIEWER_KEY"
+FILE: Final = "viewer.key"
+SHORTEST: Final = 32
+"""Characters of a key: HS256 wants as many bits as its hash has (RFC 7518, 3.2)."""
+_LATE_S: Final = 30.0
+"""So much two clocks may differ."""
+
+
+class Passes:
+    def __init__(self, folder: Path) -> None:
+        """Raises :class:`EverhostError` when the key is too short to keep anything secret."""
+        file = folder / FILE
+        told = os.environ.get(VARIABLE, "").strip()
+        self._key = told or _kept(file)
+        if len(self._key) < SHORTEST:
+            where = VARIABLE if told else file
+            raise EverhostError(
+                f"the key in {where} has fewer than {SHORTEST} characters; 'openssl rand -hex 32' makes one"
+            )
+
+    def issue(self, room: str, seconds: float) -> str:
+        return jwt.encode({"aud": room, "exp": time.time() + seconds}, self._key, algorithm="HS256")
+
+    def check(self, connection: HTTPConnection, room: str, operators: Operators) -> None:
+        """Raises HTTPException (401) without a pass to this room, or an operator's token."""
+        try:
+            jwt.decode(
+                given(connection),
+                self._key,
+                algorithms=["HS256"],
+                audience=room,
+                leeway=_LATE_S,
+                options={"require": ["exp", "aud"]},
+            )
+        except jwt.ExpiredSignatureError:
+            why = "this pass has ended; ask for another where you had it"
+        except jwt.InvalidTokenError:
+            if operators.who(connection) is not None:
+                return
+            why = "this room is private: come with a pass, as Authorization: Bearer or ?token="
+        else:
+            return
+        raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+
+
+def _kept(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text("utf-8").strip()
+    with os.fdopen(descriptor, "w") as out:
+        out.write(key := secrets.token_hex(SHORTEST))
+    return key
