@@ -15,6 +15,7 @@ from streaming import roomfile
 from streaming.answering import Prompted, room_answerer, warm_up
 from streaming.engines import LLM, Engines
 from streaming.errors import EverhostError
+from streaming.fleet.capacity import measured
 from streaming.fleet.lease import Lease
 from streaming.fleet.ownership import Fleet, Ownership
 from streaming.journal import Journal
@@ -62,6 +63,8 @@ class House:
         self.fleet = fleet
         self.lag = LoopLag()
         self.ownership: Ownership | None = None
+        self._most = (fleet.most or 1) if fleet else None
+        """Until it is known how many rooms this machine carries, one."""
         self._journal = Journal(folder)
         self._files = files or {}
         self._stages = dict(stages or {})
@@ -110,6 +113,8 @@ class House:
             self._keep(self._watch(file, room), f"watch {file}")
         if self.ownership is not None:
             self._keep(self.ownership.run(), "ownership")
+            if self.fleet and self.fleet.most is None:
+                self._keep(self._find_capacity(), "capacity")
 
     async def close(self) -> None:
         tasks = [*self._tasks, *self._teaching.values()]
@@ -148,9 +153,14 @@ class House:
 
     # Of a fleet's rooms, those that are ours: see :class:`streaming.fleet.ownership.Owner`
 
-    def may_take(self, room: str) -> bool:
-        most = self.fleet.most if self.fleet else None
-        return most is None or len(self.rooms) < most
+    def most(self) -> int | None:
+        return self._most
+
+    async def _find_capacity(self) -> None:
+        try:
+            self._most = await measured(map(stage_config, self.settings.values()))
+        except EverhostError as error:
+            log.warning("%s; one room is run here: --most says otherwise", error)
 
     def elsewhere(self) -> list[str]:
         """The other rooms of the fleet."""

@@ -145,6 +145,8 @@ _OF_ENGINES: Final = {
 _COUNTED_OF_ENGINES: Final = {"engine_restarts": "Times an engine was started again"}
 _OF_THE_GATEWAY: Final = {
     "event_loop_lag_seconds": "How late the event loop came to what was due, the worst of 15 s",
+    "rooms_held": "Rooms of the fleet that run here",
+    "rooms_most": "Rooms that this gateway takes at most",
     "redis_unreachable_seconds": "For how long Redis has not answered",
 }
 _OF_MODERATION: Final = {"moderated": "Texts that moderation found something in, by its category and what followed"}
@@ -182,6 +184,8 @@ class _Rooms:
         yield from _families(["engine"], engines, _OF_ENGINES, _COUNTED_OF_ENGINES)
         gateway = {"event_loop_lag_seconds": self._lag_s}
         if self._ownership is not None:
+            most = self._ownership.most
+            gateway |= {"rooms_held": self._ownership.running, **({} if most is None else {"rooms_most": float(most)})}
             gateway["redis_unreachable_seconds"] = self._ownership.lost_s or 0.0
         yield from _families([], {(): gateway}, _OF_THE_GATEWAY, {})
         if (fleet := self._ownership) is not None:

@@ -13,3 +13,14 @@ def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[T]) -> "asyncio.Task[T
     tasks.add(task)
     task.add_done_callback(tasks.discard)
     return task
+
+
+async def heeding(work: Awaitable[T]) -> T:
+    """``work``, cancelled when it is told to: before Python 3.12 ``asyncio.wait_for``, with which redis-py sends, forgets
+    a cancellation that comes as it ends.
+    """
+    try:
+        return await work
+    finally:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError

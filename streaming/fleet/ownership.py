@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from streaming.fleet.lease import LASTS_S, LOOKED_S, Became, Lease, Seen
 from streaming.state.redis import PREFIX, key
+from streaming.tasks import heeding
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ PAUSE_S: Final = 0.05
 SECRET: Final = f"{PREFIX}:secret"
 SECRET_S: Final = 20.0
 """Between two looks at it."""
+HESITATES_S: Final = 0.4
+"""For each room that it runs already, a gateway leaves a free one to others;"""
+HESITATES_MOST_S: Final = 1.2
+"""for so long at most."""
 BROKEN_S: Final = 30.0
 """A room that could not begin here is left to others for so long."""
 
@@ -43,7 +48,7 @@ class Fleet:
     address: str
     """Where the other gateways reach this one, as http://10.0.0.5:8080."""
     most: int | None = None
-    """Rooms that it takes; None: as many as there are."""
+    """Rooms that it takes; None: as many as the machine carries, which is tried."""
 
 
 class Owner(Protocol):
@@ -58,8 +63,8 @@ class Owner(Protocol):
     async def end(self, room: str) -> None:
         """It is ours no more; it is silent already, since its lease ran out."""
 
-    def may_take(self, room: str) -> bool:
-        """Whether there is room for one more."""
+    def most(self) -> int | None:
+        """How many rooms it runs at most; None: all."""
 
 
 class Ownership:
@@ -82,6 +87,10 @@ class Ownership:
         self.changes: Counter[tuple[str, Became]] = Counter()
         """How often a room's lease became what."""
         self._lost_since: float | None = None
+        self._taking: set[str] = set()
+        """Rooms that are being asked for."""
+        self._free_since: dict[str, float] = {}
+        """Since when a room might have been taken."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -90,6 +99,15 @@ class Ownership:
                 tasks.create_task(self._look_after(room), name=f"lease of {room}")
                 tasks.create_task(self._follow(room), name=f"owner of {room}")
             tasks.create_task(self._share_secret(), name="the fleet's secret")
+
+    @property
+    def running(self) -> int:
+        """Rooms that are run here, or just being taken."""
+        return sum(bool(lease.epoch) or room in self._taking for room, lease in self.leases.items())
+
+    @property
+    def most(self) -> int | None:
+        return self._owner.most()
 
     @property
     def lost_s(self) -> float | None:
@@ -143,9 +161,18 @@ class Ownership:
         if leaving:
             act: Act = "leave"
         else:
-            wanted = bool(lease.epoch) or self._owner.may_take(room)
+            wanted = bool(lease.epoch) or self._has_room_for(room, asked_at)
             act = "take" if wanted and lease.may_take(asked_at) else "look"
-        seen = await self._ask(room, act)
+        if act == "take":
+            self._taking.add(room)
+        try:
+            seen = await self._ask(room, act)
+        finally:
+            self._taking.discard(room)
+        if seen.gateway:
+            self._free_since.pop(room, None)
+        elif lease.may_take(asked_at):
+            self._free_since.setdefault(room, asked_at)
         self._note_trouble(None)
         became = lease.saw(seen, asked_at, time.monotonic())
         if became is not None:
@@ -155,6 +182,13 @@ class Ownership:
                 self._owner.again(room, lease.epoch, forgotten=became == "forgotten")
             else:
                 self._tenures[room].put_nowait(lease.since)
+
+    def _has_room_for(self, room: str, now: float) -> bool:
+        """Whoever runs more rooms hesitates for longer, so that those who run fewer come first."""
+        if self.most is not None and self.running >= self.most:
+            return False
+        free_s = now - self._free_since.get(room, now)
+        return free_s >= min(HESITATES_S * self.running, HESITATES_MOST_S)
 
     async def _follow(self, room: str) -> None:
         """Run the room for as long as it is ours, and end it; renewing goes on meanwhile, and so does losing."""
@@ -189,7 +223,7 @@ class Ownership:
     async def _ask(self, room: str, act: Act) -> Seen:
         args: list[Any] = [self.gateway, self.address, round(1000 * LASTS_S), act]
         async with asyncio.timeout(ANSWER_S):
-            answer = await self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args)
+            answer = await heeding(self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args))
         gateway, epoch, address, before, run = answer
         return Seen(gateway, int(epoch), address, int(before), run)
 
@@ -198,8 +232,8 @@ class Ownership:
         own = secrets.token_urlsafe(32)
         while True:
             try:
-                await self._redis.set(SECRET, self.secret or own, nx=True)
-                self.secret = str(await self._redis.get(SECRET) or "")
+                await heeding(self._redis.set(SECRET, self.secret or own, nx=True))
+                self.secret = str(await heeding(self._redis.get(SECRET)) or "")
             except (RedisError, OSError, TimeoutError):  # it is noted elsewhere
                 pass
             await asyncio.sleep(SECRET_S if self.secret else LOOKED_S)

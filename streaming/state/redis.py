@@ -34,6 +34,7 @@ from streaming.mutes import FORGIVEN_S, Muted
 from streaming.programme.schedule import Aired
 from streaming.questions import Outcome, Question
 from streaming.state.state import Desk, ended_as
+from streaming.tasks import heeding
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +228,7 @@ class RedisRoom:
         while True:
             self._renewed.clear()
             try:
-                return await self._script(keys=self._keys, args=[self._epoch, number, *act])
+                return await heeding(self._script(keys=self._keys, args=[self._epoch, number, *act]))
             except _PASSING as error:
                 trouble: Exception = error
             except ResponseError as error:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -208,6 +208,7 @@ class House:
 
     told: list[tuple[str, int]] = field(default_factory=list)
     full: bool = False
+    at_most: int | None = None
     begins: Callable[[], Awaitable[Any]] | None = None
 
     async def begin(self, room: str, lease: Lease) -> None:
@@ -221,8 +222,8 @@ class House:
     async def end(self, room: str) -> None:
         self.told.append(("end", 0))
 
-    def may_take(self, room: str) -> bool:
-        return not self.full
+    def most(self) -> int | None:
+        return 0 if self.full else self.at_most
 
     @property
     def does(self) -> list[str]:
@@ -230,10 +231,12 @@ class House:
 
 
 @asynccontextmanager
-async def gateway(server: RedisServer, name: str) -> AsyncIterator[tuple[Ownership, House]]:
-    house = House()
+async def gateway(
+    server: RedisServer, name: str, rooms: Sequence[str] = ("law",), at_most: int | None = None
+) -> AsyncIterator[tuple[Ownership, House]]:
+    house = House(at_most=at_most)
     async with connected(server.url) as redis:
-        ownership = Ownership(redis, ["law"], f"http://{name}", house)
+        ownership = Ownership(redis, rooms, f"http://{name}", house)
         running = asyncio.create_task(ownership.run())
         try:
             yield ownership, house
@@ -335,6 +338,27 @@ async def test_a_room_can_be_given_away_and_taken_back(server: RedisServer) -> N
         a.stay("law")
         await until(lambda: held(a))
         await until(lambda: second.does == ["begin", "end"])
+
+
+async def test_no_more_rooms_are_taken_than_a_machine_carries(server: RedisServer) -> None:
+    rooms = ["a", "b", "c", "d"]
+    async with gateway(server, "x", rooms, at_most=2) as (x, _):
+        await until(lambda: x.running == 2)
+        await asyncio.sleep(2)
+        assert x.running == 2
+        async with gateway(server, "y", rooms, at_most=3) as (y, _):
+            await until(lambda: y.running == 2)
+            assert x.running == 2
+        await asyncio.sleep(2)
+        assert x.running == 2
+
+
+async def test_nobody_takes_all_rooms_while_another_has_none(server: RedisServer) -> None:
+    rooms = [f"r{n}" for n in range(6)]
+    async with gateway(server, "x", rooms) as (x, _), gateway(server, "y", rooms) as (y, _):
+        await until(lambda: x.running + y.running == 6)
+        assert x.running
+        assert y.running
 
 
 # For operators
