@@ -6,19 +6,19 @@ ROOM ?= rooms/legal-assistant.yaml
 BIN := .venv/bin
 SOURCES := avatar knowledge streaming tests $(wildcard benchmarks/*.py)
 
-.PHONY: run test check lint format lock clean help
+.PHONY: run test check lint format lock audit clean help
 
 help:
 	@echo "make run [PORT=8080] [ROOM=rooms/…yaml]   put a room on air"
 	@echo "make test                                 everything: lint, types, all tests with real models and Chromium"
 	@echo "make check                                the inner loop: lint, types, fast tests"
-	@echo "make format · make lock · make clean"
+	@echo "make format · make lock · make audit · make clean"
 
 run: .venv/.installed
 	$(BIN)/everhost serve $(ROOM) --port $(PORT)
 
 test: .venv/.dev lint
-	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp redis-server
+	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp prometheus redis-server
 	command -v node >/dev/null || ./.ci/packages nodejs
 	$(BIN)/python -m pytest
 
@@ -39,6 +39,11 @@ lock: .venv/.dev
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--no-header --no-annotate --no-emit-index-url -q -o constraints.txt
+
+# Known vulnerabilities of what is pinned; needs the network.
+audit: .venv/.dev
+	$(BIN)/pip install -q pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
 
 .venv/.python:
 	./.ci/python $(PYTHON)

@@ -16,8 +16,8 @@ def keep(tasks: set["asyncio.Task[Any]"], work: Awaitable[T]) -> "asyncio.Task[T
 
 
 async def heeding(work: Awaitable[T]) -> T:
-    """``work``, cancelled when it is told to: before Python 3.12 ``asyncio.wait_for``, with which redis-py sends, forgets
-    a cancellation that comes as it ends.
+    """``work``, cancelled when it is told to: before Python 3.12, ``asyncio.wait_for`` (with which redis-py sends)
+    forgets a cancellation that comes as it ends.
     """
     try:
         return await work

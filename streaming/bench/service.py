@@ -62,7 +62,7 @@ class Service:
         """The operator's."""
         own = ["--models", str(models)] if models else []
         arguments = ["serve", str(room), "--port", str(port), "--data", str(self.data), *more]
-        self._command = [sys.executable, "-m", "streaming.cli", *own, *arguments]
+        self._command = [sys.executable, "-m", "streaming.bench.gateway_main", *own, *arguments]
         self._environment = {**os.environ, **(environment or {}), VARIABLE: self.token}
         self._running: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
