@@ -4,7 +4,6 @@ Everything takes effect at once, is decided in :mod:`streaming.room`, and is log
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Final
 
@@ -170,9 +169,9 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air = find(room)
         _log(operator, on_air, f"switches {switches.model_dump(exclude_none=True)}")
         if switches.cut is not None and switches.cut != on_air.core.cut:
-            on_air.perform(on_air.core.cut_off(switches.cut, time.time()))
+            on_air.perform(on_air.core.cut_off(switches.cut, on_air.now()))
         if switches.paused is not None and switches.paused != on_air.core.paused:
-            on_air.perform(on_air.core.pause(switches.paused, time.time()))
+            on_air.perform(on_air.core.pause(switches.paused, on_air.now()))
         return _desk(on_air)
 
     @app.post("/rooms/{room}/questions/{question}", responses=problems(), tags=["desk"])
@@ -186,7 +185,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         if word.decision == "answer" and not operator.may("operator"):
             raise HTTPException(403, "a moderator does not speak through the host; this needs the operator's token")
         on_air = find(room)
-        actions = on_air.core.decide(question, word.decision, time.time(), word.text)
+        actions = on_air.core.decide(question, word.decision, on_air.now(), word.text)
         if actions is None:
             raise HTTPException(404, f"no question {question} waits in {room}; it may have been answered by now")
         _log(operator, on_air, f"{word.decision} {question}")
@@ -217,7 +216,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
             raise HTTPException(409, "the room is off the air; put it on again first: PATCH the desk with cut: false")
         language = announcement.language or language_of(announcement.text, on_air.settings.language)
         _log(operator, on_air, f"announces “{announcement.text}”")
-        now = time.time()
+        now = on_air.now()
         on_air.perform(on_air.core.announce(announcement.text, language, now, at_once=announcement.at_once))
         return _desk(on_air)
 
@@ -226,14 +225,14 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         """Leave the segment that is being told."""
         on_air = find(room)
         _log(operator, on_air, "next segment")
-        on_air.perform(on_air.core.next_segment(time.time()))
+        on_air.perform(on_air.core.next_segment(on_air.now()))
         return _desk(on_air)
 
     @app.put("/rooms/{room}/programme/storyline", responses=problems(), tags=["desk"])
     async def follow(room: str, choice: Choice, operator: Annotated[Operator, operators.needs("moderator")]) -> Desk:
         """Tell a storyline, after the sentence that is on air; or leave the one that is told."""
         on_air = find(room)
-        actions = on_air.core.follow(choice.storyline or "", time.time())
+        actions = on_air.core.follow(choice.storyline or "", on_air.now())
         if actions is None:
             there = ", ".join(on_air.core.known_storylines) or "none"
             raise HTTPException(404, f"there is no storyline “{choice.storyline}” in {room}; there are: {there}")
@@ -249,7 +248,8 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         operator: Annotated[Operator, operators.needs("moderator")],
     ) -> Desk:
         """Take nothing of a viewer for so long; what waits of theirs is dropped."""
-        on_air, now = find(room), time.time()
+        on_air = find(room)
+        now = on_air.now()
         _log(operator, on_air, f"mutes {viewer} for {sent.minutes:g} minutes")
         on_air.perform(on_air.core.mute(viewer, now + 60 * sent.minutes, now))
         return _desk(on_air)
@@ -261,7 +261,8 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         operator: Annotated[Operator, operators.needs("moderator")],
     ) -> Desk:
         """Hear a viewer again."""
-        on_air, now = find(room), time.time()
+        on_air = find(room)
+        now = on_air.now()
         if on_air.core.mutes.of(viewer, now) is None:
             raise HTTPException(404, f"{viewer} is not muted in {room}")
         _log(operator, on_air, f"hears {viewer} again")
@@ -275,7 +276,7 @@ def _log(operator: Operator, on_air: OnAir, what: str) -> None:
 
 
 def _desk(on_air: OnAir) -> Desk:
-    core, now = on_air.core, time.time()
+    core, now = on_air.core, on_air.now()
     waiting: Iterable[Question] = core.questions.in_order(now)[:SHOWN]
     return Desk(
         room=on_air.settings.id,

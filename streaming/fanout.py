@@ -14,6 +14,7 @@ from typing import Final, get_args
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK
 from streaming.packets import LIGHT, Encoding, Kind, Packet
 from streaming.rtp import Epoch, Payloads, cut
+from streaming.steady import uniform
 
 QUEUE: Final = 48
 """Pictures that may wait for one viewer: a second."""
@@ -140,7 +141,7 @@ class Fanout:
         self,
         ask: Callable[[Encoding], None],
         lighten: Callable[[frozenset[Encoding]], None],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = uniform,
     ) -> None:
         self._ask, self._lighten, self._now = ask, lighten, now
         self._late: dict[Kind, float] = {}

@@ -27,6 +27,7 @@ from streaming.roomfile import RoomFile
 from streaming.state.redis import RedisRoom, connected
 from streaming.state.sqlite import Sqlite
 from streaming.state.state import RoomState
+from streaming.steady import SteadyClock
 from streaming.tasks import keep
 from streaming.understudy import Understudy, stage_config
 
@@ -62,6 +63,7 @@ class House:
         self.folder = folder
         self.fleet = fleet
         self.lag = LoopLag()
+        self.clock = SteadyClock()
         self.ownership: Ownership | None = None
         self._most = (fleet.most or 1) if fleet else None
         """Until it is known how many rooms this machine carries, one."""
@@ -83,7 +85,7 @@ class House:
             self.rooms = {room: self._made(room, self._sqlite.room(room)) for room in self.settings}
         else:
             self._client = connected(fleet.redis)
-            self.ownership = Ownership(self._client, self.settings, fleet.address, self)
+            self.ownership = Ownership(self._client, self.settings, fleet.address, self, self.clock)
 
     def _made(self, room: str, state: RoomState, may_speak: Callable[[], bool] = lambda: True) -> OnAir:
         speech, stage = self.folder / "speech", self._stages.pop(room, None)
@@ -97,6 +99,7 @@ class House:
             self.network,
             stage,
             may_speak=may_speak,
+            clock=self.clock.now,
         )
 
     async def start(self) -> None:

@@ -1,6 +1,5 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Final, TypeVar, get_args
@@ -74,7 +73,7 @@ def _measure(room: OnAir) -> dict[str, float]:
         "viewers": room.viewers,
         "peer_connections": len(room.whep),
         "questions_waiting": room.core.waiting,
-        "question_age_seconds": room.core.oldest_s(time.time()),
+        "question_age_seconds": room.core.oldest_s(room.now()),
         "av_offset_milliseconds": 1e3 * room.fanout.av_offset_s,
         "on_air": float(room.stage.ready is not None),
         "depth_milliseconds": 1e3 * room.settings.video.depth / TICKS_PER_SECOND,

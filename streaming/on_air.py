@@ -124,11 +124,13 @@ class OnAir:
         network: Network = LOCAL,
         understudy: Understudy | None = None,
         may_speak: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """``speech``: the folder of prepared speech; ``understudy``: a stage of this room that gets ready already;
-        ``may_speak``: whether nobody else runs this room, asked of each packet.
+        ``may_speak``: whether nobody else runs this room, asked of each packet; ``clock``: Unix time, s.
         """
         self.settings = settings
+        self.now = clock
         self._engines = engines
         self._state = state
         self._journal = journal
@@ -157,7 +159,7 @@ class OnAir:
         self._read = asyncio.Event()
         """The documents are read, or cannot be."""
         self._programme = Programme(settings.programme, settings.language) if settings.programme else None
-        self.core = Room(settings, time.time(), self._programme)
+        self.core = Room(settings, self.now(), self._programme)
         self.fanout = Fanout(self._want_key, self._lighten)
         self.outlets = _outlets(settings, self.fanout.want_key, self._note_outlet)
         self.stage = StageProcess(
@@ -264,7 +266,7 @@ class OnAir:
         self._keep(self._judge.load())
         if words := self.settings.hearing.wake_words:
             self._keep(self._learn_wake_words(words))
-        now = time.time()
+        now = self.now()
         if now - left.on_air_at < CAME_BACK_S:
             self.perform(self.core.came_back(now))
         self.perform(self.core.restore(unfinished, now))
@@ -275,7 +277,7 @@ class OnAir:
 
     async def _remember(self) -> tuple[Desk, list[Question]]:
         """What there was before a restart; how an operator left the room, and who still waits for an answer."""
-        now = time.time()
+        now = self.now()
         left = await self._state.desk()
         self.core.switched(paused=left.paused, cut=left.cut)
         self.core.mutes.restore(await self._state.muted(now))
@@ -320,7 +322,7 @@ class OnAir:
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.viewer, None)
         self._ears.leave(seat.viewer)
-        self.perform(self.core.left(seat.viewer, time.time()))
+        self.perform(self.core.left(seat.viewer, self.now()))
 
     async def receive(self, seat: Seat, text: str) -> None:
         """One message from a viewer."""
@@ -329,11 +331,11 @@ class OnAir:
         except say.Malformed as error:
             seat.put(say.encode(say.Error(error.code, str(error)), "viewer"))
             return
-        now = time.time()
+        now = self.now()
         match message:
             case say.Ask():
                 judged = await self._judged(message.text, message.name, message.language)
-                self.perform(self.core.asked(seat.viewer, message, time.time(), judged=judged))
+                self.perform(self.core.asked(seat.viewer, message, self.now(), judged=judged))
             case say.Appeal():
                 self.perform(self.core.appeal(seat.viewer, message, now))
             case say.Interrupt(id=question):
@@ -364,7 +366,7 @@ class OnAir:
         """A comment from a live platform; what became of it."""
         ask = say.Ask(type="ask", id=id, text=text, name=name, language=language)
         judged = await self._judged(text, name, language)
-        actions = self.core.commented(author, ask, time.time(), judged)
+        actions = self.core.commented(author, ask, self.now(), judged)
         self.perform(actions)
         became = {"outcome": "passed"}
         for action in actions:
@@ -405,7 +407,7 @@ class OnAir:
     async def happened(self, kind: Kind, name: str, what: str) -> None:
         """Somebody on a live platform gave something, follows, or has come in."""
         judged = await self._judged(what, name)
-        self.perform(self.core.happened(kind, name, what, time.time(), judged))
+        self.perform(self.core.happened(kind, name, what, self.now(), judged))
 
     def broadcast(self, text: str, but: frozenset[str] = frozenset()) -> None:
         for seat in self._seats.values():
@@ -461,7 +463,7 @@ class OnAir:
         if not await self._speaker.can_say(text, language):
             # The small English voice is there seconds after the start, long before the others.
             language, text = "en", ARRIVING
-        self.perform(self.core.greet(text, language, time.time()))
+        self.perform(self.core.greet(text, language, self.now()))
 
     async def _prepare(self) -> None:
         """Have ready what is said again and again, so that it starts at once."""
@@ -499,7 +501,7 @@ class OnAir:
 
     def _heard(self, talker: Talker, heard: listener.Heard) -> None:
         """What one microphone heard, for its viewer's eyes and the room's mind."""
-        viewer, core, now = talker.viewer, self.core, time.time()
+        viewer, core, now = talker.viewer, self.core, self.now()
         if not core.heeds(viewer):
             if not self._is_called(heard):
                 return
@@ -537,7 +539,7 @@ class OnAir:
 
     async def _said(self, viewer: str, ask: say.Ask) -> None:
         judged = await self._judged(ask.text, ask.name, ask.language)
-        self.perform(self.core.said(viewer, ask, time.time(), judged))
+        self.perform(self.core.said(viewer, ask, self.now(), judged))
 
     def _is_called(self, heard: listener.Heard) -> bool:
         """Whether the host's wake word was said; a name alone is hardly a text to be sure of."""
@@ -558,7 +560,7 @@ class OnAir:
     # Whoever is the host themselves
 
     def _hear_operator(self, pcm: playout.Pcm | None) -> None:
-        now = time.time()
+        now = self.now()
         if pcm is None:
             self.note("floor", taken=False)
             self.perform(self.core.leave_floor(now))
@@ -600,7 +602,7 @@ class OnAir:
                     if outcome is not None:
                         self.tally.ended(question.id, outcome)
                 case do.Answer(question):
-                    self.tally.began(question, time.time())
+                    self.tally.began(question, self.now())
                     self._answering = asyncio.create_task(self._answer(question), name=f"answer {question.id}")
                 case do.Speak() | do.Play() | do.FinishSpeaking():
                     self._speech.put_nowait(action)
@@ -695,7 +697,7 @@ class OnAir:
         try:
             refused = False
             said: list[str] = []
-            turns = self._dialogue.recall(question.viewer, time.time())
+            turns = self._dialogue.recall(question.viewer, self.now())
             about = context(self.settings, question.language, turns)
             answers = (await self._knowledge()).answer(question.text, about)
             async with contextlib.aclosing(answers):  # type: ignore[type-var]
@@ -711,23 +713,23 @@ class OnAir:
                     sources = [one.n for one in cited]
                     rule = verdict.name if verdict else None
                     self.note("sentence", id=question.id, text=item.text, by=by, sources=sources, moderation=rule)
-                    self.perform(self.core.sentence(question.id, item.text, cited, time.time(), verdict))
+                    self.perform(self.core.sentence(question.id, item.text, cited, self.now(), verdict))
                     if question.written:  # it may not be said, nor what would follow
                         return
             if not refused:
                 # Whoever comes to a kiosk next is another.
-                turn = Turn(question.text, " ".join(said), time.time())
+                turn = Turn(question.text, " ".join(said), self.now())
                 for asker in question.askers:
                     self._dialogue.remember(asker.viewer, turn, private=self.settings.hearing.hands_free)
-            self.perform(self.core.answered(question.id, refused=refused, now=time.time()))
+            self.perform(self.core.answered(question.id, refused=refused, now=self.now()))
             log.info("%s answered in %.1f s", question.id, time.monotonic() - started)
         except Exception as error:  # whatever it was, the asker is told and the room goes on
             foreseen = isinstance(error, KnowledgeError | EverhostError)
             log.warning("%s could not be answered: %s", question.id, error, exc_info=not foreseen)
             begun = bool(question.sentences)
             text = (CUT_SHORT if begun else NO_ANSWER)[question.language]
-            self.perform(self.core.sentence(question.id, text, (), time.time()))
-            self.perform(self.core.answered(question.id, refused=not begun, now=time.time()))
+            self.perform(self.core.sentence(question.id, text, (), self.now()))
+            self.perform(self.core.answered(question.id, refused=not begun, now=self.now()))
 
     async def _knowledge(self) -> Answerer:
         """The answerer; just after a start it is waited for."""
@@ -748,7 +750,7 @@ class OnAir:
             match action:
                 case do.FinishSpeaking(utterance):
                     if not self.stage.tell(cues.Finish(utterance)):  # nobody there to say that it ended
-                        self.perform(self.core.speech_ended(utterance, time.time()))
+                        self.perform(self.core.speech_ended(utterance, self.now()))
                 case do.Speak(utterance):
                     QUESTION.set(utterance if utterance.startswith("q") else "")
                     try:
@@ -779,7 +781,7 @@ class OnAir:
             async for chunk in chunks:
                 if not self.stage.tell(cues.Say(action.utterance, chunk)):
                     return
-                self.core.played(action.utterance, time.time())
+                self.core.played(action.utterance, self.now())
 
     # The stage
 
@@ -799,14 +801,14 @@ class OnAir:
             case playout.Started(utterance, _):
                 if utterance.startswith("q"):
                     log.info("%s is heard", utterance)
-                    self.tally.heard(utterance, time.time())
-                self.perform(self.core.speech_started(utterance, time.time()))
+                    self.tally.heard(utterance, self.now())
+                self.perform(self.core.speech_started(utterance, self.now()))
             case playout.Captioned(utterance, text, start, end):
-                self.perform(self.core.captioned(utterance, text, start, end, time.time()))
+                self.perform(self.core.captioned(utterance, text, start, end, self.now()))
                 if text:
                     self.note("said", utterance=utterance, text=text, start=start, end=end)
             case playout.Ended(utterance, _, hushed):
-                self.perform(self.core.speech_ended(utterance, time.time(), hushed=hushed))
+                self.perform(self.core.speech_ended(utterance, self.now(), hushed=hushed))
             case playout.Waited(samples=samples):
                 self.gap_s += samples / SAMPLE_RATE
             case cues.Face(tick, frame):
@@ -830,7 +832,7 @@ class OnAir:
             self._silenced = not self._silenced
             self._slated = False
             self.note("silenced" if self._silenced else "heard again")
-            self.perform(self.core.silenced(self._silenced, time.time()))
+            self.perform(self.core.silenced(self._silenced, self.now()))
         return not self._silenced or self._slated
 
     def _note_outlet(self, name: str, opening: Opening) -> None:
@@ -846,7 +848,7 @@ class OnAir:
 
     def _lost_stage(self) -> None:
         self.note("picture lost", error=self.stage.error)
-        self.perform(self.core.speech_lost(time.time()))
+        self.perform(self.core.speech_lost(self.now()))
 
     async def _show_cards(self) -> None:
         """The last that is wanted; one that is laid out meanwhile is not shown any more."""
@@ -884,7 +886,7 @@ class OnAir:
             await asyncio.sleep(TICK_S)
             try:
                 self._ears.tick()
-                self.perform(self.core.tick(now := time.time()))
+                self.perform(self.core.tick(now := self.now()))
                 if now - self._alive_at >= ALIVE_S and self.stage.ready:
                     self._alive_at = now
                     self._state.is_on_air(now)

@@ -7,7 +7,6 @@ tests/streaming/test_whep.py.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -29,6 +28,7 @@ from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, VIDEO_CLOCK_RATE
 from streaming.fanout import Subscription
 from streaming.packets import Encoding, Kind
 from streaming.rtp import Epoch, Extensions, RtpStream, ntp, random_origin
+from streaming.steady import uniform
 
 BURST: Final = 16
 """Packets that leave at once: an ordinary picture has fewer."""
@@ -110,7 +110,7 @@ class RoomSender:
             stream = self._stream = self._begin(codec)
             while True:
                 payloads = await self._subscription.get(cast(Kind, self._sender.kind))
-                for k, data in enumerate(stream.send(payloads, time.time())):
+                for k, data in enumerate(stream.send(payloads, uniform())):
                     if k and k % BURST == 0:
                         await asyncio.sleep(PAUSE_S)
                     await self._sender.transport._send_rtp(data)
@@ -147,7 +147,7 @@ class RoomSender:
         if self._stream is None:
             return
         round_trip = self._its("rtt") or ROUND_TRIP_S
-        if (data := self._stream.again(sequence, time.time(), round_trip)) is not None:
+        if (data := self._stream.again(sequence, uniform(), round_trip)) is not None:
             await self._sender.transport._send_rtp(data)
 
     def _lost(self) -> None:

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from streaming.fleet.lease import LASTS_S, LOOKED_S, Became, Lease, Seen
 from streaming.state.redis import PREFIX, key
+from streaming.steady import SteadyClock
 from streaming.tasks import heeding
 
 log = logging.getLogger(__name__)
@@ -68,8 +69,10 @@ class Owner(Protocol):
 
 
 class Ownership:
-    def __init__(self, redis: Redis, rooms: Iterable[str], address: str, owner: Owner) -> None:
-        """``address``: where viewers reach this gateway."""
+    def __init__(
+        self, redis: Redis, rooms: Iterable[str], address: str, owner: Owner, clock: SteadyClock | None = None
+    ) -> None:
+        """``address``: where viewers reach this gateway; ``clock`` is told what Redis's says, so that all have one."""
         self.gateway = secrets.token_urlsafe(9)
         """Another with each start: whoever starts again is another."""
         self.secret = ""
@@ -77,6 +80,7 @@ class Ownership:
         self._redis = redis
         self._script = redis.register_script(files("streaming.fleet").joinpath("lease.lua").read_text("utf-8"))
         self.address = address
+        self._clock = clock
         self._owner = owner
         self.leases = {room: Lease(self.gateway) for room in rooms}
         self._tenures: dict[str, asyncio.Queue[int]] = {room: asyncio.Queue() for room in self.leases}
@@ -222,9 +226,12 @@ class Ownership:
 
     async def _ask(self, room: str, act: Act) -> Seen:
         args: list[Any] = [self.gateway, self.address, round(1000 * LASTS_S), act]
+        asked_at = time.monotonic()
         async with asyncio.timeout(ANSWER_S):
             answer = await heeding(self._script(keys=[key(room, "lease"), key(room, "epochs")], args=args))
-        gateway, epoch, address, before, run = answer
+        gateway, epoch, address, before, run, ms = answer
+        if self._clock is not None:
+            self._clock.tell(int(ms) / 1000, (asked_at + time.monotonic()) / 2)
         return Seen(gateway, int(epoch), address, int(before), run)
 
     async def _share_secret(self) -> None:
