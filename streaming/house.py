@@ -62,6 +62,7 @@ class House:
         self.network = network
         self.folder = folder
         self.fleet = fleet
+        self._ending = False
         self.lag = LoopLag()
         self.clock = SteadyClock()
         self.ownership: Ownership | None = None
@@ -118,6 +119,12 @@ class House:
             self._keep(self.ownership.run(), "ownership")
             if self.fleet and self.fleet.most is None:
                 self._keep(self._find_capacity(), "capacity")
+
+    async def hand_over(self) -> None:
+        """Give all rooms to other gateways, as soon as it is known that this one ends; those that watch come back."""
+        self._ending = True
+        if self.ownership is not None:
+            await self.ownership.leave_all()
 
     async def close(self) -> None:
         tasks = [*self._tasks, *self._teaching.values()]
@@ -195,7 +202,7 @@ class House:
             await on_air.close()
         if state := self._redis.pop(room, None):
             await state.close()
-        if room not in self._stages:
+        if room not in self._stages and not self._ending:
             self._stages[room] = Understudy(stage_config(self.settings[room]))
 
     async def _put_on_air(self, on_air: OnAir) -> None:

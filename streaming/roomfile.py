@@ -1,5 +1,6 @@
 """The room file: one YAML file a room, parsed once into frozen objects; everything inside sees only these."""
 
+import contextlib
 import difflib
 import os
 import re
@@ -489,13 +490,14 @@ def _playable(name: str, segment: Segment, path: Path) -> Segment:
 
 def _located(voice: Voice, path: Path) -> Voice:
     """A voice whose options name files beside the room file."""
-    options = {
-        name: str((path.parent / Path(value).expanduser()).resolve())
-        if isinstance(value, str) and (path.parent / Path(value).expanduser()).exists()
-        else value
-        for name, value in voice.options.items()
-    }
-    return voice.model_copy(update={"options": options})
+
+    def located(value: object) -> object:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # a text that cannot be a file's name is none
+            if isinstance(value, str) and (file := path.parent / Path(value).expanduser()).exists():
+                return str(file.resolve())
+        return value
+
+    return voice.model_copy(update={"options": {name: located(value) for name, value in voice.options.items()}})
 
 
 def _found(host: Host, path: Path) -> Host:

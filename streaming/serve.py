@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -63,24 +64,48 @@ def serve(
     own = origin("https" if identity else "http", here, port)
     fleet = Fleet(redis, address or own, most) if redis else None
     house = House(list(rooms.values()), store, data, network, files, stages, fleet)
-    server = uvicorn.Server(configuration(create_app(house), identity))
+    server = _Server(configuration(create_app(house), identity))
     log.info("%s", own)
     if identity:
         invite(identity, reachable(bound, network.announce), port)
 
     async def run() -> None:
-        bars = asyncio.create_task(show_progress(house.engines))
+        beside = [asyncio.create_task(one) for one in (show_progress(house.engines), _hand_over(server, house))]
         try:
             await server.serve([listener])
         finally:
-            bars.cancel()
-            await asyncio.gather(bars, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     with logging_redirect_tqdm() if sys.stderr.isatty() else contextlib.nullcontext():
         ports = network.ports
         with asyncio.Runner(loop_factory=None if ports is None else lambda: PortRangeLoop(ports)) as runner:
             runner.run(run())
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says that it ends as soon as it is told to, and not only when its connections have ended."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.ending.set)
+
+
+async def _hand_over(server: _Server, house: House) -> None:
+    await server.ending.wait()
+    await house.hand_over()
 
 
 def configuration(app: FastAPI, identity: Identity | None) -> uvicorn.Config:

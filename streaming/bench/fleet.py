@@ -64,7 +64,7 @@ _LOST: Final = (OSError, httpx.HTTPError, websockets.WebSocketException, StageEr
 SKEW_S: Final = 300.0
 """A clock is wrong by so much at most."""
 
-What = Literal["killed", "stopped", "cut off", "held up", "slow", "redis restarted", "clock set"]
+What = Literal["killed", "ended", "stopped", "cut off", "held up", "slow", "redis restarted", "clock set"]
 WHATS: Final[tuple[What, ...]] = get_args(What)
 
 
@@ -519,6 +519,10 @@ async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap, rng: random.
             if one := gateway.service.find(GATEWAY):
                 gateway.service.expect_death()
                 os.kill(one.pid, signal.SIGKILL)
+        case "ended":  # as in a rolling restart
+            if one := gateway.service.find(GATEWAY):
+                gateway.service.expect_death()
+                os.kill(one.pid, signal.SIGTERM)
         case "stopped":
             if one := gateway.service.find(GATEWAY):
                 os.kill(one.pid, signal.SIGSTOP)

@@ -4,6 +4,7 @@ The deciding is :class:`streaming.fleet.lease.Lease`'s; this asks Redis.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -86,6 +87,10 @@ class Ownership:
         self._tenures: dict[str, asyncio.Queue[int]] = {room: asyncio.Queue() for room in self.leases}
         """What :attr:`Lease.since` became."""
         self._leaving: set[str] = set()
+        self._hurry = {room: asyncio.Event() for room in self.leases}
+        """To be looked at sooner."""
+        self._left = {room: asyncio.Event() for room in self.leases}
+        """That Redis knows to be given away."""
         self._broken: dict[str, float] = {}
         """Until when rooms are not taken that could not begin here."""
         self.changes: Counter[tuple[str, Became]] = Counter()
@@ -136,9 +141,17 @@ class Ownership:
     def leave(self, room: str) -> None:
         """Give a room away, and take it no more until :meth:`stay` is called for it."""
         self._leaving.add(room)
+        self._hurry[room].set()
+
+    async def leave_all(self) -> None:
+        """All rooms at once; until others may take them."""
+        for room in self.leases:
+            self.leave(room)
+        await asyncio.gather(*(left.wait() for left in self._left.values()))
 
     def stay(self, room: str) -> None:
         self._leaving.discard(room)
+        self._left[room].clear()
 
     async def close(self) -> None:
         """Give all away at once: others need not wait until the leases run out. The rooms have ended."""
@@ -153,7 +166,10 @@ class Ownership:
                 await self._look(room)
             except (RedisError, TimeoutError, OSError) as error:
                 self._note_trouble(error)
-            await asyncio.sleep(max(PAUSE_S, LOOKED_S - (time.monotonic() - begun)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(PAUSE_S, LOOKED_S - (time.monotonic() - begun))):
+                    await self._hurry[room].wait()
+            self._hurry[room].clear()
 
     async def _look(self, room: str) -> None:
         lease, asked_at = self.leases[room], time.monotonic()
@@ -173,6 +189,8 @@ class Ownership:
             seen = await self._ask(room, act)
         finally:
             self._taking.discard(room)
+        if act == "leave":
+            self._left[room].set()
         if seen.gateway:
             self._free_since.pop(room, None)
         elif lease.may_take(asked_at):

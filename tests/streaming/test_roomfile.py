@@ -198,3 +198,10 @@ def test_a_new_room_from_a_folder_of_markdown(folder: Path) -> None:
         newroom.create("other", folder / "empty", "en", folder / "rooms")
     with pytest.raises(RoomFileError, match="there is no folder"):
         newroom.create("other", folder / "nowhere", "en", folder / "rooms")
+
+
+def test_an_option_of_a_voice_may_be_a_text_that_no_file_is_named(folder: Path) -> None:
+    for text in ("Speak as a friend does. " * 20, "~nobody/x"):
+        voice = f"{GOOD}voices: {{zh: {{engine: remote, options: {{instructions: {text!r}}}}}}}\n"
+        (folder / "room.yaml").write_text(voice, "utf-8")
+        assert roomfile.load(folder / "room.yaml").voices["zh"][0].options == {"instructions": text}
