@@ -201,7 +201,7 @@ def test_a_new_room_from_a_folder_of_markdown(folder: Path) -> None:
 
 
 def test_an_option_of_a_voice_may_be_a_text_that_no_file_is_named(folder: Path) -> None:
-    for text in ("Speak as a friend does. " * 20, "~nobody/x"):
-        voice = f"{GOOD}voices: {{zh: {{engine: remote, options: {{instructions: {text!r}}}}}}}\n"
+    for text in ("Speak as a friend does." * 20, "~nobody/x"):
+        voice = f"{GOOD}voices: {{en: {{engine: remote, options: {{instructions: {text!r}}}}}}}\n"
         (folder / "room.yaml").write_text(voice, "utf-8")
         assert roomfile.load(folder / "room.yaml").voices["en"][0].options == {"instructions": text}
