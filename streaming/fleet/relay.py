@@ -36,6 +36,10 @@ MAX_MESSAGE: Final = 1 << 22
 Headers = Iterable[tuple[bytes, bytes]]
 
 
+class _LeftError(Exception):
+    """Whoever asks has gone before the end of what they send."""
+
+
 class Relay:
     """ASGI middleware."""
 
@@ -90,6 +94,8 @@ class Relay:
                 async for part in answer.aiter_raw():
                     await send({"type": "http.response.body", "body": part, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
+        except _LeftError:
+            return
         except httpx.TransportError as error:
             self._note_silence(address, error)
             if begun:
@@ -172,7 +178,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message: Message = await receive()
         if message["type"] == "http.disconnect":
-            return
+            raise _LeftError
         yield message.get("body", b"")
         if not message.get("more_body"):
             return

@@ -82,6 +82,24 @@ async def test_what_is_asked_of_a_room_is_asked_of_who_runs_it(tmp_path: Path) -
         assert answers.headers["access-control-allow-origin"] == "*"
 
 
+async def test_who_goes_in_the_middle_of_what_they_send_breaks_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway(tmp_path) as (there, _), relay(f"http://{there}") as front:
+        host, _, port = front.partition(":")
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /rooms/test/comments HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[{")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+        await asyncio.sleep(0.3)
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://{front}/rooms/test/questions")).status_code == 401
+    assert "Exception" not in caplog.text
+    assert "does not answer" not in caplog.text
+
+
 async def test_pages_and_rooms_that_are_here_stay_here(tmp_path: Path) -> None:
     async with relay("http://127.0.0.1:9") as front, httpx.AsyncClient(base_url=f"http://{front}") as client:
         assert (await client.get("/rooms/test")).json() == "the page of test"
