@@ -111,7 +111,10 @@ def _parser() -> argparse.ArgumentParser:
         "--address", metavar="URL", default=os.environ.get("EVERHOST_ADDRESS"),
         help="where the other gateways reach this one, as http://10.0.0.5:8080 (or EVERHOST_ADDRESS)",
     )  # fmt: skip
-    serve.add_argument("--most", type=int, metavar="N", help="rooms of the fleet that run here (default: all)")
+    serve.add_argument(
+        "--most", type=int, metavar="N",
+        help="rooms of the fleet that run here (default: as many as this machine carries)",
+    )  # fmt: skip
     serve.set_defaults(run=_serve)
 
     render = commands.add_parser("render", help="make a clip of a host saying a text")

@@ -17,6 +17,8 @@ from redis.exceptions import ResponseError
 from streaming import metrics
 from streaming.cli import main
 from streaming.errors import EverhostError
+from streaming.fleet import asking
+from streaming.fleet.asking import table
 from streaming.fleet.fleet_http import add_fleet
 from streaming.fleet.lease import LASTS_S, Lease
 from streaming.fleet.ownership import Ownership
@@ -384,8 +386,8 @@ async def test_an_operator_sees_the_rooms_and_gives_them_away(
     async with gateway(server, "a") as (a, house), asked(a, tmp_path) as address:
         await until(lambda: held(a))
         first, law = (await rooms("--at", address)).splitlines()
-        assert first.split() == ["room", "viewers", "waiting", "where"]
-        assert law.split() == ["law", "–", "–", "http://a"]
+        assert first.split() == ["room", "viewers", "waiting", "run", "by", "how", "it", "is"]
+        assert law.split() == ["law", "–", "–", "http://a", "its", "gateway", "does", "not", "answer"]
         assert "drained" in await rooms("drain", "law", "--at", address)
         await until(lambda: house.does == ["begin", "end"])
         async with gateway(server, "b") as (b, _):
@@ -397,6 +399,26 @@ async def test_an_operator_sees_the_rooms_and_gives_them_away(
         text = metrics.render([], a).decode()
         assert 'everhost_room_held{room="law"} 1.0' in text
         assert 'everhost_lease_changes_total{became="begun",room="law"} 2.0' in text
+
+
+def test_how_rooms_are() -> None:
+    here = {"id": "law", "address": "http://a", "here": True, "held": True, "on_air": True, "drained": False}
+    one = {**here, "viewers": 12, "waiting": 3}
+    rooms = [one, {**one, "held": False}, {**one, "on_air": False}, {**one, "address": "", "here": False}]
+    _, *lines = table([*rooms, {**one, "here": False, "drained": True}])
+    assert lines[0].split() == ["law", "12", "3", "http://a", "on", "air"]
+    assert lines[1].endswith("  behind a slate: Redis does not answer")
+    assert lines[2].endswith("  its stage is being started")
+    assert lines[3].endswith("nobody runs it")
+    assert lines[4].endswith("does not answer, drained here")
+
+
+async def test_an_owner_says_how_its_rooms_are(server: RedisServer, tmp_path: Path) -> None:
+    (tmp_path / "operator.token").write_text(TOKEN)
+    async with served(FastAPI()) as nobody, gateway(server, nobody) as (a, _), asked(a, tmp_path) as address:
+        await until(lambda: held(a))
+        [seen] = await asyncio.to_thread(asking.rooms, address, TOKEN)  # who runs it is no gateway
+        assert (seen["here"], seen["address"]) == (False, f"http://{nobody}")
 
 
 async def test_what_is_wrong_is_said(server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
