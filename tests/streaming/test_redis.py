@@ -405,7 +405,7 @@ def test_how_rooms_are() -> None:
     here = {"id": "law", "address": "http://a", "here": True, "held": True, "on_air": True, "drained": False}
     one = {**here, "viewers": 12, "waiting": 3}
     rooms = [one, {**one, "held": False}, {**one, "on_air": False}, {**one, "address": "", "here": False}]
-    _, *lines = table([*rooms, {**one, "here": False, "drained": True}])
+    _, *lines = table([*rooms, {**one, "here": False, "drained": True}]).splitlines()
     assert lines[0].split() == ["law", "12", "3", "http://a", "on", "air"]
     assert lines[1].endswith("  behind a slate: Redis does not answer")
     assert lines[2].endswith("  its stage is being started")
