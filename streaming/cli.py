@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
+from avatar.emotions import EMOTIONS
 from avatar.errors import AvatarError
 from knowledge.errors import KnowledgeError
 from streaming import logs
@@ -117,9 +119,21 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     serve.set_defaults(run=_serve)
 
-    render = commands.add_parser("render", help="make a clip of a host saying a text")
-    render.add_argument("--text", required=True)
-    render.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.mp4")
+    render = commands.add_parser("render", help="make clips of a host saying a text, or what was recorded")
+    said = render.add_mutually_exclusive_group(required=True)
+    said.add_argument("--text", help="with delivery marks, as [warm]; with --batch, {column} where a row's value goes")
+    said.add_argument("--text-file", type=Path, metavar="FILE", help="the same from a file")
+    said.add_argument("--audio", type=Path, metavar="FILE", help="speech of your own; the lips follow what is heard")
+    render.add_argument("-o", "--out", required=True, metavar="OUT.mp4", help="with --batch, as 'clips/{name}.mp4'")
+    render.add_argument(
+        "--batch", type=Path, metavar="TABLE.csv", help="a clip for each row; what is there already is not made again"
+    )
+    render.add_argument(
+        "--size", default="1920x1080", metavar="WxH", help="1080x1920 is upright (default: %(default)s)"
+    )
+    render.add_argument("--background", help="green, #rrggbb or a picture (default: the host's own)")
+    render.add_argument("--transparent", action="store_true", help="the host alone: .webm (VP9) or .mov (ProRes 4444)")
+    render.add_argument("--emotion", choices=sorted(EMOTIONS), help="of the whole clip")
     render.add_argument("--language", choices=["zh", "en"], help="default: by the text")
     render.add_argument("--avatar", default="lin", help="a host's name or a pack file")
     render.add_argument("--voice", help="one of the engine's voices")
@@ -411,17 +425,31 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from streaming.terminal import render
+    from streaming.terminal import Style, read_text, render, render_batch, render_recording
 
-    return render(
-        arguments.text,
-        arguments.out,
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", arguments.size):
+        raise EverhostError(f"--size is WIDTHxHEIGHT, as 1920x1080 or 1080x1920, not {arguments.size!r}")
+    width, height = map(int, arguments.size.split("x"))
+    style = Style(
         language=arguments.language,
         host=arguments.avatar,
         voice=arguments.voice,
         seed=arguments.seed,
-        models=arguments.models,
+        size=(width, height),
+        background=arguments.background,
+        transparent=arguments.transparent,
+        emotion=arguments.emotion,
     )
+    if arguments.transparent and arguments.background is not None:
+        raise EverhostError("--transparent has no --background")
+    if arguments.audio is not None:
+        if arguments.batch is not None:
+            raise EverhostError("--batch fills a text; --audio has none")
+        return render_recording(arguments.audio, Path(arguments.out), style)
+    text = arguments.text if arguments.text_file is None else read_text(arguments.text_file)
+    if arguments.batch is not None:
+        return render_batch(arguments.batch, text, arguments.out, style, arguments.models)
+    return render(text, Path(arguments.out), style, arguments.models)
 
 
 def _ask(arguments: argparse.Namespace) -> int:

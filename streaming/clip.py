@@ -1,126 +1,172 @@
 """A clip of the host saying a text: the stage's own stops, walked as fast as the machine can, not by the clock."""
 
 import contextlib
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.video.frame import VideoFrame
 
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
+from avatar.face import FaceFrame
 from avatar.hosts import load_host
 from avatar.life import Attention
 from avatar.listening.listener import Listener, with_mouth
-from avatar.picture import Picture
-from avatar.speech import SpeechChunk
+from avatar.picture import Picture, Plane
+from avatar.speech import Mark, Pcm, SpeechChunk
+from streaming.clip_file import ABOUT, OPAQUE, TRANSPARENT, ClipFile
+from streaming.cutout import Cutout
 from streaming.errors import EverhostError
-from streaming.label import Label, implicit
+from streaming.label import Label
+from streaming.music import decoded
 from streaming.playout import Playout, at_48k
 
 LEAD_TICKS: Final = TICKS_PER_SECOND // 2
 """Before the first word and after the last."""
+_PIECE: Final = 8 * SAMPLE_RATE
+_MOMENT: Final = SAMPLE_RATE // 20
 
 
-def render(
-    chunks: Iterator[SpeechChunk],
-    host: str,
-    out: Path,
-    *,
-    width: int = 1920,
-    height: int = 1080,
-    seed: int = 0,
-    progress: Callable[[int, float], None] = lambda tick, spoken: None,
-) -> int:
-    """Write an MP4 of ``host`` speaking ``chunks``; return its length in ticks.
+class _Set:
+    """A host before a background."""
 
-    ``progress`` is told the ticks drawn and the seconds of speech known so far. The file appears under its name only
-    when it is complete.
-    """
-    if out.suffix.lower() != ".mp4":
-        raise EverhostError(f"{out}: clips are MP4; give a name that ends in .mp4")
+    alpha: Plane | None = None
+
+    def __init__(self, host: str, width: int, height: int, background: str | Path | None) -> None:
+        self._renderer = load_host(host, width, height, background)
+        self._label = Label(width, height, self._renderer.region)
+        self.picture = Picture(width, height)
+
+    def prepare(self) -> None:
+        self._renderer.prepare(self.picture)
+        self._label.stamp(self.picture)
+
+    def draw(self, face: FaceFrame) -> None:
+        self._renderer.draw(face, self.picture)
+        self._label.restamp(self.picture)
+
+
+class Film:
+    """A host before a camera: loaded once, for as many clips as are wanted."""
+
+    def __init__(
+        self,
+        host: str,
+        width: int = 1920,
+        height: int = 1080,
+        background: str | Path | None = None,
+        *,
+        transparent: bool = False,
+    ) -> None:
+        """``transparent``: before nothing. Raises what :func:`avatar.hosts.load_host` does."""
+        self._size, self._transparent = (width, height), transparent
+        self._set = Cutout(host, width, height) if transparent else _Set(host, width, height, background)
+
+    def shoot(
+        self,
+        chunks: Iterator[SpeechChunk],
+        out: Path,
+        *,
+        seed: int = 0,
+        about: str = "",
+        progress: Callable[[int, float], None] = lambda tick, spoken: None,
+    ) -> int:
+        """Write a clip of the host speaking ``chunks``; return its length in ticks.
+
+        ``about`` is kept in the file, see :func:`about`; ``progress`` is told the ticks drawn and the seconds of speech
+        known so far. The file appears under its name only when it is complete.
+        """
+        check(out, transparent=self._transparent)
+        partial = out.with_name(f".{out.stem}.{secrets.token_hex(4)}{out.suffix.lower()}")
+        try:
+            ticks = self._write(chunks, partial, seed, about, progress)
+            partial.replace(out)
+        except OSError as error:  # FFmpeg's own are of this kind too
+            raise EverhostError(f"{out} cannot be written: {error.strerror}; choose another name or folder") from error
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+        return ticks
+
+    def _write(
+        self,
+        chunks: Iterator[SpeechChunk],
+        path: Path,
+        seed: int,
+        about: str,
+        progress: Callable[[int, float], None],
+    ) -> int:
+        shown, actor, playout, listener = self._set, Actor(seed), Playout(), Listener()
+        shown.prepare()
+        pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
+        known, left = 0.0, LEAD_TICKS
+        actor.attend(Attention.SPEAKING)
+        with ClipFile(path, *self._size, about) as file:
+            for tick in itertools.count():
+                if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
+                    chunk = with_mouth(at_48k(chunk), listener)
+                    playout.add("clip", chunk)
+                    known += chunk.seconds
+                elif tick >= LEAD_TICKS and not playout.ready_seconds:
+                    left -= 1
+                    if left < 0:
+                        return tick
+                playout.take(tick, pcm)
+                for chunk, start in playout.coming:
+                    actor.say(chunk, start)
+                shown.draw(actor.frame(tick))
+                file.write(tick, shown.picture, shown.alpha, pcm)
+                progress(tick + 1, known)
+        raise AssertionError("unreachable")
+
+
+def check(out: Path, *, transparent: bool = False) -> None:
+    """Raises :class:`EverhostError` for a name that no clip can have."""
+    suffixes = TRANSPARENT if transparent else OPAQUE
+    if out.suffix.lower() not in suffixes:
+        what = "transparent clips are WebM or MOV" if transparent else "clips are MP4"
+        raise EverhostError(f"{out}: {what}; give a name that ends in {' or '.join(suffixes)}")
     if not out.parent.is_dir():
         raise EverhostError(f"there is no folder {out.parent}; make it or choose another")
     if out.is_dir():
         raise EverhostError(f"{out} is a folder; name a file in it")
-    partial = out.with_name(f".{out.stem}.{secrets.token_hex(4)}.mp4")
+
+
+def about(clip: Path) -> str:
+    """What :meth:`Film.shoot` was told of a clip; "" for what is none of ours."""
     try:
-        ticks = _write(chunks, host, partial, width, height, seed, progress)
-        partial.replace(out)
-    except OSError as error:  # FFmpeg's own are of this kind too
-        raise EverhostError(f"{out} cannot be written: {error.strerror}; choose another name or folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-    return ticks
+        with av.open(str(clip)) as file:
+            return file.metadata.get(ABOUT) or file.metadata.get(ABOUT.upper(), "")
+    except (av.FFmpegError, OSError):
+        return ""
 
 
-def _write(
-    chunks: Iterator[SpeechChunk],
-    host: str,
-    path: Path,
-    width: int,
-    height: int,
-    seed: int,
-    progress: Callable[[int, float], None],
-) -> int:
-    renderer, actor, playout = load_host(host, width, height), Actor(seed), Playout()
-    picture, label = Picture(width, height), Label(width, height, renderer.region)
-    renderer.prepare(picture)
-    label.stamp(picture)
-    pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
-    known, left, listener = 0.0, LEAD_TICKS, Listener()
-    actor.attend(Attention.SPEAKING)
-    with _Mp4(path, width, height) as file:
-        for tick in range(1 << 30):
-            if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
-                chunk = with_mouth(at_48k(chunk), listener)
-                playout.add("clip", chunk)
-                known += chunk.seconds
-            elif tick >= LEAD_TICKS and not playout.ready_seconds:
-                left -= 1
-                if left < 0:
-                    return tick
-            playout.take(tick, pcm)
-            for chunk, start in playout.coming:
-                actor.say(chunk, start)
-            renderer.draw(actor.frame(tick), picture)
-            label.restamp(picture)
-            file.write(tick, picture, pcm)
-            progress(tick + 1, known)
-    raise AssertionError("unreachable")
+def spoken(file: Path, emotion: str | None = None) -> Iterator[SpeechChunk]:
+    """A recording of speech, of any kind that FFmpeg reads, in pieces that end where it is quiet.
+
+    Raises :class:`EverhostError` when it cannot be read.
+    """
+    left: Pcm = np.zeros(0, np.float32)
+    marks = (Mark("emotion", emotion, 0.0),) if emotion else ()
+    try:
+        for sound in decoded(file):
+            left = np.concatenate([left, sound])
+            while len(left) >= _PIECE:
+                cut = _quietest(left[:_PIECE])
+                yield SpeechChunk(left[:cut], SAMPLE_RATE, "", marks=marks)
+                left, marks = left[cut:], ()
+    except ValueError as error:
+        raise EverhostError(str(error)) from error
+    if len(left):
+        yield SpeechChunk(left, SAMPLE_RATE, "", marks=marks)
 
 
-class _Mp4(contextlib.AbstractContextManager["_Mp4"]):
-    def __init__(self, path: Path, width: int, height: int) -> None:
-        # Without use_metadata_tags the MP4 muxer drops keys it does not know, and AIGC with them.
-        self._file = av.open(str(path), "w", options={"movflags": "+faststart+use_metadata_tags"})
-        self._file.metadata.update(implicit(secrets.token_hex(16)))
-        self._video = self._file.add_stream("libx264", rate=TICKS_PER_SECOND)
-        self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
-        self._video.options = {"preset": "veryfast", "crf": "18"}
-        codec = self._video.codec_context
-        codec.color_range = codec.color_primaries = codec.color_trc = codec.colorspace = 1
-        self._audio = self._file.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        self._audio.bit_rate = 128_000
-
-    def write(self, tick: int, picture: Picture, pcm: "np.typing.NDArray[np.float32]") -> None:
-        # A copy: x264 looks ahead and may read a picture long after it was given.
-        frame = VideoFrame.from_ndarray(picture.data, format="yuv420p")
-        frame.pts, frame.time_base = tick, Fraction(1, TICKS_PER_SECOND)
-        self._file.mux(self._video.encode(frame))
-        sound = AudioFrame.from_ndarray(pcm[None], format="flt", layout="mono")
-        sound.sample_rate, sound.pts = SAMPLE_RATE, tick * SAMPLES_PER_TICK
-        sound.time_base = Fraction(1, SAMPLE_RATE)
-        self._file.mux(self._audio.encode(sound))
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        with contextlib.closing(self._file):
-            if kind is None:
-                self._file.mux(self._video.encode(None))
-                self._file.mux(self._audio.encode(None))
+def _quietest(sound: Pcm) -> int:
+    """A sample in the second half, in the middle of the quietest moment."""
+    half = len(sound) // 2 // _MOMENT * _MOMENT
+    moments = np.square(sound[-half:]).reshape(-1, _MOMENT).mean(axis=1)
+    return len(sound) - half + int(moments.argmin()) * _MOMENT + _MOMENT // 2

@@ -85,6 +85,12 @@ def blocks(path: Path, level_db: float) -> Generator[Pcm, None, None]:
         yield left[begin : begin + BLOCK]
 
 
+def decoded(path: Path) -> Iterator[Pcm]:
+    """(n,) float32 mono at 48 kHz, in pieces as they come. Raises ValueError when the file cannot be read."""
+    with _opened(path) as container:
+        yield from _sound(container)
+
+
 def _risen(block: Pcm, at: int, fade: int) -> Pcm:
     """``block``, which begins ``at`` samples into its piece, as far as that has come up within ``fade`` samples."""
     if at < fade:

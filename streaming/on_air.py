@@ -150,8 +150,8 @@ class OnAir:
         self._speaker = Speaker(engines, settings.voices, settings.lexicon, speech)
         self._judge = Judge(engines, settings.moderation)
         self.moderated: Counter[tuple[str, str]] = Counter()
-        self.tally = Tally()
         """How often a category had an outcome."""
+        self.tally = Tally()
         self._answerer: Answerer | None = None
         self._dialogue = Dialogue()
         self._edited = asyncio.Event()

@@ -61,14 +61,15 @@ def test_a_clip_shows_and_says_it_and_is_labelled(tmp_path: Path, capsys: pytest
 )  # fmt: skip
 def test_a_bad_name_is_explained_and_nothing_left(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
+    film = clip.Film("lin")
     with pytest.raises(EverhostError, match=message):
-        clip.render(nothing(), "lin", tmp_path / name)
+        film.shoot(nothing(), tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
 
 
 def test_an_unknown_host_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="nobody"):
-        clip.render(nothing(), "nobody", tmp_path / "out.mp4")
+        clip.Film("nobody")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,7 +82,7 @@ def test_a_voice_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(b"an older clip")
     with pytest.raises(VoiceError, match="it broke"):
-        clip.render(broken(), "lin", out)
+        clip.Film("lin").shoot(broken(), out)
     assert out.read_bytes() == b"an older clip"
     assert list(tmp_path.iterdir()) == [out]
 

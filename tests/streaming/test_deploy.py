@@ -38,14 +38,15 @@ from streaming.cli import _parser
 from streaming.operator import VARIABLE
 from streaming.tls import lan_addresses, self_signed
 from streaming.whep_http import MAX_OFFER, SDP
-from tests.streaming.conftest import Shared, free_port
+from tests.streaming.conftest import MODELS_S, Shared, free_port
+
+pytestmark = pytest.mark.timeout(4000)  # the first run on a machine fetches models
 
 PROJECT: Final = Path(__file__).parents[2]
 DEPLOY: Final = PROJECT / "deploy"
 RULES: Final = DEPLOY / "prometheus"
 OPERATIONS: Final = PROJECT / "docs" / "operations.md"
 GATEWAYS: Final = ("gateway-a", "gateway-b")
-READY_S: Final = 240
 DONE_S: Final = 60
 
 ENVIRONMENT: Final = {
@@ -513,7 +514,7 @@ def stack(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             log = folder / f"{name}.log"
             processes[gateway] = on.enter_context(running(log, command, surroundings, cwd=folder / "rooms"))
         for name, gateway in zip(GATEWAYS, gateways, strict=True):
-            until(f"{name} is well", partial(well, gateway, processes[gateway]), READY_S, folder / f"{name}.log")
+            until(f"{name} is well", partial(well, gateway, processes[gateway]), MODELS_S, folder / f"{name}.log")
         on.enter_context(nginx(folder, placed(snippet())))
         on.enter_context(prometheus(folder, f"127.0.0.1:{ports[9090]}", placed))
         here = f"127.0.0.1:{ports[9090]}"
@@ -592,8 +593,7 @@ def test_prometheus_watches_both_gateways_and_finds_nothing_wrong(stack: Stack) 
     until("rules are looked at", evaluated, DONE_S, log)
     assert stack.value("sum by (room) (everhost_room_held)") == [1.0]
     assert stack.value("max by (room) (everhost_on_air)") == [1.0]
-    firing = [one["labels"]["alertname"] for one in stack.ask("alerts")["alerts"] if one["state"] == "firing"]
-    assert [name for name in firing if "Skipped" not in name and "Half" not in name] == [], "but for a busy machine"
+    assert [one["labels"] for one in stack.ask("alerts")["alerts"] if one["state"] == "firing"] == []
 
 
 @pytest.mark.real
