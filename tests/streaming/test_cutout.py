@@ -34,11 +34,13 @@ def test_laid_over_a_colour_it_is_the_host_before_that_colour() -> None:
     cutout, truth, renderer = Cutout("lin", *size), Picture(*size), load_host("lin", *size, "#308050")
     renderer.prepare(truth)
     behind = int(truth.y[0, 0])
-    Label(*size, renderer.region).stamp(truth)
+    label = Label(*size, renderer.region)
+    label.stamp(truth)
     for tick in (0, 48):
         face = actor.frame(tick)
         cutout.draw(face)
         renderer.draw(face, truth)
+        label.restamp(truth)
     opacity = cutout.alpha / 255
     laid = cutout.picture.y * opacity + behind * (1 - opacity)
     wrong = np.abs(laid - truth.y)
