@@ -40,7 +40,11 @@ class BoundedBodies:
             await self._app(scope, receive, send)
             return
         bounded = _Bounded(receive, send)
-        await self._app(scope, bounded.receive, bounded.send)
+        try:
+            await self._app(scope, bounded.receive, bounded.send)
+        except Exception:
+            if not bounded.refused:  # else it is what came of that
+                raise
         await bounded.end()
 
 
@@ -52,6 +56,10 @@ class _Bounded:
         self._left, self._deadline = MOST, time.monotonic() + WITHIN_S
         self._whole = self._answered = False
         self._refused: tuple[int, str] | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self._refused is not None
 
     async def receive(self) -> Message:
         if self._whole:

@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where the other gateways reach this one, as http://10.0.0.5:8080 (or EVERHOST_ADDRESS)",
     )  # fmt: skip
     serve.add_argument(
-        "--most", type=int, metavar="N",
+        "--most", type=_count, metavar="N",
         help="rooms of the fleet that run here (default: as many as this machine carries)",
     )  # fmt: skip
     serve.set_defaults(run=_serve)
@@ -387,6 +387,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--fetch", action="store_true", help="fetch the models that are missing")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a number from 1 on, not {text}")
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

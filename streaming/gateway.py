@@ -29,7 +29,7 @@ from streaming.health import add_health
 from streaming.house import House
 from streaming.on_air import OnAir
 from streaming.operator import Operator, Operators
-from streaming.passes import Passes
+from streaming.passes import RENEWED_S, Passes
 from streaming.seat import Seat
 from streaming.whep_http import add_whep
 from streaming.whip_http import add_whip
@@ -90,12 +90,14 @@ def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], b
     _add_rooms(app, house)
     add_health(app, house)
     operators = Operators(house.folder)
-    passes = Passes(house.folder) if any(room.private for room in house.settings.values()) else None
+    passes = Passes(house.folder)
 
-    def admit(connection: HTTPConnection, room: str) -> None:
-        """Raises HTTPException for who may not see a room that is private."""
-        if passes is not None and house.settings[room].private:
-            passes.check(connection, room, operators)
+    def admit(connection: HTTPConnection, room: str) -> str:
+        """A pass to come back with; "" where none is needed. Raises HTTPException for who may not see the room."""
+        if not house.settings[room].private:
+            return ""
+        passes.check(connection, room, operators)
+        return passes.issue(room, RENEWED_S)
 
     add_whep(app, find, house.network.ice_servers, admit)
     add_whip(app, find, operators)
@@ -114,11 +116,11 @@ def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], b
     add_comments(app, find, operators)
     add_desk(app, find, operators)
     _add_viewers(app, find, admit)
-    app.add_middleware(BoundedBodies, operators=operators)
     fleet = house.ownership
     if fleet is not None:
         add_fleet(app, fleet, house.rooms, operators)
         app.add_middleware(Relay, here=house.rooms.__contains__, where=fleet.where, secret=lambda: fleet.secret)
+    app.add_middleware(BoundedBodies, operators=operators)
 
     def secret() -> str:
         return fleet.secret if fleet else ""
@@ -170,6 +172,7 @@ def _add_rooms(app: FastAPI, house: House) -> None:
 
 _REFUSED: Final = {
     401: ("no_pass", 4401, "a pass is needed"),
+    403: ("pass_ended", 4403, "the pass has ended"),
     404: ("no_room", 4404, "no such room"),
     503: ("room_moves", 1013, "come back in a moment"),
 }
@@ -181,17 +184,17 @@ def _add_viewers(app: FastAPI, find: Any, admit: Any) -> None:
         await socket.accept()
         try:
             on_air: OnAir = find(room)
-            admit(socket, room)
+            renewed = admit(socket, room)
         except HTTPException as error:
             name, code, why = _REFUSED[error.status_code]
             await socket.send_text(say.encode(say.Error(name, error.detail), "viewer"))
             await socket.close(code, why)
             return
-        await _seat(socket, on_air)
+        await _seat(socket, on_air, renewed)
 
 
-async def _seat(socket: WebSocket, on_air: OnAir) -> None:
-    seat = on_air.greet(socket.query_params.get("viewer", ""))
+async def _seat(socket: WebSocket, on_air: OnAir, renewed: str) -> None:
+    seat = on_air.greet(socket.query_params.get("viewer", ""), renewed)
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(send_all(socket, seat.next)),
         asyncio.create_task(_receive_all(socket, on_air, seat)),

@@ -24,6 +24,8 @@ from streaming.rates import Bucket, Buckets, Rate
 
 TOO_MUCH: Final = 1008
 """The close code of RFC 6455 for what goes against a policy."""
+UNGUESSABLE: Final = 24
+"""Characters of a token as everhost makes them; a shorter one was made up."""
 _FREE: Final = "/static/"
 
 
@@ -37,8 +39,9 @@ class Limits:
     offers: Rate
     """Of WebRTC: each makes a connection, which costs the most."""
     guesses: Rate
-    """Tokens that are none; then even the right one is not looked at."""
+    """Tokens that are none; then one that somebody made up is not believed any more, even if it is right."""
     sockets: int
+    """Without a token."""
     said: Rate
     """Messages of one viewer's socket."""
     token: Rate
@@ -46,10 +49,10 @@ class Limits:
 
 
 LIMITS: Final = Limits(
-    requests=Rate(20.0, 200),
-    offers=Rate(5.0, 100),
+    requests=Rate(50.0, 1000),
+    offers=Rate(20.0, 400),
     guesses=Rate(1 / 6, 20),
-    sockets=200,
+    sockets=500,
     said=Rate(10.0, 60),
     token=Rate(200.0, 1000),
 )
@@ -77,30 +80,33 @@ class Guard:
         self._sockets: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"].startswith(_FREE):
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"].startswith(_FREE)):
             await self._app(scope, receive, send)
             return
         connection, now = HTTPConnection(scope), time.monotonic()
         host = self._host(connection)
         counted, who = self._counted(host), share_of(host)
-        guesses = self._guesses.of(who, now) if counted and given(connection) else None
-        if guesses is not None and (wait_s := guesses.wait_s(now)):
-            await _refuse(scope, send, "too many tokens that are none have come from your address", wait_s)
-            return
         if not counted:
             await self._app(scope, receive, send)
             return
-        if (operator := self._operators.known(connection)) is not None:
-            guesses = None
+        token, operator = given(connection), self._operators.known(connection)
+        guesses = self._guesses.of(who, now) if token else None
+        if operator is not None and len(token) >= UNGUESSABLE:
+            guesses = None  # also where somebody beside them guesses
+        if guesses is not None and (wait_s := guesses.wait_s(now)):
+            await _refuse(scope, send, "too many tokens that are none have come from your address", wait_s)
+            return
         bucket = self._requests.of(who, now) if operator is None else self._by_token.of(operator.name, now)
         if not bucket.take(now) or (_is_offer(scope) and not (bucket := self._offers.of(who, now)).take(now)):
             await _refuse(scope, send, "too many requests come from your address", bucket.wait_s(now))
         elif scope["type"] == "http":
             await self._app(scope, receive, _noticing(send, guesses))
+        elif operator is not None:
+            await self._app(scope, _measured(receive, send, Bucket(self._limits.token, now)), send)
         elif self._sockets[who] >= self._limits.sockets:
             await _refuse(scope, send, "too many sockets are open from your address", 5.0)
         else:
-            said = Bucket(self._limits.said if operator is None else self._limits.token, now)
+            said = Bucket(self._limits.said, now)
             self._sockets[who] += 1
             try:
                 await self._app(scope, _measured(receive, send, said), _noticing(send, guesses))

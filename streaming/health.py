@@ -58,7 +58,7 @@ def add_health(app: FastAPI, house: House) -> None:
     @app.get("/readyz", tags=["health"])
     async def ready(response: Response) -> dict[str, Any]:
         """200 while viewers who are sent here see every room, as load balancers ask; else 503."""
-        waiting = [room for room, on_air in house.rooms.items() if on_air.stage.ready is None]
+        waiting = [room for room, on_air in house.rooms.items() if on_air.stage.ready is None or on_air.silenced]
         if (ownership := house.ownership) is not None:
             waiting += [room for room in house.elsewhere() if not ownership.leases[room].address]
         response.status_code = 503 if waiting else 200

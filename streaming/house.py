@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 STATUS_S: Final = 1.0
 PICTURES_FIRST_S: Final = 5.0
+HANDED_OVER_S: Final = 5.0
+"""Rooms may take so long to end and to be given away."""
 WATCH_S: Final = 2.0
 """Between two looks at whether a room file was edited."""
 
@@ -82,7 +84,7 @@ class House:
         self._redis: dict[str, RedisRoom] = {}
         self._sqlite: Sqlite | None = None
         if fleet is None:
-            self._sqlite = Sqlite(folder / "state.sqlite")
+            self._sqlite = Sqlite(folder / "state.sqlite", self.clock.now)
             self.rooms = {room: self._made(room, self._sqlite.room(room)) for room in self.settings}
         else:
             self._client = connected(fleet.redis)
@@ -127,6 +129,9 @@ class House:
             await self.ownership.leave_all()
 
     async def close(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDED_OVER_S):
+                await self.hand_over()
         tasks = [*self._tasks, *self._teaching.values()]
         for task in tasks:
             task.cancel()
@@ -182,7 +187,7 @@ class House:
         def may_speak() -> bool:
             return lease.since == since and (settings.single_gateway or lease.held(time.monotonic()))
 
-        state = self._redis[room] = RedisRoom(self._client, room, lease.epoch)
+        state = self._redis[room] = RedisRoom(self._client, room, lease.epoch, self.clock.now)
         on_air = self._made(room, state, may_speak)
         try:
             await self._put_on_air(on_air)
@@ -261,7 +266,7 @@ class House:
             try:
                 settings = await asyncio.to_thread(roomfile.load, file)
                 if on_air is None:
-                    self.settings[room] = settings
+                    await self._stand_by(room, settings)
                 elif settings == on_air.settings:
                     on_air.file_error = ""
                 else:
@@ -271,6 +276,13 @@ class House:
                 if on_air is not None:
                     on_air.file_error = str(error)
                 log.error("the room goes on as it was: %s", error)
+
+    async def _stand_by(self, room: str, settings: RoomFile) -> None:
+        """Be ready to take the room as it is by now."""
+        before, self.settings[room] = self.settings[room], settings
+        if stage_config(before) != stage_config(settings) and (stage := self._stages.pop(room, None)):
+            self._stages[room] = Understudy(stage_config(settings))
+            await asyncio.to_thread(stage.close)
 
     async def _learn(self, room: str) -> None:
         """Read a room's documents, also of one that another gateway runs: it may be taken over at any moment."""

@@ -1,6 +1,7 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from statistics import fmean
 from typing import Final, TypeVar, get_args
 
@@ -9,7 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from avatar.clock import TICKS_PER_SECOND
 from streaming.engines import Need
+from streaming.fleet.lease import Became
 from streaming.fleet.ownership import Ownership
+from streaming.moderation.policy import Outcome as Moderated
+from streaming.moderation.verdict import CATEGORIES
 from streaming.on_air import OnAir
 from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
@@ -176,7 +180,12 @@ class _Rooms:
         yield from _families(["room", "connection"], viewers, _OF_VIEWERS, _COUNTED_OF_VIEWERS)
         outlets = {(name, outlet.name): of_outlet(outlet) for name, room in named for outlet in room.outlets}
         yield from _families(["room", "outlet"], outlets, _OF_OUTLETS, _COUNTED_OF_OUTLETS)
-        moderated = {(name, *key): {"moderated": float(n)} for name, room in named for key, n in room.moderated.items()}
+        stopped = product(CATEGORIES, set(get_args(Moderated)) - {"allow"})
+        moderated = {
+            (name, *key): {"moderated": float(room.moderated[key])}
+            for name, room in named
+            for key in dict.fromkeys([*stopped, *room.moderated])
+        }
         yield from _families(["room", "category", "outcome"], moderated, {}, _OF_MODERATION)
         yield from self._of_questions()
         engines = {(need.name,): _of_engine(need) for need in self._engines}
@@ -190,7 +199,8 @@ class _Rooms:
         if (fleet := self._ownership) is not None:
             held = {(room,): {"room_held": float(fleet.held(room))} for room in fleet.leases}
             yield from _families(["room"], held, _OF_LEASES, {})
-            changes = {key: {"lease_changes": float(n)} for key, n in fleet.changes.items()}
+            kinds = [(room, became) for room in fleet.leases for became in get_args(Became)]
+            changes = {kind: {"lease_changes": float(fleet.changes[kind])} for kind in kinds}
             yield from _families(["room", "became"], changes, {}, _COUNTED_OF_LEASES)
 
     def _of_questions(self) -> Iterator[Metric]:

@@ -243,6 +243,11 @@ class OnAir:
         return self._answerer is not None
 
     @property
+    def silenced(self) -> bool:
+        """Nothing of the host leaves, since another gateway may run the room."""
+        return self._silenced
+
+    @property
     def still_s(self) -> float | None:
         """Since the last picture; None: there was none yet."""
         at = self.fanout.left_at.get("video")
@@ -309,14 +314,15 @@ class OnAir:
 
     # Viewers
 
-    def greet(self, known: str = "") -> Seat:
-        """A viewer's seat, with the welcome already in it. Who comes back says who they were (``known``), so that what
-        they asked finds them; the id is as good as a key, since nobody can guess it.
+    def greet(self, known: str = "", renewed: str = "") -> Seat:
+        """A viewer's seat, with the welcome already in it, and in a private room a pass to come back with. Who comes
+        back says who they were (``known``), so that what they asked finds them; the id is as good as a key,
+        since nobody can guess it.
         """
         came_back = _VIEWER.fullmatch(known) is not None and known not in self._seats
         seat = Seat(known if came_back else secrets.token_urlsafe(12))
         self._seats[seat.viewer] = seat
-        seat.put(say.dumps(self._welcome(seat.viewer)))
+        seat.put(say.dumps(self._welcome(seat.viewer) | ({"pass": renewed} if renewed else {})))
         return seat
 
     def leave(self, seat: Seat) -> None:

@@ -8,6 +8,7 @@ use it. Other gateways of a fleet need the same key.
 import os
 import secrets
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from streaming.operator import Operators, given
 
 VARIABLE: Final = "EVERHOST_VIEWER_KEY"
 FILE: Final = "viewer.key"
+RENEWED_S: Final = 12 * 3600.0
+"""Who is there may come back for so long, with a pass that the room gives them."""
 SHORTEST: Final = 32
 """Characters of a key: HS256 wants as many bits as its hash has (RFC 7518, 3.2)."""
 _LATE_S: Final = 30.0
@@ -28,21 +31,27 @@ _LATE_S: Final = 30.0
 
 class Passes:
     def __init__(self, folder: Path) -> None:
-        """Raises :class:`EverhostError` when the key is too short to keep anything secret."""
-        file = folder / FILE
-        told = os.environ.get(VARIABLE, "").strip()
-        self._key = told or _kept(file)
-        if len(self._key) < SHORTEST:
-            where = VARIABLE if told else file
+        """Raises :class:`EverhostError` when the key that is told is too short to keep anything secret."""
+        self._file = folder / FILE
+        self._told = os.environ.get(VARIABLE, "").strip()
+        if self._told:
+            self._key  # noqa: B018 (at the start, not with the first visitor)
+
+    @cached_property
+    def _key(self) -> str:
+        key = self._told or _kept(self._file)
+        if len(key) < SHORTEST:
+            where = VARIABLE if self._told else self._file
             raise EverhostError(
                 f"the key in {where} has fewer than {SHORTEST} characters; 'openssl rand -hex 32' makes one"
             )
+        return key
 
     def issue(self, room: str, seconds: float) -> str:
         return jwt.encode({"aud": room, "exp": time.time() + seconds}, self._key, algorithm="HS256")
 
     def check(self, connection: HTTPConnection, room: str, operators: Operators) -> None:
-        """Raises HTTPException (401) without a pass to this room, or an operator's token."""
+        """Raises HTTPException without a pass to this room or an operator's token (401), or when it has ended (403)."""
         try:
             jwt.decode(
                 given(connection),
@@ -53,14 +62,12 @@ class Passes:
                 options={"require": ["exp", "aud"]},
             )
         except jwt.ExpiredSignatureError:
-            why = "this pass has ended; ask for another where you had it"
+            raise HTTPException(403, "this pass has ended; ask for another where you had it") from None
         except jwt.InvalidTokenError:
             if operators.who(connection) is not None:
                 return
             why = "this room is private: come with a pass, as Authorization: Bearer or ?token="
-        else:
-            return
-        raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+            raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"}) from None
 
 
 def _kept(file: Path) -> str:

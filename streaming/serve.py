@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
 import sys
 from collections.abc import Mapping
@@ -109,7 +110,9 @@ async def _hand_over(server: _Server, house: House) -> None:
 
 
 def configuration(app: FastAPI, identity: Identity | None) -> uvicorn.Config:
-    """How the gateway is served: over HTTPS where there is an identity."""
+    """How the gateway is served: over HTTPS where there is an identity. A reverse proxy on this machine is believed for
+    whom it asks, at whichever of its addresses.
+    """
     return uvicorn.Config(
         app,
         log_level="warning",
@@ -117,6 +120,7 @@ def configuration(app: FastAPI, identity: Identity | None) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,
         timeout_graceful_shutdown=3,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or ",".join(["127.0.0.1", "::1", *lan_addresses()]),
         ssl_certfile=identity.certificate if identity else None,
         ssl_keyfile=identity.key if identity else None,
     )

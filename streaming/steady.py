@@ -1,4 +1,4 @@
-"""Time that never leaps, for a room: a machine's clock is set now and then, by NTP or by somebody, and what waits for
+"""Time that does not leap, for a room: a machine's clock is set now and then, by NTP or by somebody, and what waits for
 an answer has not waited for five minutes more.
 """
 
@@ -34,6 +34,8 @@ class SteadyClock:
 
     def tell(self, unix: float, at: float) -> None:
         """A better clock than this machine's, as it was ``at``, time.monotonic(): of the Redis that gateways share."""
+        if self._told is None:
+            self._ahead = unix - at  # nothing has been measured by this one yet
         self._told = unix - at
 
     def now(self) -> float:

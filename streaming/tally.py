@@ -11,6 +11,12 @@ WAITED_S: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 FIRST_SOUND_S: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0)
 
 
+CODES: Final = (
+    "busy", "too_fast", "too_long", "empty", "muted", "declined", "not_taken", "no_question", "nothing_heard",
+    "operators_only",
+)  # fmt: skip
+
+
 class Durations:
     """How often something took how long, as Prometheus's histograms have it."""
 
@@ -33,8 +39,8 @@ class Durations:
 class Tally:
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
-        self.rejected: Counter[str] = Counter()
-        """Questions that were not taken, by the code that says why."""
+        self.rejected: Counter[str] = Counter(dict.fromkeys(CODES, 0))
+        """Questions that were not taken, by the code that says why; from 0 on, or nobody would see the first rise."""
         self.waited = Durations(WAITED_S)
         """From the question to its turn,"""
         self.first_sound = Durations(FIRST_SOUND_S)

@@ -1,6 +1,5 @@
 """``everhost rooms``: asks a gateway of a fleet what it knows, and tells it what to give away."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ def rooms(address: str, token: str, drained: bool | None = None, names: Sequence
                 for name in names or [one["id"] for one in known]:
                     _told(client.patch(f"/api/fleet/{name}", json={"drained": drained}))
                 known = _told(client.get("/api/fleet"))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise EverhostError(f"the gateway at {address} cannot be asked ({error}); name one with --at") from error
     elsewhere = {one["address"] for one in known if one["address"] and not one["here"]}
     of_owners = {(owner, one["id"]): one for owner in elsewhere for one in _others(owner, token)}
@@ -31,10 +30,12 @@ def rooms(address: str, token: str, drained: bool | None = None, names: Sequence
 
 def _others(address: str, token: str) -> list[dict[str, Any]]:
     """What another gateway says; nothing, where it does not answer or does not know the token."""
-    with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, EverhostError), _asking(address, token) as client:
-        told: list[dict[str, Any]] = _told(client.get("/api/fleet"))
-        return told
-    return []
+    try:
+        with _asking(address, token) as client:
+            told: list[dict[str, Any]] = _told(client.get("/api/fleet"))
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, EverhostError):
+        return []
+    return told
 
 
 def _asking(address: str, token: str) -> httpx.Client:

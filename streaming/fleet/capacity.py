@@ -4,11 +4,13 @@ The other costs of a room are reckoned: a voice that speaks all the time, and wh
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from avatar.clock import TICKS_PER_SECOND
@@ -28,7 +30,10 @@ VOICE: Final = 0.4
 SHARED: Final = 0.3
 """Of a core: recognition, search and the gateway itself. A language model of our own takes what is left."""
 ROOM_BYTES: Final = 700 << 20
-"""Of memory: a stage, the one that stands by, and what the voice needs."""
+"""Of memory: a stage, and the one that stands by."""
+ENGINES_BYTES: Final = 4 << 30
+"""What all rooms share, and that is loaded only after the measuring."""
+_CGROUP: Final = Path("/sys/fs/cgroup")
 _SECONDS: Final = 3
 _WARM: Final = 1
 _PATIENCE_S: Final = 60.0
@@ -36,17 +41,27 @@ _PATIENCE_S: Final = 60.0
 
 def rooms(stage: float, cores: int, free_bytes: int) -> int:
     """``stage``: share of a core that the costliest takes. One at least: a gateway that carries none is of no use."""
-    return max(1, min(int((USABLE * cores - SHARED) / (stage + VOICE)), free_bytes // ROOM_BYTES))
+    by_memory = (free_bytes - ENGINES_BYTES) // ROOM_BYTES
+    return max(1, min(int((USABLE * cores - SHARED) / (stage + VOICE)), by_memory))
 
 
 async def measured(configs: Iterable[StageConfig]) -> int:
     """How many rooms this machine carries of those whose stages these are."""
     largest = max(configs, key=lambda config: config.width * config.height)
-    cores, free = len(os.sched_getaffinity(0)), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    share = await _tried(largest)
-    most = rooms(share, cores, free)
+    cores, share = len(os.sched_getaffinity(0)), await _tried(largest)
+    most = rooms(share, cores, _free_bytes())
     log.info("a stage takes %.2f of a core here, of %d: %d rooms", share, cores, most)
     return most
+
+
+def _free_bytes() -> int:
+    """Memory that can be had without swapping, within what a container may have."""
+    told = dict(line.split(":") for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+    free = 1024 * int(told["MemAvailable"].split()[0])
+    with contextlib.suppress(OSError, ValueError):  # no cgroup, or "max"
+        most, used = (int((_CGROUP / name).read_text("ascii")) for name in ("memory.max", "memory.current"))
+        free = min(free, most - used)
+    return free
 
 
 async def _tried(config: StageConfig) -> float:

@@ -28,6 +28,8 @@ ANSWER_S: Final = LOOKED_S
 """Whoever waits longer for Redis asks anew."""
 PAUSE_S: Final = 0.05
 """At least, between two looks."""
+ENDS_S: Final = 20.0
+"""A room may take so long to end; whatever hangs is left behind."""
 SECRET: Final = f"{PREFIX}:secret"
 SECRET_S: Final = 20.0
 """Between two looks at it."""
@@ -166,6 +168,8 @@ class Ownership:
                 await self._look(room)
             except (RedisError, TimeoutError, OSError) as error:
                 self._note_trouble(error)
+            except Exception:  # whatever it was, the lease is looked after
+                log.exception("the lease of %s could not be looked at", room)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(PAUSE_S, LOOKED_S - (time.monotonic() - begun))):
                     await self._hurry[room].wait()
@@ -189,7 +193,7 @@ class Ownership:
             seen = await self._ask(room, act)
         finally:
             self._taking.discard(room)
-        if act == "leave":
+        if act == "leave" and room in self._leaving:
             self._left[room].set()
         if seen.gateway:
             self._free_since.pop(room, None)
@@ -238,7 +242,8 @@ class Ownership:
 
     async def _ended(self, room: str) -> None:
         try:
-            await self._owner.end(room)
+            async with asyncio.timeout(ENDS_S):
+                await self._owner.end(room)
         except Exception:
             log.exception("%s did not end as it should", room)
 

@@ -29,6 +29,8 @@ _OURS: Final = frozenset((RELAYED, b"x-forwarded-for"))
 _OWN_OF_WEBSOCKETS: Final = b"sec-websocket-"
 CONNECT_S: Final = 2.0
 ANSWER_S: Final = 60.0
+PING_S: Final = 4.0
+"""A gateway that vanished without a word is missed after twice that."""
 GONE: Final = 1012
 """The close code of a service that restarts: pages come back by themselves."""
 MAX_MESSAGE: Final = 1 << 22
@@ -81,7 +83,8 @@ class Relay:
     async def _ask(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         if self._client is None:
             timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-            self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
+            many = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+            self._client = httpx.AsyncClient(timeout=timeout, limits=many, trust_env=False)
         headers = [*_passed(scope["headers"]), *self._about(scope)]
         url, begun = _url(scope, address), False
         try:
@@ -117,6 +120,8 @@ class Relay:
                 origin=None if origin is None else websockets.Origin(origin),
                 subprotocols=[Subprotocol(one) for one in scope["subprotocols"]] or None,
                 open_timeout=CONNECT_S,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
                 max_size=MAX_MESSAGE,
                 compression=None,
                 proxy=None,

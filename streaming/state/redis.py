@@ -12,7 +12,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any, Final
@@ -53,6 +53,10 @@ _KEYS: Final = (
     "lines",
 )
 _PASSING: Final = (ConnectionError, TimeoutError, BusyLoadingError, OutOfMemoryError, ReadOnlyError)
+_PASSING_CODES: Final = (
+    "UNOWNED", "FENCED", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "LOADING", "OOM", "READONLY",
+)  # fmt: skip
+"""What a server answers that may take it later: it wants a replica, has no room on its disk, is no master just now."""
 RETRY_S: Final = (0.05, 1.0)
 """The first wait for a Redis that cannot be reached, and the longest."""
 CLOSING_S: Final = 2.0
@@ -89,8 +93,9 @@ def key(room: str, name: str) -> str:
 class RedisRoom:
     """See :class:`streaming.state.state.RoomState`. Reading waits for as long as the room is not ours."""
 
-    def __init__(self, redis: Redis, room: str, epoch: int) -> None:
-        """``epoch``: of its ownership, which :meth:`owned` renews."""
+    def __init__(self, redis: Redis, room: str, epoch: int, clock: Callable[[], float] = time.time) -> None:
+        """``epoch``: of its ownership, which :meth:`owned` renews; ``clock``: Unix time, s."""
+        self._clock = clock
         self._room = room
         self._keys = [key(room, name) for name in _KEYS]
         self._script = redis.register_script(files("streaming.state").joinpath("room.lua").read_text("utf-8"))
@@ -98,6 +103,8 @@ class RedisRoom:
         self._fenced = asyncio.Event()
         """The epoch is not ours. Redis may have given us the next without our knowing: it is for the lease to say."""
         self._renewed = asyncio.Event()
+        self._lost_some = False
+        """Something that Redis did not take, since it was last asked what is kept."""
         self._open: dict[str, Act] = {}
         """What was told and still counts, for a Redis that forgets: questions by their ids,"""
         self._standing: dict[str, Act] = {}
@@ -136,7 +143,7 @@ class RedisRoom:
             return
         if self._open.pop(question.id, None) is None:
             return  # it has ended already
-        at = time.time()
+        at = self._clock()
         told = {"outcome": outcome, "answer": question.answer, "ended_at": at}
         citations = [asdict(cited) for cited in question.citations]
         self._write(
@@ -154,6 +161,9 @@ class RedisRoom:
 
     async def kept(self) -> None:
         await self._ask("kept")
+        if self._lost_some:
+            self._lost_some = False
+            raise EverhostError("Redis took not all of it")
 
     def mute(self, muted: Muted) -> None:
         self._stand(f"mute {muted.viewer}", "mute", muted.viewer, _json(asdict(muted)))
@@ -208,6 +218,7 @@ class RedisRoom:
                 answer = await self._done(act, 0 if wanted else next(_numbers))
             except (RedisError, OSError) as error:
                 log.error("%s: the state could not be written (%s): %s", self._room, act[0], error)
+                self._lost_some = self._lost_some or wanted is None
                 if wanted is not None and not wanted.done():
                     wanted.set_exception(EverhostError(f"Redis: {error}"))
             except asyncio.CancelledError:
@@ -232,7 +243,7 @@ class RedisRoom:
             except _PASSING as error:
                 trouble: Exception = error
             except ResponseError as error:
-                if not str(error).startswith(("UNOWNED", "FENCED")):
+                if not str(error).startswith(_PASSING_CODES):
                     raise
                 trouble = error
                 if str(error).startswith("FENCED"):

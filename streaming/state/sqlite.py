@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -77,8 +77,9 @@ _COLUMNS: Final = "id, text, language, viewer, client_id, name, asked_at, kind, 
 
 
 class Sqlite:
-    def __init__(self, path: Path) -> None:
-        """Raises :class:`EverhostError` when the database cannot be opened."""
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        """``clock``: Unix time, s. Raises :class:`EverhostError` when the database cannot be opened."""
+        self.clock = clock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -133,7 +134,7 @@ class SqliteRoom:
         self._file.write(
             "UPDATE questions SET outcome = ?, answer = ?, citations = ?, ended_at = ?"
             " WHERE id = ? AND outcome IS NULL",
-            (outcome, q.answer, citations, time.time(), q.id),
+            (outcome, q.answer, citations, self._file.clock(), q.id),
         )
 
     async def unfinished(self) -> list[Question]:

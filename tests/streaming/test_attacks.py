@@ -114,8 +114,12 @@ async def test_who_guesses_tokens_is_not_listened_to_any_more(tmp_path: Path) ->
         assert got[:20] == [401] * 20
         assert set(got[20:]) == {429}
         right = await client.get("/rooms/test/desk", headers={**bearer(RIGHT), **EVIL})
-        assert right.status_code == 429  # or guessing would still find it
+        assert right.status_code == 429  # somebody made it up: guessing might find it
         assert int(right.headers["retry-after"]) <= 6
+        made = tokens.give(
+            tmp_path, "mei", "moderator"
+        )  # nobody guesses this one, and nobody beside them locks them out
+        assert (await client.get("/rooms/test/desk", headers={**bearer(made), **EVIL})).status_code == 200
         assert (await client.get("/api/rooms", headers=EVIL)).status_code == 200  # they may still watch
         assert (await client.get("/rooms/test/desk", headers={**bearer(RIGHT), **GOOD})).status_code == 200
 
@@ -136,17 +140,20 @@ async def test_a_private_room_is_private(tmp_path: Path) -> None:
     room = room_file(tmp_path, private=True)
     async with gateway(tmp_path, room=room) as (address, _), httpx.AsyncClient(base_url=f"http://{address}") as client:
         passes = Passes(tmp_path)
-        for bad in ("", "x", passes.issue("another", 60), passes.issue("test", -60)):
+        bad_ones = [("", 401), ("x", 401), (passes.issue("another", 60), 401), (passes.issue("test", -60), 403)]
+        for bad, status in bad_ones:
             async with websockets.connect(f"ws://{address}/rooms/test/ws?token={bad}") as socket:
-                assert (await receive(socket, "error"))["code"] == "no_pass"
+                assert (await receive(socket, "error"))["code"] == ("no_pass" if status == 401 else "pass_ended")
                 await socket.wait_closed()
-                assert socket.close_code == 4401
+                assert socket.close_code == 4000 + status
             offer = await client.post(
                 f"/rooms/test/whep?token={bad}", content="v=0", headers={"Content-Type": "application/sdp"}
             )
-            assert offer.status_code == 401
+            assert offer.status_code == status
         async with websockets.connect(f"ws://{address}/rooms/test/ws?token={passes.issue('test', 60)}") as socket:
-            await receive(socket, "welcome")
+            renewed = (await receive(socket, "welcome"))["pass"]
+        async with websockets.connect(f"ws://{address}/rooms/test/ws?token={renewed}") as socket:
+            await receive(socket, "welcome")  # who was there comes back
         let_in = {"Content-Type": "application/sdp", **bearer(passes.issue("test", 60))}
         assert (await client.post("/rooms/test/whep", content="v=0", headers=let_in)).status_code == 400
 
@@ -219,6 +226,30 @@ def test_one_machine_has_one_address() -> None:
     ] * 2
 
 
+async def test_an_answer_that_nobody_reads_is_let_go_and_connections_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impatient, "UNREAD_S", 0.3)
+    monkeypatch.setattr(impatient, "CONNECTIONS", 3)
+    monkeypatch.setattr(impatient, "foreign", lambda host: True)
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.9.9.9")
+    async with attacked(tmp_path) as (address, _):
+        host, _, port = address.partition(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+        async with asyncio.timeout(5):
+            assert await held[-1][0].read() == b""
+        reader, writer = held[0]
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 400)  # and not a byte of it is read
+        await asyncio.sleep(1.5)
+        for _, other in held:
+            other.close()
+        got = 0
+        with contextlib.suppress(ConnectionError):
+            while some := await reader.read(1 << 20):
+                got += len(some)
+        assert got < 400 * 20_000
+
+
 # Too long, too slow
 
 
@@ -232,12 +263,11 @@ async def test_bodies_without_end_are_not_read(tmp_path: Path) -> None:
             yield b"[" * (1 << 16)
 
     async with attacked(tmp_path) as (_, client):
-        for path in ("/rooms/test/announcements", "/rooms/test/comments", "/rooms/test/whip"):
+        for path in ("/rooms/test/announcements", "/rooms/test/comments", "/rooms/test/whip", "/rooms/test/whep"):
             sent = 0
             try:
-                answer = await client.post(
-                    path, content=endless(), headers={**EVIL, "Content-Type": "application/json"}
-                )
+                kind = "application/sdp" if path.endswith("p") else "application/json"
+                answer = await client.post(path, content=endless(), headers={**EVIL, "Content-Type": kind})
                 assert answer.status_code in (401, 413)
             except httpx.TransportError:  # it was closed in the middle
                 pass
@@ -249,6 +279,7 @@ async def test_what_never_ends_is_let_go(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(impatient, "HEAD_S", 0.5)
     monkeypatch.setattr(body, "WITHIN_S", 0.5)
     post = b"POST /rooms/test/announcements HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n"
+    whep = b"POST /rooms/test/whep HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 90\r\n"
     get = b"GET /api/rooms HTTP/1.1\r\nHost: x\r\n\r\n"
     async with attacked(tmp_path) as (address, client):
         host, _, port = address.partition(":")
@@ -273,10 +304,12 @@ async def test_what_never_ends_is_let_go(tmp_path: Path, monkeypatch: pytest.Mon
             return time.monotonic() - begun, heard
 
         drips = [drip(b""), drip(b"GET / HTTP/1.1\r\nX-Slow: "), drip(get + b"GET / HT"), drip(post + b"\r\n{")]
+        drips.append(drip(whep + b"\r\nv"))
         ended = await asyncio.gather(*drips)
         assert all(0.3 < seconds < 3 for seconds, _ in ended)
         assert b"200 OK" in ended[2][1]
         assert b"408" in ended[3][1]
+        assert b"408" in ended[4][1]
         assert (await client.get("/api/rooms", headers=GOOD)).status_code == 200
 
 

@@ -12,7 +12,8 @@ def test_cores_and_memory_bound_it() -> None:
     plenty = 1 << 40
     assert rooms(0.5, 2, plenty) == 1
     assert rooms(0.5, 16, plenty) == 15
-    assert rooms(0.5, 16, 3 * capacity.ROOM_BYTES) == 3
+    assert rooms(0.5, 16, capacity.ENGINES_BYTES + 3 * capacity.ROOM_BYTES) == 3
+    assert capacity._free_bytes() > 1 << 28
     assert rooms(9.0, 1, 0) == 1
 
 

@@ -188,6 +188,26 @@ async def test_a_full_redis_is_waited_for(server: RedisServer) -> None:
         assert [one.id for one in await state.unfinished()] == ["q1"]
 
 
+async def test_a_redis_that_wants_a_replica_is_waited_for(server: RedisServer) -> None:
+    async with room(server) as state, connected(server.url) as redis:
+        await redis.config_set("min-replicas-to-write", "1")
+        state.record(question("q1"), None)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.4):
+                await state.kept()
+        await redis.config_set("min-replicas-to-write", "0")
+        assert [one.id for one in await state.unfinished()] == ["q1"]
+
+
+async def test_what_redis_will_never_take_is_not_said_to_be_kept(server: RedisServer) -> None:
+    async with room(server) as state, connected(server.url) as redis:
+        await redis.set(key("law", "muted"), "no hash")
+        state.mute(Muted("v1", 1e12))
+        with pytest.raises(EverhostError, match="not all"):
+            await state.kept()
+        await state.kept()
+
+
 async def test_closing_does_not_wait_for_ever(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async with room(server) as state:
         server.kill()

@@ -50,6 +50,15 @@ test("what is not settled when the connection breaks is kept for the same viewer
   assert.equal(conversation.exchanges[0].phase, "waiting");
 });
 
+test("what became of a question may be told before it was accepted", () => {
+  const conversation = new Conversation();
+  conversation.ask("c1", { question: "How long?" });
+  conversation.receive({ type: "answer.done", id: "c1", question: "q1", text: "Six months.", citations: [] });
+  conversation.receive({ type: "accepted", id: "c1", question: "q1", position: 1 });
+  const [exchange] = conversation.exchanges;
+  assert.deepEqual([exchange.phase, exchange.sentences], ["done", ["Six months."]]);
+});
+
 test("a picture's RTP timestamp tells its tick", () => {
   const clock = clockAt(1_000_000, 480, 0);
   assert.equal(clock.tick(10), null);

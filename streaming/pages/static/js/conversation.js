@@ -93,10 +93,11 @@ export class Conversation extends EventTarget {
     if (early && early !== exchange) {
       // The room told everybody before it told the asker: two views of one question become one.
       this.#remove(early);
-      exchange.sentences = early.sentences;
-      exchange.speaking = early.speaking;
+      const { sentences, citations, refused, speaking, phase } = early;
+      Object.assign(exchange, { sentences, citations, refused, speaking, phase });
     }
-    const phase = exchange.sentences.length ? "answering" : "waiting";
+    // What became of it may have been told first.
+    const phase = exchange.phase === "sending" ? "waiting" : exchange.phase;
     this.#change(exchange, { id: question, position: position ?? null, phase });
   }
 

@@ -20,6 +20,8 @@ export class Session extends EventTarget {
   /** Questions of which the room has not said yet what becomes of them, by their ids. */
   #unsettled = new Map();
   #iceServers = [];
+  /** What a private room asks for: at first what the page was opened with, then what the room gives to come back with. */
+  #pass = pass();
 
   /** `room`: the id as it stands in the address; `video`, `line`: where picture and captions go. */
   constructor({ room, video, line }) {
@@ -32,13 +34,16 @@ export class Session extends EventTarget {
     this.captions = new CaptionOverlay(video, line, this.clock);
     this.conversation = new Conversation();
     this.player = new Player(video);
-    this.signalling = new Signalling(room, pass);
+    this.signalling = new Signalling(room, () => this.#pass);
     this.link = { signalling: this.signalling, player: this.player, signal: idle(), picture: idle() };
 
     this.signalling.addEventListener("message", (event) => this.#receive(event.detail));
     this.signalling.addEventListener("state", (event) => this.#linked("signal", event.detail));
     this.player.addEventListener("state", (event) => this.#linked("picture", event.detail));
-    this.player.addEventListener("joining", () => this.clock.reset());
+    this.player.addEventListener("joining", () => {
+      this.clock.reset();
+      this.signalling.doubt();
+    });
     addEventListener("pagehide", () => this.stop());
     // A page taken back from the browser's cache has lost both connections.
     addEventListener("pageshow", (event) => event.persisted && this.start());
@@ -60,7 +65,7 @@ export class Session extends EventTarget {
     this.conversation.ask(id, { question, name });
     const message = { type: "ask", id, text: question, language };
     if (name) message.name = name;
-    this.#insist(message);
+    this.#insist(id, message);
     this.signalling.send(message);
   }
 
@@ -74,9 +79,9 @@ export class Session extends EventTarget {
    * Ask again whenever the connection comes back, until it is settled what becomes of the question: the same words
    * under the same id are one question to the room.
    */
-  #insist(message) {
-    this.#unsettled.set(message.id, message);
-    setTimeout(() => this.#settle(message.id) && this.conversation.fail(message.id), SETTLED_MS);
+  #insist(id, message) {
+    this.#unsettled.set(id, message);
+    setTimeout(() => this.#settle(id) && this.conversation.fail(id), SETTLED_MS);
   }
 
   #settle(id) {
@@ -130,7 +135,7 @@ export class Session extends EventTarget {
       // The room goes on to ask this question for the viewer, under the same id.
       if (text) {
         this.conversation.ask(id, { question: text });
-        this.#insist({ type: "ask", id, text, language: null });
+        this.#insist(id, null); // said again, it would be another question
       }
       this.#emit("recognised", { id, text });
     },
@@ -142,10 +147,11 @@ export class Session extends EventTarget {
 
   #welcome(message) {
     this.#iceServers = message.ice_servers ?? [];
+    if (message.pass) this.#pass = { token: message.pass };
     const same = ["", message.viewer].includes(this.signalling.viewer);
     this.conversation.welcome(message.recent ?? [], { same });
     if (!same) this.#unsettled.clear();
-    for (const question of this.#unsettled.values()) this.signalling.send(question);
+    for (const question of this.#unsettled.values()) if (question) this.signalling.send(question);
     this.signalling.viewer = message.viewer;
     this.#emit("welcome", message);
     if (message.status) this.#setStatus(message.status);
@@ -155,7 +161,7 @@ export class Session extends EventTarget {
     if (this.viewer === message.viewer && this.player.state !== "idle") return;
     // Picture, microphone and messages belong to one viewer: a new id takes a new session.
     this.viewer = message.viewer;
-    const query = new URLSearchParams({ viewer: this.viewer, rendition: rendition(), ...pass() });
+    const query = new URLSearchParams({ viewer: this.viewer, rendition: rendition(), ...this.#pass });
     this.player.start(`/rooms/${this.room}/whep?${query}`, this.#iceServers);
   }
 

@@ -3,8 +3,11 @@
 import { Backoff, sleep } from "./backoff.js";
 
 const STEADY_MS = 5_000;
+const GONE = 1006;
 /** What the room closes with, where it says why. */
-const REASONS = { 4401: "pass_needed", 4404: "room_not_found" };
+const REASONS = { 4401: "pass_needed", 4403: "pass_needed", 4404: "room_not_found", 1012: "connection_lost", 1013: "connection_lost" };
+/** A connection that was doubted and stays silent for so long is given up: who vanishes says nothing. */
+const DOUBT_MS = 10_000;
 
 /**
  * Events: `message` (detail: the room's message) and `state` (detail: {state, reason, retryMs}).
@@ -13,6 +16,9 @@ const REASONS = { 4401: "pass_needed", 4404: "room_not_found" };
 export class Signalling extends EventTarget {
   #room;
   #pass;
+  /** How many messages have come. */
+  #heard = 0;
+  #giveUp = null;
   #socket = null;
   #stopping = null;
   #hurry = null;
@@ -57,6 +63,11 @@ export class Signalling extends EventTarget {
       if (signal.aborted) return;
       if (performance.now() - opened > STEADY_MS) this.#backoff.reset();
       const reason = REASONS[code] ?? (await this.#diagnose());
+      if (reason === "pass_needed") {
+        this.#stopping = null;
+        this.#announce("waiting", { reason });
+        return;
+      }
       const retryMs = this.#backoff.next();
       this.#announce("waiting", { reason, retryMs });
       this.#hurry = new AbortController();
@@ -76,10 +87,23 @@ export class Signalling extends EventTarget {
       socket.addEventListener("open", () => this.#announce("open"));
       socket.addEventListener("message", (event) => this.#receive(event.data));
       socket.addEventListener("close", (event) => resolve(event.code));
+      this.#giveUp = resolve;
     });
   }
 
+  /** The picture had to be joined anew: whoever sent it may be gone, and the messages with it. */
+  doubt() {
+    if (this.state !== "open") return;
+    const [socket, heard] = [this.#socket, this.#heard];
+    setTimeout(() => {
+      if (socket !== this.#socket || heard !== this.#heard) return;
+      socket.close();
+      this.#giveUp(GONE);
+    }, DOUBT_MS);
+  }
+
   #receive(data) {
+    this.#heard++;
     let message;
     try {
       message = JSON.parse(data);
@@ -95,6 +119,7 @@ export class Signalling extends EventTarget {
     if (!navigator.onLine) return "offline";
     try {
       const response = await fetch("/api/rooms", { signal: AbortSignal.timeout(3_000) });
+      if (!response.ok) return "connection_lost";
       const rooms = await response.json();
       const known = rooms.some((room) => encodeURIComponent(room.id) === this.#room || room.id === this.#room);
       return known ? "connection_lost" : "room_not_found";
