@@ -375,12 +375,16 @@ async def test_no_more_rooms_are_taken_than_a_machine_carries(server: RedisServe
         assert x.running == 2
 
 
-async def test_nobody_takes_all_rooms_while_another_has_none(server: RedisServer) -> None:
+async def test_rooms_of_a_gateway_that_ends_are_shared_out(server: RedisServer) -> None:
     rooms = [f"r{n}" for n in range(6)]
-    async with gateway(server, "x", rooms) as (x, _), gateway(server, "y", rooms) as (y, _):
-        await until(lambda: x.running + y.running == 6)
-        assert x.running
-        assert y.running
+    async with gateway(server, "z", rooms) as (z, _):
+        await until(lambda: z.running == 6)
+        async with gateway(server, "x", rooms) as (x, _), gateway(server, "y", rooms) as (y, _):
+            await asyncio.sleep(LASTS_S + 1)
+            await z.leave_all()
+            await until(lambda: x.running + y.running == 6)
+            assert x.running
+            assert y.running
 
 
 # For operators
