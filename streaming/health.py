@@ -55,7 +55,7 @@ def add_health(app: FastAPI, house: House) -> None:
             "elsewhere": house.elsewhere(),
         }
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", responses={503: {"description": "Viewers would miss a room."}}, tags=["health"])
     async def ready(response: Response) -> dict[str, Any]:
         """200 while viewers who are sent here see every room, as load balancers ask; else 503."""
         waiting = [room for room, on_air in house.rooms.items() if on_air.stage.ready is None or on_air.silenced]

@@ -81,7 +81,7 @@ async def test_a_day_is_told_from_its_journal_and_nobody_can_change_it(
     monkeypatch.setattr("streaming.stage_process.COMING_S", 0.01)
     monkeypatch.setattr(time, "time", day)
     settings = room_file(tmp_path, language="en", limits={"per_minute": 100})
-    state, journal = Sqlite(tmp_path / "state.sqlite"), Journal(tmp_path, clock=day)
+    state, journal = Sqlite(tmp_path / "state.sqlite", day), Journal(tmp_path, clock=day)
     room = OnAir(
         settings,
         Engines(Store(tmp_path / "models"), [settings]),
@@ -89,6 +89,7 @@ async def test_a_day_is_told_from_its_journal_and_nobody_can_change_it(
         journal,
         dict,
         tmp_path / "speech",
+        clock=day,
     )
     await room.start()
     room.knows(Knowing(answering))
