@@ -36,8 +36,8 @@ from streaming.archive import SUFFIX, Archive, Manifest, Progress, Source
 from streaming.errors import EverhostError
 from streaming.roomfile import RoomFile
 from streaming.state import snapshot
+from streaming.state.sqlite import FILE as STATE
 
-STATE: Final = "state.sqlite"
 _OF_DATA: Final = (STATE, f"{STATE}-wal", f"{STATE}-shm", journal.FOLDER, tokens.FILE)
 """What is moved aside for a backup's state; the rest of a data folder stays."""
 _BLOCK: Final = 1 << 16

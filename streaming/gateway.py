@@ -92,12 +92,14 @@ def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], b
     operators = Operators(house.folder)
     passes = Passes(house.folder)
 
-    def admit(connection: HTTPConnection, room: str) -> str:
-        """A pass to come back with; "" where none is needed. Raises HTTPException for who may not see the room."""
-        if not house.settings[room].private:
-            return ""
-        passes.check(connection, room, operators)
-        return passes.issue(room, RENEWED_S)
+    def admit(connection: HTTPConnection, room: str) -> None:
+        """Raises HTTPException for who may not see a room that is private."""
+        if house.settings[room].private:
+            passes.check(connection, room, operators)
+
+    def renewed(room: str) -> str:
+        """A pass to come back with; "" where none is needed."""
+        return passes.issue(room, RENEWED_S) if house.settings[room].private else ""
 
     add_whep(app, find, house.network.ice_servers, admit)
     add_whip(app, find, operators)
@@ -115,7 +117,7 @@ def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], b
     add_documents(app, library, operators, note, lambda room: find(room).settings.fetch_from)
     add_comments(app, find, operators)
     add_desk(app, find, operators)
-    _add_viewers(app, find, admit)
+    _add_viewers(app, find, admit, renewed)
     fleet = house.ownership
     if fleet is not None:
         add_fleet(app, fleet, house.rooms, operators)
@@ -178,19 +180,19 @@ _REFUSED: Final = {
 }
 
 
-def _add_viewers(app: FastAPI, find: Any, admit: Any) -> None:
+def _add_viewers(app: FastAPI, find: Any, admit: Any, renewed: Any) -> None:
     @app.websocket("/rooms/{room}/ws")
     async def websocket(socket: WebSocket, room: str) -> None:
         await socket.accept()
         try:
             on_air: OnAir = find(room)
-            renewed = admit(socket, room)
+            admit(socket, room)
         except HTTPException as error:
             name, code, why = _REFUSED[error.status_code]
             await socket.send_text(say.encode(say.Error(name, error.detail), "viewer"))
             await socket.close(code, why)
             return
-        await _seat(socket, on_air, renewed)
+        await _seat(socket, on_air, renewed(room))
 
 
 async def _seat(socket: WebSocket, on_air: OnAir, renewed: str) -> None:

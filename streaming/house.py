@@ -24,6 +24,7 @@ from streaming.models.store import Store
 from streaming.network import LOCAL, Network
 from streaming.on_air import OnAir
 from streaming.roomfile import RoomFile
+from streaming.state import sqlite
 from streaming.state.redis import RedisRoom, connected
 from streaming.state.sqlite import Sqlite
 from streaming.state.state import RoomState
@@ -84,7 +85,7 @@ class House:
         self._redis: dict[str, RedisRoom] = {}
         self._sqlite: Sqlite | None = None
         if fleet is None:
-            self._sqlite = Sqlite(folder / "state.sqlite", self.clock.now)
+            self._sqlite = Sqlite(folder / sqlite.FILE, self.clock.now)
             self.rooms = {room: self._made(room, self._sqlite.room(room)) for room in self.settings}
         else:
             self._client = connected(fleet.redis)

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from streaming import secret_file
 from streaming.errors import EverhostError
 
 log = logging.getLogger(__name__)
@@ -221,12 +221,7 @@ def _key(folder: Path) -> bytes:
     """Made at the first start; whoever has it can tell whether a pseudonym is somebody's."""
     file = folder / KEY
     try:
-        return bytes.fromhex(file.read_text("ascii"))
-    except FileNotFoundError:
-        key = secrets.token_bytes(32)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(key.hex())
-        return key
+        return bytes.fromhex(secret_file.kept(file, lambda: secrets.token_hex(32)))
     except ValueError as error:
         raise EverhostError(f"{file} is damaged; delete it, and viewers get other pseudonyms from now on") from error
 

@@ -1,7 +1,8 @@
 """What Prometheus scrapes: read from the rooms at the moment it asks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
+from operator import attrgetter
 from statistics import fmean
 from typing import Final, TypeVar, get_args
 
@@ -18,6 +19,7 @@ from streaming.on_air import OnAir
 from streaming.outlets.outlet import Outlet
 from streaming.packets import LIGHT
 from streaming.questions import Outcome
+from streaming.tally import Durations, Tally
 from streaming.whep import Viewer
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_PLAIN_0_0_4
@@ -137,9 +139,9 @@ def of_outlet(outlet: Outlet) -> dict[str, float]:
 
 _OF_ENDS: Final = {"questions": "Questions that ended, by how"}
 _OF_REJECTIONS: Final = {"rejected_questions": "Questions that were not taken, by the code that says why"}
-_OF_QUESTIONS: Final = {
-    "question_wait_seconds": "From a question until its turn",
-    "first_sound_seconds": "From a question's turn until its answer is heard",
+_OF_QUESTIONS: Final[dict[str, tuple[str, Callable[[Tally], Durations]]]] = {
+    "question_wait_seconds": ("From a question until its turn", attrgetter("waited")),
+    "first_sound_seconds": ("From a question's turn until its answer is heard", attrgetter("first_sound")),
 }
 _OF_ENGINES: Final = {
     "engine_ready": "1 while an engine can work",
@@ -217,10 +219,10 @@ class _Rooms:
             for code, n in tally.rejected.items()
         }
         yield from _families(["room", "code"], refused, {}, _OF_REJECTIONS)
-        for name, description in _OF_QUESTIONS.items():
+        for name, (description, durations_of) in _OF_QUESTIONS.items():
             family = HistogramMetricFamily(f"everhost_{name}", description, labels=["room"])
             for room, tally in named:
-                durations = tally.waited if name == "question_wait_seconds" else tally.first_sound
+                durations = durations_of(tally)
                 family.add_metric([room], durations.buckets(), durations.total_s)
             yield family
 

@@ -19,7 +19,7 @@ from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from streaming import tokens
+from streaming import secret_file, tokens
 from streaming.errors import EverhostError
 from streaming.tokens import ROLES, Role
 
@@ -101,12 +101,8 @@ def renew(folder: Path) -> str:
     """
     if os.environ.get(VARIABLE, "").strip():
         raise EverhostError(f"the operator's token is what {VARIABLE} says; change that, and start the gateway again")
-    file, token = folder / FILE, secrets.token_urlsafe(24)
-    _kept(file)
-    part = file.with_name(f".{FILE}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(token + "\n")
-    os.replace(part, file)
+    token = secrets.token_urlsafe(24)
+    secret_file.replace(folder / FILE, f"{token}\n".encode())
     return token
 
 
@@ -135,10 +131,5 @@ class _File(Generic[T]):
 
 
 def _kept(file: Path) -> str:
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(secrets.token_urlsafe(24) + "\n")
-    token = file.read_text().strip()
+    token = secret_file.kept(file, lambda: secrets.token_urlsafe(24) + "\n")
     return token or secrets.token_urlsafe(24)  # an empty file opens nothing

@@ -16,6 +16,7 @@ import jwt
 from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 
+from streaming import secret_file
 from streaming.errors import EverhostError
 from streaming.operator import Operators, given
 
@@ -39,7 +40,7 @@ class Passes:
 
     @cached_property
     def _key(self) -> str:
-        key = self._told or _kept(self._file)
+        key = self._told or secret_file.kept(self._file, lambda: secrets.token_hex(SHORTEST))
         if len(key) < SHORTEST:
             where = VARIABLE if self._told else self._file
             raise EverhostError(
@@ -68,14 +69,3 @@ class Passes:
                 return
             why = "this room is private: come with a pass, as Authorization: Bearer or ?token="
             raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"}) from None
-
-
-def _kept(file: Path) -> str:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text("utf-8").strip()
-    with os.fdopen(descriptor, "w") as out:
-        out.write(key := secrets.token_hex(SHORTEST))
-    return key

@@ -1,6 +1,7 @@
 """A viewer's place in a room: the messages that wait for their socket."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 OUTBOX: Final = 256
@@ -33,9 +34,13 @@ class Seat:
             text, once = waiting
             await asyncio.wait([once], timeout=IN_ORDER_S)
             if not once.done():
-                once.add_done_callback(lambda once, text=text: self.put(text) if _came_true(once) else None)  # type: ignore[misc]
+                once.add_done_callback(partial(self._put_late, text))
             elif _came_true(once):
                 return text
+
+    def _put_late(self, text: str, once: "asyncio.Task[bool]") -> None:
+        if _came_true(once):
+            self.put(text)
 
 
 def _came_true(once: "asyncio.Task[bool]") -> bool:

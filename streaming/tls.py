@@ -6,7 +6,6 @@ Browsers give a microphone to pages that come over HTTPS, or from the machine it
 import contextlib
 import ipaddress
 import logging
-import os
 import re
 import socket
 import ssl
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from streaming import secret_file
 from streaming.errors import TlsError
 
 log = logging.getLogger(__name__)
@@ -128,8 +128,8 @@ def self_signed(folder: Path, addresses: Iterable[str]) -> Identity:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # A certificate with another's key, should this end in between, is no pair and is made anew.
-        _write(files[1], key)
-        _write(files[0], certificate)
+        secret_file.replace(files[1], key)
+        secret_file.replace(files[0], certificate)
     except OSError as error:
         raise TlsError(f"no certificate can be kept in {folder}: {error.strerror}; choose another --data") from None
     return Identity.load(*files)
@@ -163,15 +163,6 @@ def _make(names: Sequence[x509.GeneralName]) -> tuple[bytes, bytes]:
         .sign(key, hashes.SHA256())
     )
     return leaf.public_bytes(Encoding.PEM), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(file: Path, content: bytes) -> None:
-    """For this user alone, and whole or not at all."""
-    fresh = file.with_name(f"{file.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(content)
-    fresh.replace(file)
 
 
 def lan_addresses(*, v6: bool = False) -> list[str]:

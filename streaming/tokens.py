@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import re
 import secrets
 import time
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from streaming import secret_file
 from streaming.errors import EverhostError
 
 FILE: Final = "tokens.json"
@@ -104,12 +104,7 @@ def _missing(name: str, known: list[Token]) -> str:
 
 
 def _write(folder: Path, known: list[Token]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{FILE}.part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        json.dump([asdict(one) for one in known], out, indent=1)
-    os.replace(part, folder / FILE)
+    secret_file.replace(folder / FILE, json.dumps([asdict(one) for one in known], indent=1).encode())
 
 
 def hash_of(token: str) -> str:

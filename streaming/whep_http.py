@@ -48,7 +48,7 @@ def add_whep(
     app: FastAPI,
     find: Callable[[str], HasWhep],
     ice_servers: Sequence[RTCIceServer] = (),
-    admit: Callable[[HTTPConnection, str], object] = lambda connection, room: None,
+    admit: Callable[[HTTPConnection, str], None] = lambda connection, room: None,
 ) -> None:
     """``find`` gives a room by its name, or raises HTTPException, and ``admit`` does for who may not see it."""
     links = [link(url, server) for server in ice_servers for url in _urls(server)]

@@ -39,6 +39,7 @@ from streaming.errors import EverhostError, StageError
 from streaming.models.store import Store
 from streaming.room import language_of
 from streaming.roomfile import RoomFile
+from streaming.state.sqlite import FILE as STATE
 from streaming.tasks import keep
 
 ASKERS: Final = 3
@@ -171,7 +172,7 @@ async def _outcomes(service: Service, room: str) -> None:
 
 def _kept(service: Service, room: str) -> list[Kept]:
     columns = "client_id, outcome, coalesce(ended_at - asked_at, 0)"
-    with contextlib.closing(sqlite3.connect(f"file:{service.data / 'state.sqlite'}?mode=ro", uri=True)) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{service.data / STATE}?mode=ro", uri=True)) as db:
         return [Kept(*row) for row in db.execute(f"SELECT {columns} FROM questions WHERE room = ?", (room,))]  # noqa: S608
 
 

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -86,13 +85,11 @@ async def _tried(config: StageConfig) -> float:
 def main() -> None:
     die_with_parent()
     reports: list[Report] = []
-    ended = threading.Event()
 
     def hear(told: Told) -> bool:
         if isinstance(told, Report):
             reports.append(told)
-            if len(reports) > _WARM + _SECONDS and not ended.is_set():
-                ended.set()
+            if len(reports) == 1 + _WARM + _SECONDS:
                 stage.command(None)
         return True
 

@@ -22,6 +22,8 @@ from streaming.state.state import Desk, ended_as
 
 log = logging.getLogger(__name__)
 
+FILE: Final = "state.sqlite"
+"""In a data folder."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS questions (
     id TEXT PRIMARY KEY,

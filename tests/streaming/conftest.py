@@ -67,6 +67,20 @@ def wait_for(air: Air, what: str, seconds: float, done: Any) -> None:
 
 
 @contextmanager
+def ending(process: "subprocess.Popen[bytes]", seconds: float) -> Iterator[None]:
+    """It ends by itself when it is told to, within so long."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+@contextmanager
 def serving(folder: Path, port: int, room: str = "legal-assistant") -> Iterator[Air]:
     """An example room, on air from a copy that tests may change; its models may still be loading."""
     rooms = shutil.copytree(ROOMS, folder / "rooms", dirs_exist_ok=True)
@@ -80,17 +94,10 @@ def serving(folder: Path, port: int, room: str = "legal-assistant") -> Iterator[
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
     air = Air(port, process, log)
-    try:
+    with ending(process, 15):
         # The host is to be seen within a minute of the start, whatever still arrives behind it.
         wait_for(air, "on air", START_S, lambda health: health["rooms"][0]["on_air"])
         yield air
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 class Shared:

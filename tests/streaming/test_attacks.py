@@ -20,7 +20,7 @@ import httpx
 import pylibsrtp
 import pytest
 import websockets
-from aiortc import AudioStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import AudioStreamTrack
 from aiortc.mediastreams import MediaStreamTrack
 from fastapi import FastAPI
 
@@ -34,7 +34,7 @@ from streaming.rates import Rate
 from streaming.whep import Whep
 from tests.streaming.settings import room_file
 from tests.streaming.test_gateway import gateway, receive
-from tests.streaming.test_whep import OpusPacket, Source, on_air, player
+from tests.streaming.test_whep import OpusPacket, Source, on_air, player, talker
 
 RIGHT = "the-operators-own-token"
 EVIL, GOOD = {"X-Forwarded-For": "203.0.113.66"}, {"X-Forwarded-For": "198.51.100.7"}
@@ -420,25 +420,19 @@ async def test_packets_that_are_none_disturb_nobody() -> None:
     try:
         async with player(whep) as (_, video, _):
             await video.recv()
-            evil = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-            evil.addTransceiver("video", direction="recvonly")
-            evil.addTrack(AudioStreamTrack())
-            await evil.setLocalDescription(await evil.createOffer())
-            _, answer = await whep.answer(evil.localDescription.sdp, "evil")
-            await evil.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-            async with asyncio.timeout(10):
-                while len(heard) < 5:
-                    await asyncio.sleep(0.02)
-            transport = evil.getSenders()[0].transport
-            ssrc, sent = evil.getSenders()[0]._ssrc, 0
-            for _ in range(600):
-                with contextlib.suppress(pylibsrtp.Error):  # which takes no packet whose lengths it cannot believe
-                    await transport._send_rtp(_packet(rng, ssrc))
-                    sent += 1
-                await transport.transport._send(rng.randbytes(rng.randrange(1, 1200)))  # STUN, DTLS or nothing
-            assert sent > 200
-            await _pictures(video, 20)
-            await evil.close()
+            async with talker(whep, "evil", AudioStreamTrack()) as evil:
+                async with asyncio.timeout(10):
+                    while len(heard) < 5:
+                        await asyncio.sleep(0.02)
+                transport = evil.getSenders()[0].transport
+                ssrc, sent = evil.getSenders()[0]._ssrc, 0
+                for _ in range(600):
+                    with contextlib.suppress(pylibsrtp.Error):  # which takes no packet whose lengths it cannot believe
+                        await transport._send_rtp(_packet(rng, ssrc))
+                        sent += 1
+                    await transport.transport._send(rng.randbytes(rng.randrange(1, 1200)))  # STUN, DTLS or nothing
+                assert sent > 200
+                await _pictures(video, 20)
             await _pictures(video, 20)
     finally:
         await whep.close_all()

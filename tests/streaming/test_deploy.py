@@ -38,7 +38,8 @@ from streaming.cli import _parser
 from streaming.operator import VARIABLE
 from streaming.tls import lan_addresses, self_signed
 from streaming.whep_http import MAX_OFFER, SDP
-from tests.streaming.conftest import MODELS_S, Shared, free_port
+from tests.streaming.conftest import MODELS_S, Shared, ending, free_port
+from tests.streaming.test_turn import relayed
 
 pytestmark = pytest.mark.timeout(4000)  # the first run on a machine fetches models
 
@@ -464,15 +465,8 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **(environment or {})}, **more)
-    try:
+    with ending(process, 20):
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 @pytest.fixture(scope="module")
@@ -618,13 +612,7 @@ async def test_a_viewer_comes_through_the_proxy_and_the_relay(stack: Stack) -> N
         servers = network.ice_servers(json.dumps(welcome["ice_servers"]))
         connection = RTCPeerConnection(RTCConfiguration(list(servers), iceTransportPolicy=RTCIceTransportPolicy.RELAY))
         try:
-            connection.addTransceiver("video", direction="recvonly")
-            connection.addTransceiver("audio", direction="recvonly")
-            await connection.setLocalDescription(await connection.createOffer())
-            offer = connection.localDescription.sdp
-            candidates = [line for line in offer.splitlines() if line.startswith("a=candidate:")]
-            assert candidates
-            assert all("typ relay" in line for line in candidates)
+            offer = await relayed(connection)
             whep = f"/rooms/test/whep?viewer={welcome['viewer']}"
             answer = await client.post(whep, content=offer, headers={"content-type": SDP})
             assert answer.status_code == 201, answer.text

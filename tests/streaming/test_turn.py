@@ -43,19 +43,24 @@ async def coturn(folder: Path) -> AsyncIterator[RTCIceServer]:
         await process.wait()
 
 
+async def relayed(connection: RTCPeerConnection) -> str:
+    """A viewer's offer, in which every address is the relay's."""
+    connection.addTransceiver("video", direction="recvonly")
+    connection.addTransceiver("audio", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    offer: str = connection.localDescription.sdp
+    candidates = [line for line in offer.splitlines() if line.startswith("a=candidate:")]
+    assert candidates
+    assert all("typ relay" in line for line in candidates)
+    return offer
+
+
 async def test_a_viewer_behind_a_relay_alone_sees_the_host(tmp_path: Path) -> None:
     async with coturn(tmp_path) as server, on_air() as (_, whep, _):
-        relayed = RTCConfiguration(iceServers=[server], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
-        connection = RTCPeerConnection(relayed)
+        relay_alone = RTCConfiguration(iceServers=[server], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
+        connection = RTCPeerConnection(relay_alone)
         try:
-            connection.addTransceiver("video", direction="recvonly")
-            connection.addTransceiver("audio", direction="recvonly")
-            await connection.setLocalDescription(await connection.createOffer())
-            offer = connection.localDescription.sdp
-            candidates = [line for line in offer.splitlines() if line.startswith("a=candidate:")]
-            assert candidates
-            assert all("typ relay" in line for line in candidates)
-            _, answer = await whep.answer(offer, "v1")
+            _, answer = await whep.answer(await relayed(connection), "v1")
             await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             (video,) = (r.track for r in connection.getReceivers() if r.track.kind == "video")
             async with asyncio.timeout(20):

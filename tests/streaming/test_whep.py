@@ -132,26 +132,34 @@ class Tone(AudioStreamTrack):
         return frame
 
 
-async def test_a_microphones_packets_come_whole_and_nothing_is_decoded() -> None:
-    packets: list[OpusPacket] = []
-    whep = Whep(Source().fanout, lambda viewer, packet: packets.append(packet), lambda *clock: None)
+@asynccontextmanager
+async def talker(whep: Whep, viewer: str, microphone: MediaStreamTrack) -> AsyncIterator[RTCPeerConnection]:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         connection.addTransceiver("video", direction="recvonly")
-        connection.addTrack(Tone())
+        connection.addTrack(microphone)
         await connection.setLocalDescription(await connection.createOffer())
-        _, answer = await whep.answer(connection.localDescription.sdp, "v1")
+        _, answer = await whep.answer(connection.localDescription.sdp, viewer)
         await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        async with asyncio.timeout(10):
-            while len(packets) < 60:
-                await asyncio.sleep(0.02)
-        (seat,) = whep.seats
-        (receiver,) = (r for r in seat.connection.getReceivers() if r.track and r.track.kind == "audio")
-        assert receiver._RTCRtpReceiver__decoder_queue.empty()
-        (stream,) = receiver._RTCRtpReceiver__remote_streams.values()
-        assert stream.packets_received >= 60  # the browser is told how they fare
+        yield connection
     finally:
         await connection.close()
+
+
+async def test_a_microphones_packets_come_whole_and_nothing_is_decoded() -> None:
+    packets: list[OpusPacket] = []
+    whep = Whep(Source().fanout, lambda viewer, packet: packets.append(packet), lambda *clock: None)
+    try:
+        async with talker(whep, "v1", Tone()):
+            async with asyncio.timeout(10):
+                while len(packets) < 60:
+                    await asyncio.sleep(0.02)
+            (seat,) = whep.seats
+            (receiver,) = (r for r in seat.connection.getReceivers() if r.track and r.track.kind == "audio")
+            assert receiver._RTCRtpReceiver__decoder_queue.empty()
+            (stream,) = receiver._RTCRtpReceiver__remote_streams.values()
+            assert stream.packets_received >= 60  # the browser is told how they fare
+    finally:
         await whep.close_all()
     pcm = heard(packets[:60])
     assert len(pcm) == pytest.approx(1.2 * RATE, rel=0.1)
