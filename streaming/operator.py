@@ -101,7 +101,7 @@ def renew(folder: Path) -> str:
     """
     if os.environ.get(VARIABLE, "").strip():
         raise EverhostError(f"the operator's token is what {VARIABLE} says; change that, and start the gateway again")
-    token = secrets.token_urlsafe(24)
+    token = secrets.token_hex(24)
     secret_file.replace(folder / FILE, f"{token}\n".encode())
     return token
 
@@ -131,5 +131,5 @@ class _File(Generic[T]):
 
 
 def _kept(file: Path) -> str:
-    token = secret_file.kept(file, lambda: secrets.token_urlsafe(24) + "\n")
-    return token or secrets.token_urlsafe(24)  # an empty file opens nothing
+    token = secret_file.kept(file, lambda: secrets.token_hex(24) + "\n")
+    return token or secrets.token_hex(24)  # an empty file opens nothing

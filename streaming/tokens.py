@@ -84,7 +84,7 @@ def rotate(folder: Path, name: str, overlap_s: float = 0.0) -> str:
 
 
 def _add(folder: Path, known: list[Token], name: str, role: Role, until: float | None) -> str:
-    token = secrets.token_urlsafe(32)
+    token = secrets.token_hex(32)  # none begins with "-", which a command line would take for an option
     _write(folder, [*known, Token(name, role, hash_of(token), time.time(), until)])
     return token
 
