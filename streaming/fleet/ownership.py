@@ -197,8 +197,9 @@ class Ownership:
             self._left[room].set()
         if seen.gateway:
             self._free_since.pop(room, None)
-        elif lease.may_take(asked_at):
-            self._free_since.setdefault(room, asked_at)
+        elif room not in self._free_since and lease.may_take(asked_at):
+            self._free_since[room] = asked_at
+            self._hurry[room].set()  # to be taken at once, by whoever has room for it
         self._note_trouble(None)
         became = lease.saw(seen, asked_at, time.monotonic())
         if became is not None:
@@ -213,8 +214,9 @@ class Ownership:
         """Whoever runs more rooms hesitates for longer, so that those who run fewer come first."""
         if self.most is not None and self.running >= self.most:
             return False
-        free_s = now - self._free_since.get(room, now)
-        return free_s >= min(HESITATES_S * self.running, HESITATES_MOST_S)
+        if (since := self._free_since.get(room)) is None:
+            return False  # somebody has it: asking for it would count as running it
+        return now - since >= min(HESITATES_S * self.running, HESITATES_MOST_S)
 
     async def _follow(self, room: str) -> None:
         """Run the room for as long as it is ours, and end it; renewing goes on meanwhile, and so does losing."""
