@@ -47,6 +47,8 @@ TAKEOVER_S: Final = 5.0
 APART_S: Final = 24.0
 """Between two mishaps; each lasts up to"""
 LONGEST_S: Final = 8.0
+RECOVERS_S: Final = 60.0
+"""A mishap waits for so long for the gateways to have recovered from the last."""
 _QUIET_S: Final = 12.0
 """Before the first, and in the end."""
 _ASKED_S: Final = 12.0
@@ -503,13 +505,26 @@ async def _mishaps(
                 await asyncio.sleep(min(1.0, at - now))
                 bar.update(min(round(seconds), int(time.monotonic() - begun)) - bar.n)
 
+        late = 0.0
         for mishap in mishaps:
-            await until(mishap.at)
+            await until(mishap.at + late)
+            await _recovered(gateways)
+            late = max(late, time.monotonic() - begun - mishap.at)
+            if mishap.at + late > seconds - _QUIET_S - LONGEST_S:
+                break
             running = [n for n, one in enumerate(gateways) if await one.runs()] or [0]
             bar.set_postfix_str(mishap.what)
             diary.struck.append(Struck(mishap, time.monotonic(), running[0]))
             await _strike(gateways[running[0]], redis, mishap, rng)
         await until(seconds)
+
+
+async def _recovered(gateways: Sequence[_Gateway]) -> None:
+    """All are back and have their engines, for a takeover needs somebody who can; for so long, at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RECOVERS_S):
+            while not all([await one.service.does_its_work(GATEWAY) for one in gateways]):
+                await asyncio.sleep(_AGAIN_S)
 
 
 async def _strike(gateway: _Gateway, redis: _Redis, mishap: Mishap, rng: random.Random) -> None:
