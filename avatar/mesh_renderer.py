@@ -13,6 +13,7 @@ from avatar.pack import Box, Pack, View
 from avatar.picture import Picture
 from avatar.render import compose, edges, eyes, layers, light, pose, raster
 from avatar.render.backdrop import backdrop
+from avatar.render.limits import Held
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -21,12 +22,6 @@ _AROUND: Final = 7
 """Cells across that the mesh may move within, about, against the hair."""
 _WELL: Final = 0.006
 """Metres by which the mesh must come before the hair to count; less than hides it, for turns change depths."""
-MAX_TURN: Final = 0.6
-"""Radians: the host is made to be seen from the front, and turns no further than this."""
-MAX_SHIFT: Final = 0.15
-"""Metres the head moves from rest at most."""
-MAX_LEAN: Final = 0.1
-"""Radians the torso leans at most."""
 
 
 class MeshRenderer:
@@ -42,9 +37,9 @@ class MeshRenderer:
         Raises:
             PackError: no view of this size, or a background that is none.
         """
-        view = _view(pack, width, height)
+        view = view_of(pack, width, height)
         self.width, self.height = width, height
-        self.region: Box = _region(pack, view)
+        self.region: Box = region_of(pack, view)
         """All that :meth:`draw` may touch."""
         self.mouth_box: Box = _moved(pack.mouth_box, view)
         self.eye_boxes: tuple[Box, Box] = (_moved(pack.eye_boxes[0], view), _moved(pack.eye_boxes[1], view))
@@ -94,14 +89,9 @@ class _Pose:
 
     def take(self, frame: FaceFrame) -> None:
         pack, pivot = self._pack, self._pivot
-        np.clip(np.nan_to_num(frame.weights), 0.0, 1.0, out=self.weights)
-        np.clip(np.nan_to_num(frame.rotation), -MAX_TURN, MAX_TURN, out=self.angles)
-        shift = np.clip(np.nan_to_num(frame.translation), -MAX_SHIFT, MAX_SHIFT).astype(np.float32)
-        if frame.body is None:
-            self.breath, self.lean = np.float32(0), np.float32(0)
-        else:
-            self.breath = np.float32(min(max(np.nan_to_num(frame.body.breath), 0.0), 1.0))
-            self.lean = np.float32(min(max(np.nan_to_num(frame.body.lean[2]), -MAX_LEAN), MAX_LEAN))
+        held = Held.of(frame)
+        self.weights, self.angles, shift = held.weights, held.angles, held.shift
+        self.breath, self.lean = held.body
         rotation = pose.rotation_matrix(self.angles)
         leaned = np.array([[1, -self.lean, 0], [self.lean, 1, 0], [0, 0, 1]], np.float32)
         self.turn = leaned @ rotation
@@ -167,7 +157,7 @@ class _Stage:
         cells = -(-(y1 - y0) // raster.CELL), -(-(x1 - x0) // raster.CELL)
         h, w = cells[0] * raster.CELL, cells[1] * raster.CELL
         luma, cb, cr = (
-            _cells_of(plane, x0 // k, y0 // k, w // k, h // k).reshape(-1)
+            cells_of(plane, x0 // k, y0 // k, w // k, h // k).reshape(-1)
             for plane, k in zip(planes, (1, 2, 2), strict=True)
         )
         self._backdrop = compose.Backdrop(luma, cb, cr, w)
@@ -262,7 +252,7 @@ class _Sheet:
         )
 
 
-def _view(pack: Pack, width: int, height: int) -> View:
+def view_of(pack: Pack, width: int, height: int) -> View:
     for view in pack.views.values():
         if (view.width, view.height) == (width, height):
             return view
@@ -270,7 +260,7 @@ def _view(pack: Pack, width: int, height: int) -> View:
     raise PackError(f"host {pack.name!r} is made for {sizes}, not {width}x{height}")
 
 
-def _region(pack: Pack, view: View) -> Box:
+def region_of(pack: Pack, view: View) -> Box:
     """What of a view can change, from whole cells on."""
     boxes = [_moved(box, view) for box in (pack.head_box, pack.body_box)]
     x0, y0 = (min(box[k] for box in boxes) // raster.CELL * raster.CELL for k in (0, 1))
@@ -283,7 +273,7 @@ def _moved(box: Box, view: View) -> Box:
     return box[0] - view.x0, box[1] - view.y0, box[2] - view.x0, box[3] - view.y0
 
 
-def _cells_of(plane: Bytes, x0: int, y0: int, width: int, height: int) -> Bytes:
+def cells_of(plane: Bytes, x0: int, y0: int, width: int, height: int) -> Bytes:
     """A part of a plane, going on beyond its edges as it is there."""
     part = plane[y0 : y0 + height, x0 : x0 + width]
     return np.pad(part, ((0, height - part.shape[0]), (0, width - part.shape[1])), mode="edge")

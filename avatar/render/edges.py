@@ -22,9 +22,9 @@ LEFT, RIGHT, UP, DOWN = range(4)
 """Which neighbour a share is of: the byte of a pixel's word."""
 FULL: Final = 255
 """Shares are in 1/255 of a pixel."""
-_BEHIND: Final = np.int64(0.0004 * DEPTH_STEPS)
+BEHIND: Final = np.int64(0.0004 * DEPTH_STEPS)
 """What lies beyond an outline is farther than it by more than this."""
-_ROUND: Final = np.int64(0.014 * DEPTH_STEPS)
+ROUND: Final = np.int64(0.014 * DEPTH_STEPS)
 """What lies within an outline is nearer than it by no more than this: the surface curves towards the camera."""
 
 
@@ -77,9 +77,9 @@ def _leave(near, mask, shares, crossed, depth, y, x, dy, dx, inside, share, inne
     there = near[np.uintp((y + dy) & mask), np.uintp(x + dx)]
     inner, outer = (here, there) if inside else (there, here)
     inner_depth = inner >> DEPTH_SHIFT
-    if inner == EMPTY or inner_depth > depth + _BEHIND or inner_depth < depth - _ROUND:
+    if inner == EMPTY or inner_depth > depth + BEHIND or inner_depth < depth - ROUND:
         return
-    if outer != EMPTY and outer >> DEPTH_SHIFT < depth + _BEHIND:
+    if outer != EMPTY and outer >> DEPTH_SHIFT < depth + BEHIND:
         return
     row, column = np.uintp(y & (CELL - 1)), np.uintp(x)
     crossed[np.uintp(x // CELL)] = 1

@@ -8,9 +8,9 @@ from avatar.render.kernel import routine
 from avatar.render.pose import DEPTH_RANGE
 from avatar.render.raster import CELL, DEPTH_SHIFT, DEPTH_STEPS
 
-_SUBPIXELS: Final = 2
+SUBPIXELS: Final = 2
 """Samples of a pixel along an axis."""
-_BEFORE: Final = np.int64(0.001 * DEPTH_STEPS)
+BEFORE: Final = np.int64(0.001 * DEPTH_STEPS)
 """How far a lash may lie behind the face and still be seen: roots sit in the lid."""
 
 
@@ -36,15 +36,15 @@ def draw_lashes(band, head, follow, triangles, screen, uvs, opacity, h, w, near,
     """
     rows, columns = opacity.shape
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
-    fine, share = np.float32(_SUBPIXELS), np.float32(1.0 / _SUBPIXELS**2)
-    side, t = CELL * _SUBPIXELS, head[np.uintp(band)]
+    fine, share = np.float32(SUBPIXELS), np.float32(1.0 / SUBPIXELS**2)
+    side, t = CELL * SUBPIXELS, head[np.uintp(band)]
     while t >= 0:
         n = np.uintp(t)
         a, b, c = np.uintp(triangles[n, 0]), np.uintp(triangles[n, 1]), np.uintp(triangles[n, 2])
         xa, ya = screen[a, 0] * fine, screen[a, 1] * fine
         x1, y1 = screen[b, 0] * fine - xa, screen[b, 1] * fine - ya
         x2, y2 = screen[c, 0] * fine - xa, screen[c, 1] * fine - ya
-        bottom = min(h * _SUBPIXELS, int(ya + max(zero, y1, y2) + half))
+        bottom = min(h * SUBPIXELS, int(ya + max(zero, y1, y2) + half))
         t = follow[n]
         if bottom > (band + 1) * side:
             follow[n] = head[np.uintp(band + 1)]
@@ -62,7 +62,7 @@ def draw_lashes(band, head, follow, triangles, screen, uvs, opacity, h, w, near,
         va, v1, v2 = uvs[n, 0, 1] - half, uvs[n, 1, 1] - uvs[n, 0, 1], uvs[n, 2, 1] - uvs[n, 0, 1]
         for sy in range(top, bottom):
             dy = np.float32(sy) + half - ya
-            left, right = zero, np.float32(w * _SUBPIXELS)
+            left, right = zero, np.float32(w * SUBPIXELS)
             for at, slope in ((py * dy, px), (qy * dy, qx), (one - (py + qy) * dy, -px - qx)):
                 # Inside is where at + slope · (x - xa) is positive.
                 if slope > 0:
@@ -71,13 +71,13 @@ def draw_lashes(band, head, follow, triangles, screen, uvs, opacity, h, w, near,
                     right = min(right, xa - at / slope)
                 elif at < 0:
                     right = zero
-            row, y = np.uintp((sy // _SUBPIXELS) & mask), np.uintp((sy // _SUBPIXELS) & (CELL - 1))
+            row, y = np.uintp((sy // SUBPIXELS) & mask), np.uintp((sy // SUBPIXELS) & (CELL - 1))
             for sx in range(int(left + half), int(right + half)):
                 dx = np.float32(sx) + half - xa
                 p, q = px * dx + py * dy, qx * dx + qy * dy
-                x = np.uintp(sx // _SUBPIXELS)
+                x = np.uintp(sx // SUBPIXELS)
                 depth = np.int64((za + p * z1 + q * z2 + np.float32(DEPTH_RANGE)) * np.float32(DEPTH_STEPS))
-                if depth > (near[row, x] >> DEPTH_SHIFT) + _BEFORE:
+                if depth > (near[row, x] >> DEPTH_SHIFT) + BEFORE:
                     continue
                 u = min(max(ua + p * u1 + q * u2, zero), np.float32(columns - 1))
                 v = min(max(va + p * v1 + q * v2, zero), np.float32(rows - 1))

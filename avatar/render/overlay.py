@@ -17,7 +17,7 @@ _STRAIGHT: Final = 0.125
 one, with a single fraction."""
 _SLANTED: Final = 0.99
 """And to be read as a slanted one, which wants two neighbouring rows and columns at most."""
-_BEFORE: Final = np.int64(0.010 * DEPTH_STEPS)
+BEFORE: Final = np.int64(0.010 * DEPTH_STEPS)
 """What lies before a layer is nearer than it by more than this: hair lies on skin, not far above it."""
 
 
@@ -249,7 +249,7 @@ def _hides(near, shares, deep, gj, gi, masks):  # type: ignore[no-untyped-def]
         for x in range(CELL):
             n = np.uintp(gi * CELL + x)
             key = near[row, n]
-            bound = np.int64(base + step * np.float32(x)) - _BEFORE
+            bound = np.int64(base + step * np.float32(x)) - BEFORE
             if key >> DEPTH_SHIFT < bound and key != EMPTY:
                 mask |= 1 << x
         masks[np.uintp(y)] = mask

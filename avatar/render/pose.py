@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 DEPTH_RANGE: Final = 0.75
 """Metres before and behind the plane z = 0 that a vertex can be drawn at."""
-_FAR_OFF = np.float32(16384.0)
+FAR_OFF = np.float32(16384.0)
 """Pixels: no vertex is put further from the view than this, so that positions fit the raster's integers."""
 
 
@@ -54,7 +54,7 @@ def move_and_project(points, follow, breaths, leans, pivot, rotation, translatio
     turn about the z axis by ``lean · leans`` (n,) radians, small. ``lens`` is (focal, centre x, centre y, distance,
     eye y), its centre in the pixels that are wanted. Depth is from the plane z = 0, metres, positive away.
     """
-    far, near, most = np.float32(DEPTH_RANGE), np.float32(-DEPTH_RANGE), _FAR_OFF
+    far, near, most = np.float32(DEPTH_RANGE), np.float32(-DEPTH_RANGE), FAR_OFF
     for i in range(points.shape[0]):
         x, y, z = points[i, 0] - pivot[0], points[i, 1] - pivot[1], points[i, 2] - pivot[2]
         f = follow[i]

@@ -12,7 +12,7 @@ from avatar.render.vectors import chroma8, look_up16, prefetch
 
 HALF: Final = CELL // 2
 """A cell's side in the chroma planes."""
-_SEAM: Final = 8 * 256
+SEAM: Final = 8 * 256
 """Neighbours in the picture that lie further apart in the atlas belong to different surfaces; 1/256 texel."""
 _BLACK: Final = 16 << 8
 """8.8 bits."""
@@ -141,7 +141,7 @@ def _mesh_chroma(  # type: ignore[no-untyped-def]
         if columns == CELL:
             mixed = _outlined_squares(shares, 2 * y, tx) if outlined else 0
             slow = chroma8(
-                out_u, out_v, at, keys, (j & RING) * pitch + tx, pitch, words, wide, last, EMPTY, _SEAM, mixed
+                out_u, out_v, at, keys, (j & RING) * pitch + tx, pitch, words, wide, last, EMPTY, SEAM, mixed
             )
         x = 0
         while slow:

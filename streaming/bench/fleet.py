@@ -523,7 +523,7 @@ async def _recovered(gateways: Sequence[_Gateway]) -> None:
     """All are back and have their engines, for a takeover needs somebody who can; for so long, at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RECOVERS_S):
-            while not all([await one.service.does_its_work(GATEWAY) for one in gateways]):
+            while not all([await one.service.does_its_work(GATEWAY) for one in gateways]):  # noqa: ASYNC110
                 await asyncio.sleep(_AGAIN_S)
 
 
