@@ -17,7 +17,7 @@ help:
 run: .venv/.installed
 	$(BIN)/everhost serve $(ROOM) --port $(PORT)
 
-test: .venv/.dev lint
+test: .venv/.dev .venv/.gpu lint
 	./.ci/packages chromium chromium-driver coturn nginx-light libnginx-mod-rtmp prometheus redis-server
 	command -v node >/dev/null || ./.ci/packages nodejs
 	$(BIN)/python -m pytest
@@ -56,6 +56,11 @@ audit: .venv/.dev
 
 .venv/.dev: .venv/.installed
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+# Drawing on a GPU is tested on the cores.
+.venv/.gpu: .venv/.dev
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[gpu]'
 	touch $@
 
 clean:

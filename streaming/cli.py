@@ -36,6 +36,7 @@ BRIDGES: dict[str, tuple[str, dict[str, str]]] = {
 """What each reads, and the environment variables of its keys."""
 FACE_BENCHES = {
     "render": "milliseconds a picture takes to draw",
+    "batch": "the same on a GPU, many pictures at once, and how near they come to those of a core",
     "likeness": "live pictures against path-traced ones",
     "steadiness": "change from picture to picture against path-traced sweeps",
     "aperture": "lips in the pixels against lips in the face frame",
@@ -137,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--language", choices=["zh", "en"], help="default: by the text")
     render.add_argument("--avatar", default="lin", help="a host's name or a pack file")
     render.add_argument("--voice", help="one of the engine's voices")
+    render.add_argument("--device", metavar="cuda", help="draw on a GPU, as torch names it (default: a core)")
     render.add_argument("--seed", type=int, default=0, help="another seed blinks and sways at other times")
     render.set_defaults(run=_render)
 
@@ -339,6 +341,9 @@ def _parser() -> argparse.ArgumentParser:
         face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
         face.add_argument("--json", action="store_true", help="one JSON object")
         face.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to put charts and side-by-sides")
+        if name == "batch":
+            face.add_argument("--device", default="cuda", help="as torch names it; default: cuda")
+            face.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16, 32], help="pictures at once")
         if name in {"likeness", "steadiness"}:
             face.add_argument("--truth", type=Path, default=None, metavar="FOLDER", help="path-traced pictures")
             face.add_argument("--take", action="store_true", help="path-trace those that are missing (hours)")
@@ -445,9 +450,12 @@ def _render(arguments: argparse.Namespace) -> int:
         background=arguments.background,
         transparent=arguments.transparent,
         emotion=arguments.emotion,
+        device=arguments.device,
     )
     if arguments.transparent and arguments.background is not None:
         raise EverhostError("--transparent has no --background")
+    if arguments.transparent and arguments.device is not None:
+        raise EverhostError("--transparent is drawn by a core; leave --device out")
     if arguments.audio is not None:
         if arguments.batch is not None:
             raise EverhostError("--batch fills a text; --audio has none")

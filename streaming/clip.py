@@ -3,9 +3,9 @@
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import av
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from avatar.actor import Actor
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
 from avatar.face import FaceFrame
-from avatar.hosts import load_host
+from avatar.hosts import load_batch, load_host
 from avatar.life import Attention
 from avatar.listening.listener import Listener, with_mouth
 from avatar.picture import Picture, Plane
@@ -31,23 +31,48 @@ _PIECE: Final = 8 * SAMPLE_RATE
 _MOMENT: Final = SAMPLE_RATE // 20
 
 
+class _Camera(Protocol):
+    at_once: int
+    """Faces that are best drawn together."""
+
+    def drawn(self, faces: Sequence[FaceFrame]) -> Iterator[tuple[Picture, Plane | None]]:
+        """The picture of each, and what shows through; both are overwritten by the next."""
+
+
 class _Set:
     """A host before a background."""
 
-    alpha: Plane | None = None
+    at_once: int = 1
 
     def __init__(self, host: str, width: int, height: int, background: str | Path | None) -> None:
         self._renderer = load_host(host, width, height, background)
         self._label = Label(width, height, self._renderer.region)
-        self.picture = Picture(width, height)
+        self._picture = Picture(width, height)
+        self._renderer.prepare(self._picture)
+        self._label.stamp(self._picture)
 
-    def prepare(self) -> None:
-        self._renderer.prepare(self.picture)
-        self._label.stamp(self.picture)
+    def drawn(self, faces: Sequence[FaceFrame]) -> Iterator[tuple[Picture, None]]:
+        for face in faces:
+            self._renderer.draw(face, self._picture)
+            self._label.restamp(self._picture)
+            yield self._picture, None
 
-    def draw(self, face: FaceFrame) -> None:
-        self._renderer.draw(face, self.picture)
-        self._label.restamp(self.picture)
+
+class _GpuSet:
+    """The same on another device."""
+
+    at_once: int = 32
+
+    def __init__(self, host: str, width: int, height: int, background: str | Path | None, device: str) -> None:
+        self._renderer = load_batch(host, width, height, (background,), device)
+        self._label = Label(width, height, self._renderer.region)
+        self._picture = Picture(width, height)
+
+    def drawn(self, faces: Sequence[FaceFrame]) -> Iterator[tuple[Picture, None]]:
+        for data in self._renderer.draw(faces).cpu().numpy():
+            self._picture.data[:] = data
+            self._label.stamp(self._picture)
+            yield self._picture, None
 
 
 class Film:
@@ -61,10 +86,20 @@ class Film:
         background: str | Path | None = None,
         *,
         transparent: bool = False,
+        device: str | None = None,
     ) -> None:
-        """``transparent``: before nothing. Raises what :func:`avatar.hosts.load_host` does."""
+        """``transparent``: before nothing; ``device``: what else than a core draws, as torch names it.
+
+        Raises what :func:`avatar.hosts.load_host` and :func:`avatar.hosts.load_batch` do.
+        """
         self._size, self._transparent = (width, height), transparent
-        self._set = Cutout(host, width, height) if transparent else _Set(host, width, height, background)
+        self._set: _Camera
+        if transparent:
+            self._set = Cutout(host, width, height)
+        elif device is None:
+            self._set = _Set(host, width, height, background)
+        else:
+            self._set = _GpuSet(host, width, height, background, device)
 
     def shoot(
         self,
@@ -100,12 +135,20 @@ class Film:
         about: str,
         progress: Callable[[int, float], None],
     ) -> int:
-        shown, actor, playout, listener = self._set, Actor(seed), Playout(), Listener()
-        shown.prepare()
+        actor, playout, listener = Actor(seed), Playout(), Listener()
+        faces, sounds = list[FaceFrame](), list[Pcm]()
         pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
         known, left = 0.0, LEAD_TICKS
         actor.attend(Attention.SPEAKING)
         with ClipFile(path, *self._size, about) as file:
+
+            def develop(end: int) -> None:
+                for tick, (picture, alpha) in enumerate(self._set.drawn(faces), end - len(faces)):
+                    file.write(tick, picture, alpha, sounds[tick - end])
+                    progress(tick + 1, known)
+                faces.clear()
+                sounds.clear()
+
             for tick in itertools.count():
                 if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
                     chunk = with_mouth(at_48k(chunk), listener)
@@ -114,13 +157,15 @@ class Film:
                 elif tick >= LEAD_TICKS and not playout.ready_seconds:
                     left -= 1
                     if left < 0:
+                        develop(tick)
                         return tick
                 playout.take(tick, pcm)
                 for chunk, start in playout.coming:
                     actor.say(chunk, start)
-                shown.draw(actor.frame(tick))
-                file.write(tick, shown.picture, shown.alpha, pcm)
-                progress(tick + 1, known)
+                faces.append(actor.frame(tick).copy())
+                sounds.append(pcm.copy())
+                if len(faces) == self._set.at_once:
+                    develop(tick + 1)
         raise AssertionError("unreachable")
 
 

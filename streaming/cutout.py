@@ -4,6 +4,7 @@ Drawn before black and before white, what is the same is the host's, and what di
 *Blue Screen Matting*, 1996, triangulation). Luma and chroma are blended alike, so that this holds for each plane.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import cv2
@@ -24,6 +25,8 @@ GREY: Final = 128
 class Cutout:
     """Draws a host at twice the cost."""
 
+    at_once: int = 1
+
     def __init__(self, host: str, width: int, height: int) -> None:
         """Raises what :func:`avatar.hosts.load_host` does."""
         self._renderers = [load_host(host, width, height, colour) for colour in ("#000000", "#ffffff")]
@@ -33,13 +36,15 @@ class Cutout:
         """Colours, as they are where the host covers all."""
         self.alpha: Plane = np.zeros((height, width), np.uint8)
         """0: nothing of the host; 255: nothing of what is behind."""
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Before the first picture of a clip."""
         for renderer, picture in zip(self._renderers, self._pictures, strict=True):
             renderer.prepare(picture)
             self._label.stamp(picture)
+
+    def drawn(self, faces: Sequence[FaceFrame]) -> Iterator[tuple[Picture, Plane]]:
+        """Colours and opacity of each face; overwritten by the next."""
+        for face in faces:
+            self.draw(face)
+            yield self.picture, self.alpha
 
     def draw(self, face: FaceFrame) -> None:
         for renderer, picture in zip(self._renderers, self._pictures, strict=True):

@@ -229,6 +229,6 @@ def _port() -> Finding:
 def _extras() -> Iterator[Finding]:
     torch, gpu = importlib.util.find_spec("torch") is not None, Path("/dev/nvidiactl").exists()
     detail = f"{'NVIDIA GPU' if gpu else 'no NVIDIA GPU'}, {'torch' if torch else 'no torch'}"
-    yield Finding("GPU", gpu and torch, detail, "pip install 'everhost[neural]', on a machine that has one", False)
+    yield Finding("GPU", gpu and torch, detail, "pip install 'everhost[gpu]', on a machine that has one", False)
     redis = importlib.util.find_spec("redis") is not None
     yield Finding("Redis", redis, "client" if redis else "no client", "pip install redis, past one machine", False)

@@ -113,6 +113,8 @@ class Style:
     background: str | None
     transparent: bool
     emotion: str | None
+    device: str | None
+    """None: a core draws."""
 
 
 def render(text: str, out: Path, style: Style, models: Path | None) -> int:
@@ -133,6 +135,7 @@ def render_batch(table: Path, text: str, out: str, style: Style, models: Path | 
     """The clips of a table that are not there yet; 1 when some could not be made."""
     wanted = batch.orders(table, text, out, transparent=style.transparent)
     how = {**asdict(style), "host": sha256(pack_path(style.host).read_bytes()).hexdigest()}
+    del how["device"]  # what draws it does not make it another
     left = [order for order in wanted if not order.is_there(how)]
     print(f"{len(wanted)} clips; {len(wanted) - len(left)} are there already")  # noqa: T201
     if not left:
@@ -152,7 +155,7 @@ def render_batch(table: Path, text: str, out: str, style: Style, models: Path | 
 
 
 def _film(style: Style) -> clip.Film:
-    return clip.Film(style.host, *style.size, style.background, transparent=style.transparent)
+    return clip.Film(style.host, *style.size, style.background, transparent=style.transparent, device=style.device)
 
 
 def _shoot(film: clip.Film, chunks: Iterator[SpeechChunk], out: Path, style: Style) -> int:

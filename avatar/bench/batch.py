@@ -15,6 +15,7 @@ from avatar.bench.machine import machine
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from avatar.face import BodyPose, FaceFrame
+from avatar.hosts import load_batch
 from avatar.pack import load_pack
 
 if TYPE_CHECKING:
@@ -75,17 +76,15 @@ def run(host: str, device: str = "cuda", sizes: Sequence[int] = SIZES, judged: i
 
     Raises:
         PackError: no such host or device.
-        AvatarError: no torch.
+        AvatarError: no torch, or a size below 1.
     """
-    try:
-        import torch
-
-        from avatar.gpu.renderer import BatchRenderer
-    except ImportError as error:
-        raise AvatarError(f"drawing on a GPU needs torch ({error}): pip install 'everhost[gpu]'") from error
+    if min(sizes) < 1:
+        raise AvatarError(f"{min(sizes)} pictures cannot be drawn at once; give sizes from 1 on")
     pack = load_pack(pack_file(host))
     live = Live(pack)
-    renderer = BatchRenderer(pack, live.picture.width, live.picture.height, device=device)
+    renderer = load_batch(str(pack_file(host)), live.picture.width, live.picture.height, device=device)
+    import torch
+
     frames = list(_faces())
     alike, core = _compared(live, renderer, frames[:judged], max(sizes))
     on_gpu = torch.device(device).type == "cuda"

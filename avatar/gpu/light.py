@@ -45,7 +45,7 @@ class Lighter:
         self._chroma = put(np.moveaxis(pack.atlas_uv, -1, 0).astype(np.uint8))
         self._shade_rest, self._shade_ids = put(pack.shade_rest), put(pack.shade_ids.astype(np.int64))
         self._shade_scales = put(pack.shade_scales)
-        self._shade_steps = put(pack.shade_steps.astype(np.float32).reshape(len(pack.shade_ids), -1))
+        self._shade_steps = put(pack.shade_steps.astype(np.float32).reshape(len(pack.shade_ids), pack.shade_rest.size))
 
     def light(self, weights: Tensor, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For n faces: (n, A, B) luma and (n, 2, A/2, B/2) chroma of the atlas, uint8, and (n, 2, e, f) factors on the

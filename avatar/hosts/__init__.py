@@ -1,11 +1,13 @@
 """The hosts that come with everhost, and any other pack by its path."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from avatar.errors import PackError, StudioError
+from avatar.errors import AvatarError, PackError, StudioError
 
 if TYPE_CHECKING:
+    from avatar.gpu.renderer import BatchRenderer
     from avatar.mesh_renderer import MeshRenderer
 
 HOSTS: Final[tuple[str, ...]] = ("lin",)
@@ -28,6 +30,28 @@ def load_host(
     from avatar.pack import load_pack
 
     return MeshRenderer(load_pack(pack_path(name_or_path)), width, height, background)
+
+
+def load_batch(
+    name_or_path: str,
+    width: int = 1920,
+    height: int = 1080,
+    backgrounds: Sequence[str | Path | None] = (None,),
+    device: str = "cuda",
+) -> "BatchRenderer":
+    """What draws a host many times at once on ``device``, as torch names it; else as :func:`load_host`.
+
+    Raises:
+        PackError: as :func:`load_host`, or no such device.
+        AvatarError: torch is not installed.
+    """
+    from avatar.pack import load_pack
+
+    try:
+        from avatar.gpu.renderer import BatchRenderer
+    except ImportError as error:
+        raise AvatarError(f"drawing on {device!r} needs torch ({error}): pip install 'everhost[gpu]'") from error
+    return BatchRenderer(load_pack(pack_path(name_or_path)), width, height, backgrounds, device)
 
 
 def pack_path(name_or_path: str) -> Path:

@@ -1,4 +1,4 @@
-"""``everhost bench render | likeness | steadiness | aperture``: the benches of the face, on the command line."""
+"""``everhost bench render | batch | likeness | steadiness | aperture | lips``: the face's, on the command line."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from avatar.bench import aperture, likeness, lips, render, steadiness
+from avatar.bench import aperture, batch, likeness, lips, render, steadiness
 from avatar.bench.talk import TEXTS, Talk, talk
 from avatar.listening.corpus import UNHEARD
 from avatar.speech import SpeechChunk
@@ -34,6 +34,10 @@ def run(arguments: argparse.Namespace) -> str:
 
 def _render(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     return render.run(arguments.host, [_spoken(arguments, "en")]), render.table
+
+
+def _batch(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    return batch.run(arguments.host, arguments.device, arguments.sizes), batch.table
 
 
 def _aperture(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
@@ -78,6 +82,7 @@ def _unheard(kokoro: Path) -> dict[str, list[SpeechChunk]]:
 
 _BENCHES: Final = {
     "render": _render,
+    "batch": _batch,
     "likeness": _likeness,
     "steadiness": _steadiness,
     "aperture": _aperture,

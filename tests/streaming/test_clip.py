@@ -87,6 +87,27 @@ def test_a_voice_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.real
+def test_another_device_draws_the_same_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip, "LEAD_TICKS", 17)  # with the sound more than is drawn at once
+    pictures = []
+    for device in (None, "cpu"):
+        out = tmp_path / f"{device}.mp4"
+        sound = iter([SpeechChunk(np.zeros(4800, np.float32), 48_000, "a")])
+        ticks = clip.Film("lin", device=device).shoot(sound, out, seed=3)
+        with av.open(str(out)) as file:
+            pictures.append([frame.to_ndarray(format="yuv420p").astype(np.int32) for frame in file.decode(video=0)])
+        assert len(pictures[-1]) == ticks > 32
+    for one, other in zip(*pictures, strict=True):
+        assert np.square(one - other).mean() < 1
+
+
+def test_what_is_transparent_has_no_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["render", "--text", "a", "--transparent", "--device", "cpu", "-o", str(tmp_path / "a.webm")]
+    assert main(arguments) == 1
+    assert "leave --device out" in capsys.readouterr().err
+
+
 def test_there_must_be_something_to_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", "--text", "…", "-o", str(tmp_path / "out.mp4")]) == 2
     assert "nothing to say" in capsys.readouterr().err
