@@ -104,7 +104,7 @@ def test_another_device_draws_the_same_clip(tmp_path: Path, monkeypatch: pytest.
 
 def test_what_is_transparent_has_no_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["render", "--text", "a", "--transparent", "--device", "cpu", "-o", str(tmp_path / "a.webm")]
-    assert main(arguments) == 1
+    assert main(arguments) == 2
     assert "leave --device out" in capsys.readouterr().err
 
 
