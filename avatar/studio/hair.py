@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from avatar.studio.base_mesh import Array
 from avatar.studio.motion import smooth
 from avatar.studio.person import EYES_AT
-from avatar.studio.spec import Brow, Draped
+from avatar.studio.spec import Brow, Draped, Short
 
 Onto = Callable[[Array], Array]
 """Lays front-view points (n, 2) on the skin, slightly above it, (n, 3)."""
@@ -28,12 +28,16 @@ AXIS: Final = EYES_AT + np.array([0.0, 0.004, -0.081])
 STEP: Final = 0.005
 
 
-def inside_hairline(reference: Array) -> Array:
-    """(n,) degrees by which points (n, 3) of the base mesh as it comes lie within the hairline; negative outside."""
+def inside_hairline(reference: Array, receding: float) -> Array:
+    """(n,) degrees by which points (n, 3) of the base mesh as it comes lie within the hairline; negative outside.
+
+    ``receding``: degrees by which it has gone back above the temples.
+    """
     away = reference - CROWN
     azimuth = np.degrees(np.abs(np.arctan2(away[:, 0], away[:, 2])))
     elevation = np.degrees(np.arctan2(away[:, 1], np.hypot(away[:, 0], away[:, 2])))
     line = np.interp(azimuth, HAIRLINE[:, 0], HAIRLINE[:, 1])
+    line = line + receding * (0.35 + np.exp(-(((azimuth - 34) / 16) ** 2))) * smooth((62 - azimuth) / 12)
     waves = 1.0 * np.sin(azimuth * 0.35 + 1) + 0.6 * np.sin(azimuth * 0.93) * (away[:, 0] > 0)
     return np.asarray(elevation - line - waves)
 
@@ -59,14 +63,20 @@ class Skull:
 
 
 def roots(
-    count: int, vertices: Array, reference: Array, triangles: np.ndarray, ears: Array, rng: np.random.Generator
+    hair: Draped | Short,
+    vertices: Array,
+    reference: Array,
+    triangles: np.ndarray,
+    ears: Array,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
     """Points (n, 3) spread evenly over the scalp, thinning at the hairline, and where they lie on the base mesh."""
     corners = vertices[triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    area *= (ears[triangles].max(1) < 0.3) & (inside_hairline(reference)[triangles].max(1) > -SOFT)
+    within = inside_hairline(reference, hair.receding)
+    area *= (ears[triangles].max(1) < 0.3) & (within[triangles].max(1) > -SOFT)
     area *= reference[triangles][..., 1].min(1) > CROWN[1] - 0.09
-    picked = rng.choice(len(triangles), count * 3, p=area / area.sum())
+    picked = rng.choice(len(triangles), hair.strands * 3, p=area / area.sum())
     a, b = rng.random((2, len(picked), 1))
     a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
 
@@ -75,8 +85,47 @@ def roots(
         return np.asarray(three[:, 0] * (1 - a - b) + three[:, 1] * a + three[:, 2] * b)
 
     points, on = placed(vertices), placed(reference)
-    inside = inside_hairline(on) / SOFT > rng.random(len(points)) ** 1.5
-    return points[inside][:count], on[inside][:count]
+    inside = inside_hairline(on, hair.receding) / SOFT > rng.random(len(points)) ** 1.5
+    return points[inside][: hair.strands], on[inside][: hair.strands]
+
+
+def grow(hair: Draped | Short, start: Array, skull: Skull, rng: np.random.Generator) -> Array:
+    """(n, k, 3) hairs from roots (n, 3), as the style has it."""
+    return drape(hair, start, skull, rng) if isinstance(hair, Draped) else crop(hair, start, skull, rng)
+
+
+def crop(hair: Short, start: Array, skull: Skull, rng: np.random.Generator) -> Array:
+    """(n, k, 3): each hair leaves the skin steeply and lies down along its combing: over from the part and back on
+    top, downwards at the sides and behind.
+    """
+    n = len(start)
+    top = smooth((start[:, 1] - AXIS[1] - 0.040) / 0.045)
+    front = smooth((start[:, 2] - AXIS[2] - 0.015) / 0.06)
+    side = np.where(start[:, 0] > hair.part, 1.0, -1.0)  # beyond the part it falls to its own side
+    _, lock = np.unique(np.floor(start / hair.lock).astype(int), axis=0, return_inverse=True)
+    locks = lock.max() + 1
+    length = hair.sides + (hair.top - hair.sides) * top * (0.75 + 0.25 * front)
+    length *= 0.85 + 0.2 * rng.random(locks)[lock] + 0.1 * rng.random(n)
+    over = np.stack([side * (1 - hair.back), np.full(n, 0.0), np.full(n, -hair.back)], -1)
+    down = np.stack([0.15 * side, np.full(n, -1.0), np.full(n, -0.25)], -1)
+    combed = _unit(top[:, None] * over + (1 - top)[:, None] * down)
+    sway = rng.normal(0, 0.16, (locks, 3))[lock] + rng.normal(0, 0.08, (n, 3))
+    rank = 0.35 + 0.65 * (0.6 * rng.random(n) + 0.4 * rng.random(locks)[lock])
+    lift = (0.0015 + 0.0035 * top + hair.volume * top * (0.35 + 0.65 * front)) * rank
+    _, normal = skull.nearest(start.copy())
+    heading = _unit(_along(combed + sway, normal) + (0.55 + 0.5 * top * front)[:, None] * normal)
+    at, path, steps = start.copy(), [start], 3 * hair.points
+    for k in range(1, steps):
+        t = k / (steps - 1)
+        heading = _unit(heading + (3.0 / steps) * (_along(combed + sway, normal) - (0.15 + 0.35 * t) * normal))
+        moved = at + heading * (length / (steps - 1))[:, None]
+        height, normal = skull.nearest(moved)
+        wanted = lift * smooth(np.full(n, t / 0.5)) + 0.0004
+        moved = moved + ((wanted - height).clip(0) - 0.25 * (height - wanted).clip(0, 0.02))[:, None] * normal
+        heading = _unit(moved - at + 1e-9)
+        at = moved
+        path.append(at)
+    return _gather(_even(np.stack(path, 1), hair.points), lock, hair.gather)
 
 
 def drape(hair: Draped, start: Array, skull: Skull, rng: np.random.Generator) -> Array:

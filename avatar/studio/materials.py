@@ -83,7 +83,7 @@ def surface(tree: Tree, **inputs: Any) -> None:
         tree.put(shader[key.replace("_", " ")], value)
 
 
-def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour) -> bpy.types.Material:
+def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour, beard: float) -> bpy.types.Material:
     """Skin: tinted by masks of the base mesh and by what :mod:`avatar.studio.paint` gives each vertex."""
     material, tree = principled(
         "skin", Subsurface_Weight=1.0, Subsurface_Radius=(1.0, 0.36, 0.20), Subsurface_Scale=0.0032,
@@ -113,6 +113,9 @@ def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour) -> bpy.types.Mat
     )
     colour = tint(tree.attribute("shade"), colour, 0.70, 0.56, 0.53)
     colour = tint(tree.math("MULTIPLY", tree.image(masks / "mpfb_eyelids.jpg"), 0.30), colour, 0.62, 0.46, 0.42)
+    if beard:
+        stubble = tree.math("MULTIPLY", tree.attribute("beard"), spread(tree.noise(2600.0, 2.0), 0.25, 1.0))
+        colour = tint(tree.math("MULTIPLY", stubble, beard), colour, 0.42, 0.47, 0.56)
     mole = tree.node("TexVoronoi", tree.place(), None, 62.0, out="Distance")
     colour = tint(tree.node("MapRange", mole, 0.035, 0.075, 0.22, 0.0), colour, 0.50, 0.34, 0.26)
     wrinkle = tree.noise(1.0, 3.0, tree.node("VectorMath", tree.place(), (900.0, 900.0, 190.0), operation="MULTIPLY"))

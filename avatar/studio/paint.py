@@ -11,7 +11,9 @@ from avatar.studio.motion import smooth
 
 
 def masks(reference: Array, ears: Array) -> dict[str, Array]:
-    """(n,) for each: ``blush``, where blood shows; ``shade``, around the eyes; ``oil``, what shines; ``pores``."""
+    """(n,) for each: ``blush``, where blood shows; ``shade``, around the eyes; ``oil``, what shines; ``pores``;
+    ``beard``, where one grows.
+    """
     x, y, z = np.abs(reference[:, 0]), reference[:, 1], reference[:, 2]
     ahead = smooth((z - 0.06) / 0.05)
 
@@ -27,7 +29,12 @@ def masks(reference: Array, ears: Array) -> dict[str, Array]:
     below = spot((0.030, 0.713), (0.018, 0.006))
     bridge = spot((0.0, 0.715), (0.006, 0.022))
     forehead = spot((0.0, 0.775), (0.034, 0.024))
+    lip = spot((0.0, 0.661), (0.025, 0.009))
+    jaw = smooth((0.676 - 0.10 * x - y) / 0.010) * smooth((y - 0.585) / 0.02) * smooth((z - 0.01) / 0.05)
+    moustache = spot((0.011, 0.6735), (0.019, 0.006))
+    cheekbone = smooth((0.055 - x) / 0.01 + smooth((0.668 - y) / 0.012))
     return {
+        "beard": (np.maximum(0.9 * jaw * cheekbone, moustache) * (1 - lip)).clip(0, 1),
         "blush": (0.55 * cheek + 0.40 * nose + 0.35 * wings + 0.14 * chin + 0.55 * ears).clip(0, 1),
         "shade": (0.55 * socket + 0.45 * inner + 0.35 * below).clip(0, 1),
         "oil": (0.5 * forehead + 0.8 * bridge + 0.9 * nose + 0.35 * chin + 0.3 * cheek).clip(0, 1),

@@ -147,4 +147,55 @@ def _shelves(back: float, rng: np.random.Generator) -> None:
             x += rng.uniform(0.0, 0.07)
 
 
-ROOMS: Final[dict[str, Callable[[], None]]] = {"office": _office}
+def _gallery() -> None:
+    """A museum's: a dark green wall with a rail, pictures in gilded frames, a bronze vase on a plinth, spotlights."""
+    rng = np.random.default_rng(11)
+    back = -2.7
+    _box((-2.5, -1.5, back - 0.1), (2.5, 2.4, back), _paint("wall", (0.070, 0.105, 0.098), 0.85))
+    wood = _paint("wainscot", (0.085, 0.050, 0.030), 0.5)
+    _box((-2.5, -1.5, back), (2.5, -0.14, back + 0.03), wood)
+    _box((-2.5, -0.14, back), (2.5, -0.10, back + 0.05), wood)
+    gold = _paint("gilt", (0.62, 0.42, 0.16), 0.32, Metallic=0.9)
+    _framed((-0.98, 0.16), (-0.26, 0.86), back, gold, rng)
+    _framed((0.30, 0.66), (0.62, 1.10), back, gold, rng)
+    _framed((0.74, 0.44), (1.20, 1.02), back, gold, rng)
+    stone = _paint("stone", (0.55, 0.53, 0.49), 0.7)
+    _box((0.36, -1.5, back + 0.30), (0.66, 0.10, back + 0.60), stone)
+    bronze = _paint("bronze", (0.24, 0.135, 0.060), 0.38, Metallic=0.85)
+    for y, radius, tall in ((0.125, 0.055, 0.5), (0.20, 0.085, 0.95), (0.285, 0.050, 0.9), (0.345, 0.062, 0.28)):
+        _disc((0.51, y, back + 0.45), radius, bronze, tall)
+    for x, watts in ((-0.62, 34), (0.46, 26), (0.95, 14)):
+        _lamp((x, 1.75, back + 0.85), 0.22, watts, (1.0, 0.86, 0.68))
+    _lamp((0.0, 2.2, 0.2), 1.8, 26, (1.0, 0.94, 0.86))
+    world = bpy.data.worlds.new("world")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs[0].default_value = (0.035, 0.036, 0.040, 1)
+    bpy.context.scene.world = world
+
+
+def _framed(
+    low: tuple[float, float], high: tuple[float, float], back: float, gold: Any, rng: np.random.Generator
+) -> None:
+    """A landscape in a frame: sky, a line of hills, water, as bands that wander."""
+    (x0, y0), (x1, y1), wide = low, high, 0.045
+    _box((x0, y0, back), (x1, y1, back + 0.03), gold)
+    _box((x0 + 0.6 * wide, y0 + 0.6 * wide, back + 0.03), (x1 - 0.6 * wide, y1 - 0.6 * wide, back + 0.034), gold)
+    left, right, bottom, top = x0 + wide, x1 - wide, y0 + wide, y1 - wide
+    bands = [
+        ((0.36, 0.42, 0.46), 1.0), ((0.52, 0.45, 0.33), 0.72), ((0.16, 0.20, 0.17), 0.52), ((0.10, 0.13, 0.08), 0.40),
+        ((0.20, 0.24, 0.24), 0.24), ((0.13, 0.09, 0.05), 0.10),
+    ]  # fmt: skip
+    tint, columns = rng.uniform(0.8, 1.15, 3), 24
+    width = (right - left) / columns
+    for n, (colour, share) in enumerate(bands):
+        paint = _paint("oil", tuple(float(c * t) for c, t in zip(colour, tint, strict=True)), 0.5)  # type: ignore[arg-type]
+        line = share + (
+            0.04 * np.cumsum(rng.normal(0, 0.5, columns)).clip(-1.5, 1.5) if 0 < n < 5 else np.zeros(columns)
+        )
+        for k in range(columns):
+            height = bottom + (top - bottom) * float(np.clip(line[k], 0, 1))
+            z = back + 0.034 + 0.001 * (n + 1)
+            _box((left + k * width, bottom, back + 0.03), (left + (k + 1) * width, height, z), paint)
+
+
+ROOMS: Final[dict[str, Callable[[], None]]] = {"office": _office, "gallery": _gallery}

@@ -28,11 +28,19 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Draped(_Strict):
+class _Hair(_Strict):
+    colour: Colour
+    grey: Share = 0.0
+    """How many of the hairs are grey."""
+    grey_colour: Colour = (0.38, 0.37, 0.36)
+    receding: float = Field(0.0, ge=0, le=30)
+    """Degrees by which the line of the hair has gone back above the temples."""
+
+
+class Draped(_Hair):
     """Hair that falls from a part beside the face and is cut at one height."""
 
     style: Literal["draped"] = "draped"
-    colour: Colour
     part: float = 0.018
     """x of the part at the forehead, metres."""
     end: float = -0.135
@@ -59,6 +67,28 @@ class Draped(_Strict):
     seed: int = 7
 
 
+class Short(_Hair):
+    """Hair that is cut short at the sides and the back, and combed over from a part on top."""
+
+    style: Literal["short"] = "short"
+    part: float = 0.042
+    """x of the part, metres."""
+    top: float = Field(0.055, gt=0, le=0.12)
+    """Length of the hair on top,"""
+    sides: float = Field(0.014, gt=0, le=0.08)
+    """and where it is cut shortest, metres."""
+    volume: float = 0.014
+    """How high the hair stands over the forehead, metres."""
+    back: float = 0.7
+    """How much of the way it is combed back instead of over."""
+    lock: float = Field(0.010, gt=0)
+    gather: Share = 0.4
+    strands: int = Field(6500, ge=100, le=20000)
+    children: int = Field(9, ge=1, le=30)
+    points: int = Field(10, ge=4, le=60)
+    seed: int = 7
+
+
 class Brow(_Strict):
     """A brow as a line on the face, seen from the front."""
 
@@ -71,9 +101,14 @@ class Brow(_Strict):
 
 
 class Blazer(_Strict):
+    """A jacket, and what is worn under it."""
+
     style: Literal["blazer"] = "blazer"
     jacket: Colour
     blouse: Colour
+    neckline: Literal["scoop", "crew"] = "scoop"
+    weave: float = 0.002
+    """How coarse the blouse is; a knit is 0.02."""
 
 
 class Lamp(_Strict):
@@ -114,12 +149,14 @@ class HostSpec(_Strict):
     tone: Colour
     lips: Colour
     iris: Colour
-    hair: Draped
+    beard: Share = 0.0
+    """How far the shadow of a shaved beard is seen."""
+    hair: Annotated[Draped | Short, Field(discriminator="style")]
     brow: Brow
     clothes: Blazer
     lamps: tuple[Lamp, ...] = Field(min_length=1)
     world: Colour
-    background: Literal["office"] = "office"
+    background: Literal["office", "gallery"] = "office"
     framing: Framing = Framing()
     target: Point = (0.0, 0.55, 0.08)
     """The middle of the face, where lamps point."""

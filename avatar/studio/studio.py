@@ -72,9 +72,13 @@ class Studio:
         rest = base.vertices
         ears = who.ears()
         faces = [f for f in base.groups["body"] if all(rest[v, 1] > spec.bottom for v, _ in f)]
-        self.skin = Part("skin", base, faces, materials.skin(data, spec.tone, spec.lips, spec.hair.colour), 2)
+        self.skin = Part("skin", base, faces, self._skin(data), 2)
         self.skin.attribute(
-            "scalp", 0.92 * smooth(hair.inside_hairline(who.reference) / 9) * (rest[:, 1] > 0.5) * (ears < 0.2)
+            "scalp",
+            0.92
+            * smooth(hair.inside_hairline(who.reference, spec.hair.receding) / 9)
+            * (rest[:, 1] > 0.5)
+            * (ears < 0.2),
         )
         self.skin.attribute("reference", to_blender(who.reference))
         for name, values in paint.masks(who.reference, ears).items():
@@ -92,6 +96,10 @@ class Studio:
         scene.place_camera(spec.camera)
         scene.light(spec.lamps, np.array(spec.target), spec.world)
         bpy.context.view_layer.update()
+
+    def _skin(self, data: Path) -> bpy.types.Material:
+        spec = self.spec
+        return materials.skin(data, spec.tone, spec.lips, spec.hair.colour, spec.beard)
 
     def _eye(self, group: str) -> Part:
         base = self.who.base
@@ -128,14 +136,23 @@ class Studio:
         near, reference = ears[self.skin.indices][nearest], self.who.reference[self.skin.indices][nearest]
         rng = np.random.default_rng(spec.hair.seed)
         skull = hair.Skull(vertices, near)
-        start, _ = hair.roots(spec.hair.strands, vertices, reference, surface.triangles, near, rng)
-        grown = hair.drape(spec.hair, start, skull, rng)
+        start, _ = hair.roots(spec.hair, vertices, reference, surface.triangles, near, rng)
+        grown = hair.grow(spec.hair, start, skull, rng)
         self.hair_points = hair.multiply(grown, spec.hair.children, 0.0013, rng)
-        self.hair = scene.strands("hair", self.hair_points, 0.00009, materials.strand("hair", spec.hair.colour, 0.28))
+        self.hair = self._dyed(rng)
         self._brow_rest = np.concatenate([hair.brow_hairs(spec.brow, side, ground.onto) for side in (1, -1)])
         self._brow_units = self._bound(self._brow_rest[:, 0])
         stuff = materials.strand("brows", spec.brow.colour, 0.5)
         self.brows = scene.strands("brows", self._brow_rest, 0.00005, stuff)
+
+    def _dyed(self, rng: np.random.Generator) -> list[bpy.types.Object]:
+        wanted, points = self.spec.hair, self.hair_points
+        grey = rng.random(len(points)) < wanted.grey if wanted.grey else np.zeros(len(points), bool)
+        return [
+            scene.strands(name, points[some], 0.00009, materials.strand(name, colour, 0.28))
+            for name, colour, some in (("hair", wanted.colour, ~grey), ("grey", wanted.grey_colour, grey))
+            if some.any()
+        ]
 
     def _bound(self, roots: Array) -> Array:
         """(52, n, 3): what each face unit adds to the skin, subdivided as in the render, beneath each point at rest."""
@@ -163,7 +180,7 @@ class Studio:
             "teeth": [self.teeth.object],
             "tongue": [self.tongue.object],
             "lashes": [p.object for p in self.lashes],
-            "hair": [self.hair],
+            "hair": self.hair,
             "clothes": self.clothes,
         }
 
@@ -182,7 +199,8 @@ class Studio:
         axes = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)
         rigid[:3, :3] = axes @ turn @ axes.T
         rigid[:3, 3] = axes @ (pivot + frame.translation - turn @ pivot)
-        self.hair.matrix_world = Matrix(rigid.tolist())
+        for one in self.hair:
+            one.matrix_world = Matrix(rigid.tolist())
 
     def turned(self, points: Array, turn: Array, shift: Array) -> Array:
         """Points (n, 3) after the head's motion, which the neck takes up."""

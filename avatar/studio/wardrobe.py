@@ -1,4 +1,4 @@
-"""Clothes: a blazer over a blouse, cut from the base mesh's own tights by outlines seen from the front."""
+"""Clothes: a jacket over a blouse or a knit, cut from the base mesh's own tights by outlines seen from the front."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +30,11 @@ NECKLINE: Final[Outline] = (
     (-0.070, 0.54), (-0.066, 0.462), (-0.060, 0.446), (-0.049, 0.432), (-0.035, 0.4205), (-0.020, 0.413),
     (-0.008, 0.4095), (-0.001, 0.4088),
 )  # fmt: skip
+CREW: Final[Outline] = (
+    (-0.070, 0.54), (-0.0655, 0.474), (-0.0615, 0.464), (-0.052, 0.4545), (-0.038, 0.447), (-0.022, 0.4425),
+    (-0.008, 0.4405), (-0.001, 0.4400),
+)  # fmt: skip
+NECKLINES: Final[dict[str, Outline]] = {"scoop": NECKLINE, "crew": CREW}
 OPENING: Final[Outline] = ((-0.074, 0.54), (-0.073, 0.445), (-0.060, 0.360), (-0.030, 0.270), (-0.004, 0.205))
 BODICE: Final[Outline] = ((-0.105, 0.54), (-0.105, -0.22))
 LAPEL: Final[Outline] = (
@@ -78,9 +83,10 @@ def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float]) -
 def dress(base: BaseMesh, clothes: Blazer, bottom: float, cache: Path) -> list[bpy.types.Object]:
     """The blazer's and the blouse's objects; what hangs is kept in ``cache``."""
     faces = [f for f in base.groups["helper-tights"] if all(base.vertices[v, 1] > bottom - 0.12 for v, _ in f)]
-    inner = materials.cloth("blouse", clothes.blouse, weave=0.002, sheen=0.1, wrinkles=0.25)
+    neckline = NECKLINES[clothes.neckline]
+    inner = materials.cloth("blouse", clothes.blouse, weave=clothes.weave, sheen=0.1, wrinkles=0.25)
     sides = 1 - _fill(BODICE, mirrored=True)
-    _cut(inner, np.maximum(_fill(NECKLINE, mirrored=True), sides), (0.0625, 0.056))
+    _cut(inner, np.maximum(_fill(neckline, mirrored=True), sides), (0.0625, 0.056))
     outer = materials.cloth("jacket", clothes.jacket, weave=0.010, sheen=0.04, wrinkles=0.0)
     _cut(outer, _fill(OPENING, mirrored=True), (0.074, 0.068))
     blouse = _shell("blouse", base, faces, inner, 0.004)
@@ -89,7 +95,8 @@ def dress(base: BaseMesh, clothes: Blazer, bottom: float, cache: Path) -> list[b
     bpy.context.view_layer.update()
     ground = jacket.surface(0)
     lapels = materials.cloth("lapel", clothes.jacket, weave=0.010, sheen=0.04, wrinkles=0.05)
-    hem = _trim("hem", NECKLINE[2:], blouse.surface(2), materials.cloth("hem", clothes.blouse, 0.002, 0.1, 0.0))
+    edge = materials.cloth("hem", clothes.blouse, clothes.weave, 0.1, 0.0)
+    hem = _trim("hem", neckline[2:], blouse.surface(2), edge)
     return [blouse.object, hem, jacket.object] + [
         _sheet(f"lapel{side}", LAPEL, side, ground, lapels) for side in (1, -1)
     ]
