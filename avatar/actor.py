@@ -21,6 +21,8 @@ _FEELING_TICKS: Final = 3 * TICKS_PER_SECOND
 """A feeling outlasts the words it was said with, and passes."""
 _BEAT_GAP: Final = 0.7
 """Seconds between two beats at least."""
+_END: Final = 0.1
+"""Seconds before the end of a phrase at which it is over."""
 _STRESSED: Final = 1.25
 """Loudness, in units of the clause's mean, from which a moment counts as stressed."""
 
@@ -105,7 +107,8 @@ def _accents(chunk: SpeechChunk, start: int) -> list[Accent]:
     marked = [(m.at, 1.0) for m in chunk.marks if m.kind == "emphasis" and math.isfinite(m.at)]
     accents = [_at(start, seconds, strength) for seconds, strength in (*_stresses(chunk), *marked)]
     if chunk.rest <= 0.0:
-        accents.append(_at(start, chunk.seconds, 0.0))
+        # Before its last sample, for what is said next takes over from there.
+        accents.append(_at(start, max(0.0, chunk.seconds - _END), 0.0))
     return sorted(accents, key=lambda a: a.tick)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from avatar.clock import TICKS_PER_SECOND
 from avatar.emotions import emotion
 from avatar.face import ARKIT, EYE_RANGE, INDEX, BodyPose, FaceFrame, Floats
+from avatar.moments import Moments
 from avatar.noise import pulse, smooth, smoothstep, uniform
 
 _DEGREE: Final = math.pi / 180
@@ -46,30 +47,55 @@ class Manner:
     gaze_pitch: float
     """Where the eyes go by default; the camera is at 0, 0, and positive pitch looks down."""
     away: float
-    """Share of glances that leave that point."""
+    """Share of looks that leave that point for a moment."""
+    quick: float
+    """Of the quick movements of the head, besides beats and nods."""
 
 
 MANNERS: Final[dict[Attention, Manner]] = {
-    Attention.IDLE: Manner(1.0, 0.0, 0.0, 0.0, 0.14, 0.02, 0.03, 0.0, 0.0, 0.0, 0.22),
-    Attention.LISTENING: Manner(0.6, 1.5, 0.0, 2.2, 0.12, 0.09, 0.05, 3.4, 0.0, 0.0, 0.06),
-    Attention.THINKING: Manner(0.7, -2.5, 3.5, -1.2, 0.04, 0.05, 0.1, 0.0, 12.0, -9.0, 0.35),
-    Attention.SPEAKING: Manner(1.15, 0.0, 0.0, 0.0, 0.1, 0.04, 0.03, 0.0, 0.0, 0.0, 0.15),
+    Attention.IDLE: Manner(1.0, 0.0, 0.0, 0.0, 0.14, 0.02, 0.03, 0.0, 0.0, 0.0, 0.40, 0.05),
+    Attention.LISTENING: Manner(0.6, 1.5, 0.0, 2.2, 0.12, 0.09, 0.05, 3.4, 0.0, 0.0, 0.14, 0.08),
+    Attention.THINKING: Manner(0.7, -2.5, 3.5, -1.2, 0.04, 0.05, 0.1, 0.0, 12.0, -9.0, 0.45, 0.08),
+    Attention.SPEAKING: Manner(1.15, 0.0, 0.0, 0.0, 0.1, 0.04, 0.03, 0.0, 0.0, 0.0, 0.55, 0.45),
 }
 
 # Streams of chance: one for each thing that varies, so that none moves in step with another.
 (
     _BLINK, _BLINK_KIND, _BLINK_LENGTH, _GAZE, _GAZE_X, _GAZE_Y, _GAZE_AT, _SIDE, _YAW, _PITCH, _ROLL, _BREATH,
-    _SMILE, _BROW, _NOD, _SHIFT_X, _SHIFT_Z, _BEAT,
-) = range(18)  # fmt: skip
+    _SMILE, _BROW, _NOD, _SHIFT_X, _SHIFT_Z, _BEAT, _BLINK_DEPTH, _GAZE_SIZE, _GAZE_HOLD, _NOD_KIND,
+) = range(22)  # fmt: skip
+_WHEN: Final = 200
+"""Streams of :class:`Moments` begin here, two for each kind."""
 
-_BLINK_CELL: Final = round(3.5 * TICKS_PER_SECOND)
-"""One place for a blink; nine cells in ten blink once, some twice: 17 to 18 a minute."""
-_GAZE_CELL: Final = round(1.3 * TICKS_PER_SECOND)
+# How often, and how far from evenly: docs/life.md has the human figures that these are after.
+_BLINKS: Final = (3.7, 0.75, 0.45, 14.0)
+"""Mean seconds, spread, least and most; with double blinks 17 a minute."""
+_LOOKS: Final = (2.2, 0.65, 0.4, 8.0)
+_NODS: Final = (4.6, 0.55, 1.8, 12.0)
+_DOUBLE: Final = 0.06
+_AT_END: Final = 0.65
+"""How often lids shut at the end of a phrase."""
 _BREATH_TICKS: Final = round(60 / 14 * TICKS_PER_SECOND)
-_NOD_CELL: Final = round(2.6 * TICKS_PER_SECOND)
-_SACCADE_TICKS: Final = 3
+_LONGEST_BLINK: Final = 40
+"""Ticks, a double one's."""
+_SACCADE: Final = (0.021, 0.0022)
+"""Seconds that a saccade takes, and more for each degree: the main sequence (Bahill, Clark and Stark 1975)."""
+_GLANCE: Final = (2.2, 3.8, 12.0)
+"""Degrees: the least, the mean beyond it and the most of a look that leaves its point."""
+_REFIX: Final = 0.55
+"""Degrees that the eyes move, in the mean, when they do not leave it."""
+_HEAD_SHARE: Final = 0.16
+"""Of a glance, that the head takes part in,"""
+_HEAD_LATE: Final = 5
+"""ticks after the eyes have left,"""
+_HEAD_TICKS: Final = 26
+"""within so many."""
+_STARTLING: Final = 8.0
+"""Degrees of a new direction of gaze that lids shut on the way to."""
 _POSTURE_TICKS: Final = round(0.7 * TICKS_PER_SECOND)
 _GAZE_SHIFT_TICKS: Final = 5
+_QUICK: Final = ((_PITCH, 29), (_YAW, 34), (_ROLL, 37))
+"""Streams and periods, in ticks, of quick movements about each axis."""
 _BEAT_TICKS: Final = round(0.42 * TICKS_PER_SECOND)
 
 
@@ -133,7 +159,12 @@ class Life:
         self._to = MANNERS[Attention.IDLE]
         self._mode = Attention.IDLE
         self._since = -_POSTURE_TICKS
+        self._startled = False
+        """The eyes turn so far that lids shut on the way."""
         self._gaze_from = (0.0, 0.0)
+        self._blinks = Moments(seed, _WHEN, *_BLINKS)
+        self._looks = Moments(seed, _WHEN + 2, *_LOOKS)
+        self._nods = Moments(seed, _WHEN + 4, *_NODS)
         self._accents: deque[Accent] = deque()
         self._gestures: deque[tuple[int, Gesture]] = deque()
         self._feelings: deque[tuple[int, Floats]] = deque()
@@ -154,10 +185,12 @@ class Life:
         if mode is self._mode:
             return
         self._from, self._gaze_from = self._manner(tick), self._gaze(tick)
+        yaw, pitch = self._gaze_from
         manner = MANNERS[mode]
         if uniform(self._seed, _SIDE, tick) < 0.5:  # the same thought does not always turn to the same side
             manner = replace(manner, yaw=-manner.yaw, roll=-manner.roll, gaze_yaw=-manner.gaze_yaw)
         self._to, self._mode, self._since = manner, mode, tick
+        self._startled = math.hypot(manner.gaze_yaw - yaw, manner.gaze_pitch - pitch) > _STARTLING
 
     def accent(self, accent: Accent) -> None:
         """Beat with the head, and perhaps the brows, on a stressed moment. In the order of their ticks."""
@@ -188,7 +221,9 @@ class Life:
         manner = self._manner(tick)
         breath = self._breath(tick)
         beat, brows = self._beats(tick)
+        glance, follows = self._glance(tick, manner.away)
         pitch, yaw, roll = self._head(tick, manner, breath, beat)
+        pitch, yaw = pitch + follows[1] * _DEGREE, yaw + follows[0] * _DEGREE
         nod, turn, tilt = self._gesturing(tick)
         pitch, yaw, roll = pitch + nod, yaw + turn, roll + tilt
         frame.rotation[:] = (pitch, yaw, roll)
@@ -200,7 +235,7 @@ class Life:
         frame.body = frame.body or BodyPose()
         frame.body.breath = breath
         frame.body.lean[:] = (0.15 * pitch, 0.2 * yaw, 0.15 * roll)
-        self._look(tick, manner, pitch, yaw, frame)
+        self._look(tick, glance, pitch, yaw, frame)
         self._express(tick, manner, brows, frame)
         self._show_feeling(tick, frame)
         self._blink(tick, frame)
@@ -224,22 +259,20 @@ class Life:
         pitch = 1.0 * smooth(seed, _PITCH, tick, 170) + 0.4 * smooth(seed, _PITCH + 100, tick, 61)
         roll = 0.9 * smooth(seed, _ROLL, tick, 250) + 0.3 * smooth(seed, _ROLL + 100, tick, 83)
         pitch = manner.sway * pitch + manner.pitch - 0.35 * breath + manner.nod * self._nod(tick) + 2.6 * beat
+        quick = [manner.quick * smooth(seed, k + 200, tick, period) for k, period in _QUICK]
         return (
-            pitch * _DEGREE,
-            (manner.sway * yaw + manner.yaw) * _DEGREE,
-            (manner.sway * roll + manner.roll) * _DEGREE,
+            (pitch + quick[0]) * _DEGREE,
+            (manner.sway * yaw + manner.yaw + quick[1]) * _DEGREE,
+            (manner.sway * roll + manner.roll + 0.6 * quick[2]) * _DEGREE,
         )
 
     def _nod(self, tick: int) -> float:
         """A nod or a double nod now and then, in [0, 1]."""
-        cell, offset = divmod(tick, _NOD_CELL)
-        chance = uniform(self._seed, _NOD, cell)
-        if chance > 0.62:
-            return 0.0
-        begin, length = chance * 40, 0.5 * TICKS_PER_SECOND
-        depth = pulse((offset - begin) / length)
-        if chance < 0.28:
-            depth += 0.6 * pulse((offset - begin - 0.8 * length) / length)
+        begin, number = self._nods.last(tick)
+        length = (0.45 + 0.15 * uniform(self._seed, _NOD, number)) * TICKS_PER_SECOND
+        depth = pulse((tick - begin) / length)
+        if uniform(self._seed, _NOD_KIND, number) < 0.4:
+            depth += 0.6 * pulse((tick - begin - 0.8 * length) / length)
         return depth
 
     def _beats(self, tick: int) -> tuple[float, float]:
@@ -277,9 +310,11 @@ class Life:
         self._felt += self._felt_from
         frame.weights += self._felt
 
-    def _look(self, tick: int, manner: Manner, head_pitch: float, head_yaw: float, frame: FaceFrame) -> None:
+    def _look(
+        self, tick: int, glance: tuple[float, float], head_pitch: float, head_yaw: float, frame: FaceFrame
+    ) -> None:
         base_yaw, base_pitch = self._gaze(tick)
-        glance_yaw, glance_pitch = self._glance(tick, manner.away)
+        glance_yaw, glance_pitch = glance
         # The eyes hold their point while the head moves under them (vestibulo-ocular reflex).
         yaw = (base_yaw + glance_yaw) * _DEGREE - head_yaw
         pitch = (base_pitch + glance_pitch) * _DEGREE - head_pitch
@@ -299,20 +334,44 @@ class Life:
         yaw, pitch = self._gaze_from
         return yaw + share * (self._to.gaze_yaw - yaw), pitch + share * (self._to.gaze_pitch - pitch)
 
-    def _glance(self, tick: int, away: float) -> tuple[float, float]:
-        """Where the eyes are, in degrees from where they look by default: a saccade takes them to each new point."""
-        cell, offset = divmod(tick, _GAZE_CELL)
-        onset = round(uniform(self._seed, _GAZE_AT, cell) * (_GAZE_CELL - _SACCADE_TICKS - 1))
-        now, before = self._fixation(cell, away), self._fixation(cell - 1, away)
-        share = smoothstep((offset - onset + 1) / _SACCADE_TICKS)
-        return before[0] + share * (now[0] - before[0]), before[1] + share * (now[1] - before[1])
+    def _glance(self, tick: int, away: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where the eyes are, and what of it the head follows: (yaw, pitch) in degrees from where they look by default.
 
-    def _fixation(self, cell: int, away: float) -> tuple[float, float]:
-        x, y = (2.0 * uniform(self._seed, stream, cell) - 1.0 for stream in (_GAZE_X, _GAZE_Y))
-        # The size of a glance grows from a flicker about the point as chance falls under ``away``, without a jump
-        # when ``away`` itself changes.
-        leaves = smoothstep((away - uniform(self._seed, _GAZE, cell)) / 0.04)
-        return x * (0.5 + leaves * 8.0), y * (0.35 + leaves * 3.5)
+        Each look goes to a point near by. Some leave for farther off on the way there, and come back after a moment.
+        """
+        onset, number = self._looks.last(tick)
+        gone = tick - onset
+        (x0, y0), (x1, y1) = self._point(self._looks.last(onset - 1)[1]), self._point(number)
+        hold = (0.35 + 1.4 * uniform(self._seed, _GAZE_HOLD, number) ** 2) * TICKS_PER_SECOND
+        room = self._looks.after(onset) - onset - (_HEAD_LATE + _HEAD_TICKS)
+        dx, dy = self._excursion(number, away) if hold < room else (0.0, 0.0)
+        out, back = math.hypot(x1 + dx - x0, y1 + dy - y0), math.hypot(dx, dy)
+        # Excursions that hardly leave, as ``away`` changes, hardly come back either: no jump either way.
+        first, second = _saccade(gone, out), _saccade(gone - hold, back)
+        eyes = (
+            x0 + first * (x1 + dx - x0) - second * dx,
+            y0 + first * (y1 + dy - y0) - second * dy,
+        )
+        follow = _HEAD_SHARE * (
+            smoothstep((gone - _HEAD_LATE) / _HEAD_TICKS) - smoothstep((gone - hold - _HEAD_LATE) / _HEAD_TICKS)
+        )
+        return eyes, (follow * dx, follow * dy)
+
+    def _point(self, number: int) -> tuple[float, float]:
+        """Where the eyes rest after a look."""
+        x, y = (2.0 * uniform(self._seed, stream, number) - 1.0 for stream in (_GAZE_X, _GAZE_Y))
+        return 1.6 * _REFIX * x, 1.3 * _REFIX * y
+
+    def _excursion(self, number: int, away: float) -> tuple[float, float]:
+        """How far a look leaves its point, if it does: sizes fall off exponentially, and most go to the side."""
+        # It grows from nothing as chance falls under ``away``, without a jump when ``away`` itself changes.
+        leaves = smoothstep((away - uniform(self._seed, _GAZE, number)) / 0.04)
+        if leaves == 0.0:
+            return 0.0, 0.0
+        least, mean, most = _GLANCE
+        size = min(most, least - mean * math.log(1.0 - uniform(self._seed, _GAZE_SIZE, number)))
+        angle = 2.0 * math.pi * uniform(self._seed, _GAZE_X + 100, number)
+        return leaves * size * math.cos(angle), leaves * 0.6 * size * math.sin(angle)
 
     def _express(self, tick: int, manner: Manner, brows: float, frame: FaceFrame) -> None:
         weights = frame.weights
@@ -335,33 +394,36 @@ class Life:
 
     def _closed(self, tick: int) -> float:
         """How far the lids are shut, in [0, 1]."""
-        cell, offset = divmod(tick, _BLINK_CELL)
         closed = 0.0
-        for back in (0, 1):  # a blink late in one cell ends in the next
-            for onset, ticks in self._blinks(cell - back):
-                closed = max(closed, _lid((offset + back * _BLINK_CELL - onset) / ticks))
+        for onset, number in self._blinks.within(tick - _LONGEST_BLINK, tick):
+            length, depth, twice = self._blink_of(number)
+            closed = max(closed, depth * _lid((tick - onset) / length))
+            if twice:
+                closed = max(closed, 0.9 * depth * _lid((tick - onset - length - 3) / (0.9 * length)))
+        if self._startled:
+            closed = max(closed, _lid((tick - self._since + 1) / 14.0))
         for accent in self._accents:
             if accent.tick > tick:
                 break
-            if accent.strength == 0.0 and uniform(self._seed, _BLINK_KIND, accent.tick) < 0.3:
+            if accent.strength == 0.0 and uniform(self._seed, _BLINK_KIND, accent.tick) < _AT_END:
                 closed = max(closed, _lid((tick - accent.tick) / 9.0))
         return closed
 
-    def _blinks(self, cell: int) -> list[tuple[float, float]]:
-        """(onset, length) in ticks of the blinks that begin in ``cell``."""
-        kind = uniform(self._seed, _BLINK_KIND, cell)
-        if kind < 0.06:
-            return []
-        onset = uniform(self._seed, _BLINK, cell) * 0.88 * _BLINK_CELL
-        ticks = (0.16 + 0.09 * uniform(self._seed, _BLINK_LENGTH, cell)) * TICKS_PER_SECOND
-        blinks = [(onset, ticks)]
-        if kind > 0.92:
-            blinks.append((onset + ticks + 3.0, 0.9 * ticks))
-        return blinks
+    def _blink_of(self, number: int) -> tuple[float, float, bool]:
+        """How many ticks a blink takes, how far lids shut in it, and whether they do at once again."""
+        kind = uniform(self._seed, _BLINK_KIND, number)
+        ticks = (0.23 + 0.13 * uniform(self._seed, _BLINK_LENGTH, number)) * TICKS_PER_SECOND
+        depth = uniform(self._seed, _BLINK_DEPTH, number)
+        return ticks, 1.0 if depth < 0.75 else 0.62 + 0.38 * (1.0 - depth) / 0.25, kind > 1.0 - _DOUBLE
+
+
+def _saccade(gone: float, degrees: float) -> float:
+    """The share of its way that a saccade of so many degrees has made, ``gone`` ticks after the last that it stood."""
+    return smoothstep((gone + 1) / max(1.0, (_SACCADE[0] + _SACCADE[1] * degrees) * TICKS_PER_SECOND))
 
 
 def _lid(x: float) -> float:
-    """Lids over one blink, x in [0, 1]: they shut in a third of the time that the whole takes, and open slower."""
+    """Lids over one blink, x in [0, 1]: they shut in a third of the time that the whole takes, and open ever slower."""
     if not 0.0 < x < 1.0:
         return 0.0
-    return smoothstep(x / 0.34) if x < 0.42 else 1.0 - smoothstep((x - 0.42) / 0.58)
+    return smoothstep(x / 0.33) if x < 0.38 else 1.0 - smoothstep(((x - 0.38) / 0.62) ** 0.8)

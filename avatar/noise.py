@@ -5,6 +5,7 @@ seed live the same life.
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 _MASK: Final = (1 << 64) - 1
@@ -24,10 +25,15 @@ def uniform(seed: int, stream: int, index: int) -> float:
 def smooth(seed: int, stream: int, tick: int, period: int) -> float:
     """Value noise in [−1, 1]: a new random value every ``period`` ticks, joined by cubic (Catmull-Rom) curves."""
     cell, offset = divmod(tick, period)
+    a, b, c, d = _curve(seed, stream, cell)
     t = offset / period
+    return max(-1.0, min(1.0, a + 0.5 * t * (b + t * (c + t * d))))
+
+
+@lru_cache(maxsize=1024)  # asked again for each tick of a cell
+def _curve(seed: int, stream: int, cell: int) -> tuple[float, float, float, float]:
     p0, p1, p2, p3 = (2.0 * uniform(seed, stream, cell + i) - 1.0 for i in (-1, 0, 1, 2))
-    value = p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
-    return max(-1.0, min(1.0, value))
+    return p1, p2 - p0, 2 * p0 - 5 * p1 + 4 * p2 - p3, 3 * (p1 - p2) + p3 - p0
 
 
 def smoothstep(x: float) -> float:

@@ -37,6 +37,7 @@ BRIDGES: dict[str, tuple[str, dict[str, str]]] = {
 FACE_BENCHES = {
     "render": "milliseconds a picture takes to draw",
     "batch": "the same on a GPU, many pictures at once, and how near they come to those of a core",
+    "life": "how the host carries itself, beside what is published of people",
     "likeness": "live pictures against path-traced ones",
     "steadiness": "change from picture to picture against path-traced sweeps",
     "aperture": "lips in the pixels against lips in the face frame",

@@ -1,4 +1,4 @@
-"""``everhost bench render | batch | likeness | steadiness | aperture | lips``: the face's, on the command line."""
+"""``everhost bench render | batch | life | likeness | steadiness | aperture | lips``, on the command line."""
 
 import argparse
 import asyncio
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from avatar.bench import aperture, batch, likeness, lips, render, steadiness
+from avatar.bench import aperture, batch, chart, life, likeness, lips, render, steadiness
 from avatar.bench.talk import TEXTS, Talk, talk
+from avatar.clock import TICKS_PER_SECOND
+from avatar.hosts import load_host
+from avatar.life import Attention
 from avatar.listening.corpus import UNHEARD
 from avatar.speech import SpeechChunk
 from avatar.voice import read_aloud
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from avatar.studio.darkroom import Darkroom
 
 TRUTH: Final = Path.home() / ".cache/everhost/truths"
+TALKS: Final = 6
+"""Half a minute each."""
 SEEDS: Final = {"en": 3, "zh": 4}
 
 
@@ -38,6 +43,26 @@ def _render(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
 
 def _batch(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     return batch.run(arguments.host, arguments.device, arguments.sizes), batch.table
+
+
+def _life(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
+    from avatar.voice.hibari import Hibari
+
+    voice = Hibari()
+    talks = [talk(voice, "en", seed) for seed in range(TALKS)]
+    report = life.run(talks)
+    if (folder := _pictures(arguments)) is not None:
+        life.charts(talks, report.seed, report.minutes, folder / "life.png")
+        renderer = load_host(arguments.host)
+        for name, frames, seconds in (
+            ("idle", life.lived(Attention.IDLE, report.seed), 10),
+            ("speaking", [frame for one in talks[:2] for frame in one.frames], 1),
+        ):
+            every = seconds * TICKS_PER_SECOND
+            caption = f"{name}, {len(frames) / TICKS_PER_SECOND / 60:.0f} min, a picture each {seconds} s"
+            picture = life.strip(renderer, frames, every, caption)
+            chart.save(folder / f"{Path(arguments.host).stem}-{name}.png", picture)
+    return report, life.table
 
 
 def _aperture(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
@@ -83,6 +108,7 @@ def _unheard(kokoro: Path) -> dict[str, list[SpeechChunk]]:
 _BENCHES: Final = {
     "render": _render,
     "batch": _batch,
+    "life": _life,
     "likeness": _likeness,
     "steadiness": _steadiness,
     "aperture": _aperture,

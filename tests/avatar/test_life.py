@@ -77,11 +77,37 @@ def test_head_and_breath_move_slowly_and_little() -> None:
     assert np.abs(np.diff(breath)).max() < 0.05
 
 
-def test_blink_rate_over_an_hour_is_a_person_s() -> None:
-    life = Life(11)
-    cells = [life._blinks(cell) for cell in range(1000)]
-    rate = sum(map(len, cells)) / (1000 * 3.5 / 60)
-    assert 15 <= rate <= 20
+def test_eyes_lead_and_the_head_follows() -> None:
+    weights, rotations, _ = lived(Life(5), 0, 3 * MINUTE)
+    yaw = (weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]) * math.degrees(EYE_RANGE)
+    gaze, head = yaw + rotations[:, 1], rotations[:, 1]
+    jumps = [k for k in np.flatnonzero(np.abs(np.diff(gaze)) > 2.5) if 10 < k < len(gaze) - 40]
+    assert len(jumps) > 5
+    same_way = 0
+    for jump in jumps:
+        way = np.sign(gaze[jump + 1] - gaze[jump])
+        assert abs(head[jump + 3] - head[jump]) < 0.35  # the eyes are there, and the head has hardly begun
+        same_way += way * (head[jump + 30] - 2 * head[jump] + head[jump - 10]) > 0
+    assert same_way > len(jumps) / 2
+
+
+def test_lids_shut_on_the_way_to_another_direction() -> None:
+    life = Life(3)
+    before = lived(life, 0, 100)[0]
+    life.attend(Attention.THINKING, 100)
+    after = lived(life, 100, 20)[0]
+    assert before[-1, INDEX["eyeBlinkLeft"]] < 0.1
+    assert after[:, INDEX["eyeBlinkLeft"]].max() > 0.8
+
+
+def test_lids_shut_at_the_ends_of_phrases() -> None:
+    plain, spoken = Life(3), Life(3)
+    ends = [100 + 150 * k for k in range(40)]
+    for end in ends:
+        spoken.accent(Accent(end, 0.0))
+    lids = [lived(life, 0, 6200)[0][:, INDEX["eyeBlinkLeft"]] for life in (plain, spoken)]
+    more = [end for end in ends if lids[1][end : end + 14].max() > 0.9 > lids[0][end : end + 14].max()]
+    assert 0.4 * len(ends) < len(more) < 0.8 * len(ends)
 
 
 def test_one_seed_one_life() -> None:
