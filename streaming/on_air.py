@@ -479,7 +479,7 @@ class OnAir:
             # Before all else, even on a machine whose voice has nothing to spare while the programme is told.
             for text in (host.cut_off[language], host.greeting[language]):
                 await self._make_ready(text, language, first=True)
-            lines = [*host.acknowledgements.get(language, ()), host.refusal[language]]
+            lines = list(host.acknowledgements.get(language, ()))
             if self.settings.hearing.hands_free:
                 lines.append(host.farewell[language])
             if self.settings.hearing.wake_words:
@@ -487,8 +487,9 @@ class OnAir:
             lines += host.again.get(language, ())
             if self.settings.label.spoken and self._programme is not None:
                 lines.append(self.settings.label.text[language])
-            lines += self.settings.moderation.all_phrases(language)
-            for text in (*lines, *host.reassurances.get(language, ()), NO_ANSWER[language], CUT_SHORT[language]):
+            answers = [host.refusal[language], *self.settings.moderation.all_phrases(language)]
+            lines += [host.answers(text, language) for text in (*answers, NO_ANSWER[language], CUT_SHORT[language])]
+            for text in (*lines, *host.reassurances.get(language, ())):
                 await self._make_ready(text, language)
 
     async def _make_ready(self, text: str, language: Language, *, first: bool = False) -> None:

@@ -770,6 +770,7 @@ class Room:
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
+        said = self._settings.host.answers(text, question.language, "".join(question.sentences[-1:]))
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
@@ -777,7 +778,7 @@ class Room:
         return [
             *(self._show_card(source) if source else []),
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
-            *self._speak(question, text),
+            *self._speak(question, said),
         ]
 
     def _withhold(self, question: Question, text: str, verdict: Verdict, now: float) -> list[Action]:
@@ -1005,7 +1006,7 @@ class Room:
             return self._line_ended(now)
         language = self._settings.language
         # Left out, and tried again later, while no voice is there.
-        actions = self._remark_on(line.text, language, now, optional=True)
+        actions = self._remark_on(line.said, language, now, optional=True)
         if self._remark:
             actions = [*self._show_card(self._programme.card), *actions]
         self._told, self._heard = self._remark, False

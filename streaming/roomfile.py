@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from avatar.hosts import HOSTS
 from avatar.voice import lexicon
+from streaming import feelings
 from streaming.errors import RoomFileError
 from streaming.labels import Labels
 from streaming.moderation.policy import Policy
@@ -113,6 +114,15 @@ class Host(Part):
     """Said when it takes long."""
     again: dict[Language, list[Line]] = Field(default_factory=lambda: dict(AGAIN))
     """Said before an answer that was given a few minutes ago."""
+    feelings: bool = True
+    """Whether the host feels what an answer says, where no mark says how: sorry for bad news, serious in warnings."""
+
+    def answers(self, text: str, language: Language, after: str = "") -> str:
+        """A sentence of an answer as it is said ``after`` another: with the mark of its feeling."""
+        if not self.feelings:
+            return text
+        sorry = text == self.refusal[language]
+        return feelings.marked(text, language, after=after, by_default="sorry" if sorry else None)
 
 
 class Llm(Part):

@@ -109,7 +109,7 @@ class Programme:
         if self._telling is None:
             return ""
         after = self._next if self._bridge else self._next + 1
-        return self._telling.lines[after].text if after < len(self._telling.lines) else ""
+        return self._telling.lines[after].said if after < len(self._telling.lines) else ""
 
     def ended(self, now: float) -> Aired | None:
         """The line was said whole, or is a piece of music that was broken off; what is to be remembered of it."""

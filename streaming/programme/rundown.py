@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from avatar.voice import marks
+from streaming.feelings import Feeling
 from streaming.hearing.transcript import Language
 from streaming.parts import Part, Text, one_or_more
 from streaming.programme.guesses import tokens
@@ -118,6 +119,8 @@ class Segment(Part):
     """or nothing, for so long."""
     level_db: float = Field(default=-12.0, ge=-60, le=0)
     """Of music, against how it was recorded."""
+    feeling: Feeling | None = None
+    """What a script or documents are told with, where no mark says otherwise: warm, serious, …"""
     card: Card | None = None
     weight: float = Field(default=1.0, ge=0)
     """How often it comes, beside the others; 0: only within storylines."""
@@ -134,6 +137,8 @@ class Segment(Part):
     def _is_one_thing(self) -> "Segment":
         if sum(map(bool, (self.script, self.quiz, self.topic, self.music, self.silence_s))) != 1:
             raise ValueError("give one of script, quiz, topic, music and silence_s")
+        if self.feeling and not (self.script or self.topic):
+            raise ValueError("feeling is for scripts and topics")
         if "level_db" in self.model_fields_set and not self.music:
             raise ValueError("level_db is for segments of music")
         return self

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from knowledge.sentences import split_sentences
+from streaming.feelings import Feeling, marked_with
 from streaming.hearing.transcript import Language
 from streaming.programme.rundown import HEADING, Quiz, Rundown, Segment
 from streaming.programme.turns import shuffled
@@ -27,6 +28,13 @@ class Line:
     music: Path | None = None
     level_db: float = 0.0
     """Of music, against how it was recorded."""
+    feeling: Feeling | None = None
+    """It is said with, unless the text has a mark of its own."""
+
+    @property
+    def said(self) -> str:
+        """The text, with the mark of its feeling."""
+        return marked_with(self.feeling, self.text) if self.feeling else self.text
 
     @property
     def name(self) -> str:
@@ -99,9 +107,10 @@ class Schedule:
         if segment not in self._rundown.segments:
             return  # edited away meanwhile
         self._learned.add(segment)
+        feeling = self._rundown.segments[segment].feeling
         transitions = shuffled(self._transitions, Random(segment))  # noqa: S311 (the same each time)
         self._tellings[segment] = [
-            Telling(segment, k, (*_announced(heading, transitions), *map(Line, sentences)))
+            Telling(segment, k, (*_announced(heading, transitions), *(Line(one, feeling=feeling) for one in sentences)))
             for k, (heading, sentences) in enumerate(passages)
             if sentences
         ]
@@ -232,7 +241,7 @@ def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
         return [(Line("", segment.silence_s),)]
     if segment.music:
         return [(Line("", music=piece, level_db=segment.level_db),) for piece in segment.music]
-    return [_sentences(text) for text in segment.script]
+    return [tuple(replace(line, feeling=segment.feeling) for line in _sentences(text)) for text in segment.script]
 
 
 def _sentences(text: str, pause_s: float = BREATH_S) -> tuple[Line, ...]:

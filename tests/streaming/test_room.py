@@ -47,6 +47,21 @@ def answer_all(room: Room, question: Question, now: float) -> list[do.Action]:
     return actions + room.speech_ended(question.id, now + 3)
 
 
+def test_an_answer_is_said_with_the_feeling_that_it_calls_for() -> None:
+    refusal = "I do not know that."
+    for on in (True, False):
+        host = {"name": "Lin", "persona": "Calm.", "greeting": "Hello.", "refusal": refusal, "feelings": on}
+        room = Room(room_file(host=host), 0.0)
+        (start,) = only(do.Answer, room.asked("v1", ask(), 1.0))
+        actions = []
+        for text in ("很遗憾，定金不退。", "合同写明的除外。", refusal):
+            actions += room.sentence(start.question.id, text, (), 2.0)
+        marked = ["[sorry]很遗憾，定金不退。", "[neutral]合同写明的除外。", f"[sorry]{refusal}"]
+        plain = ["很遗憾，定金不退。", "合同写明的除外。", refusal]
+        assert [s.text for s in only(do.Speak, actions)] == (marked if on else plain)
+        assert "".join(d.text for d in told(say.AnswerDelta, actions, "v1")) == "".join(plain)
+
+
 def test_a_question_goes_its_whole_way() -> None:
     room = make()
     actions = room.asked("v1", ask(), 1.0)

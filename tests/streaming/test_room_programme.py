@@ -46,6 +46,21 @@ def test_who_is_not_asked_tells_the_programme() -> None:
     assert says(room.tick(MONDAY + 3)) == ["Two."]
 
 
+def test_a_segment_is_told_with_its_feeling() -> None:
+    room = make({"talk": {"script": "One. [serious] Two. Three.", "feeling": "warm"}})
+    actions, said = room.tick(MONDAY + 1), []
+    for k in range(3):
+        (line,) = only(do.Speak, actions)
+        said.append(line.text)
+        room.speech_started(line.utterance, MONDAY + 4 * k + 1.1)
+        (air,) = only(do.Air, room.speech_ended(line.utterance, MONDAY + 4 * k + 3))
+        assert not air.aired.text.startswith("[warm]")
+        actions = room.tick(MONDAY + 4 * k + 4)
+    assert said == ["[warm]One.", "[serious] Two.", "[warm]Three."]
+    with pytest.raises(ValueError, match="feeling is for scripts and topics"):
+        make({"hush": {"silence_s": 3, "feeling": "warm"}})
+
+
 def test_a_question_is_thought_of_while_the_sentence_is_said_and_answered_after_it() -> None:
     room = make()
     (line,) = only(do.Speak, room.tick(MONDAY + 1))

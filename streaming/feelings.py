@@ -1,0 +1,81 @@
+"""The feeling an answer is said with, where nobody has marked it: from what it says. Sans-I/O.
+
+Sorry for what is bad news, serious in a warning, delighted with good news, warm to whoever comes or goes, curious in a
+question; plain otherwise. Cautious, for a face that feels the wrong thing is worse than one that feels nothing: the
+words are those that hardly ever mean anything else.
+"""
+
+import re
+from typing import Final, Literal
+
+from avatar.voice import marks
+from avatar.voice.marks import NEUTRAL
+from streaming.hearing.transcript import Language
+
+Feeling = Literal["warm", "delighted", "serious", "sorry", "curious", "surprised", "doubtful"]
+"""Those of :data:`avatar.emotions.EMOTIONS`."""
+
+_PATTERNS: Final[dict[Language, tuple[tuple[Feeling, str], ...]]] = {
+    "en": (
+        (
+            "sorry",
+            r"\b(unfortunately|sadly|regrettably|my condolences"
+            r"|(i am|i'm|we are|we're) (very |so |really )?(sorry|afraid))\b",
+        ),
+        (
+            "serious",
+            r"\b(warning|danger(ous)?|emergency|prohibited|forbidden|punish(ed|able|ment)|fined|prison|jail"
+            r"|criminal(ly)?|be careful|beware|(never|do not|don't) (sign|pay|give|send|touch|share))\b",
+        ),
+        ("delighted", r"\b(congratulations|(good|great) news|well done|bravo|wonderful)\b"),
+        (
+            "warm",
+            r"\b(welcome|thank you|thanks|good (morning|afternoon|evening|night)|goodbye|take care|happy to help"
+            r"|glad to|nice to (see|meet))\b",
+        ),
+    ),
+    "zh": (
+        ("sorry", "抱歉|对不起|遗憾|可惜|不幸|节哀"),
+        (
+            "serious",
+            "警告|危险|严禁|禁止|切勿|千万(?:不要|别)|当心|小心|处罚|罚款|拘留|坐牢|有期徒刑|刑事责任|报警",
+        ),
+        ("delighted", "恭喜|祝贺|好消息|太好了|太棒了"),
+        ("warm", "欢迎|谢谢|感谢|您好|你好|早上好|下午好|晚上好|晚安|再见|别担心|请放心|保重|很高兴"),
+    ),
+}
+"""The first that is found; what is sad comes before what is stern."""
+_CUES: Final[dict[Language, tuple[tuple[Feeling, re.Pattern[str]], ...]]] = {
+    language: tuple((feeling, re.compile(pattern, re.IGNORECASE)) for feeling, pattern in cues)
+    for language, cues in _PATTERNS.items()
+}
+_QUESTION: Final = re.compile(r"[?？]['\"”’）)]*\s*$")
+
+
+def felt(text: str, language: Language) -> Feeling | None:
+    """What a sentence without marks is said with; None: plainly."""
+    for feeling, cues in _CUES[language]:
+        if cues.search(text):
+            return feeling
+    return "curious" if _QUESTION.search(text) else None
+
+
+def marked(text: str, language: Language, *, after: str = "", by_default: Feeling | None = None) -> str:
+    """The text with the mark of its feeling before it, unless it has one of its own.
+
+    One that is plain is marked so where the one that it comes ``after`` was not, for that feeling is over.
+    """
+    if feeling := felt(text, language) or by_default:
+        return marked_with(feeling, text)
+    if _has_one(text):
+        return text
+    return f"[{NEUTRAL}]{text}" if _has_one(after) or felt(after, language) else text
+
+
+def marked_with(feeling: Feeling, text: str) -> str:
+    """The text with that mark, unless it has one of its own."""
+    return text if _has_one(text) else f"[{feeling}]{text}"
+
+
+def _has_one(text: str) -> bool:
+    return any(mark.kind == "emotion" for mark in marks.parse(text).marks)
