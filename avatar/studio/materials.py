@@ -140,6 +140,23 @@ def skin(data: Path, tone: Colour, lips: Colour, scalp: Colour, beard: float) ->
     return material
 
 
+def toy(data: Path, tone: Colour, lips: Colour, scalp: Colour) -> bpy.types.Material:
+    """A doll's skin: even, a little soft, its cheeks and lips painted on."""
+    material, tree = principled(
+        "skin", Subsurface_Weight=1.0, Subsurface_Radius=(1.0, 0.7, 0.55), Subsurface_Scale=0.006, Roughness=0.46,
+        Specular_IOR_Level=0.4, Coat_Weight=0.12, Coat_Roughness=0.25,
+    )  # fmt: skip
+    masks = data / "mpfb2/textures"
+    blush = tree.math("MULTIPLY", tree.attribute("cheeks"), 0.75)
+    colour = tree.mix(blush, tone, tuple(a * b for a, b in zip(tone, (1.0, 0.52, 0.50), strict=True)))
+    mouth = tree.node("MapRange", tree.image(masks / "mpfb_lips.jpg"), 0.25, 0.8, 0.0, 0.8)
+    colour = tree.mix(mouth, colour, lips)
+    inside = tree.image(masks / "mpfb_inside-mouth.jpg")
+    colour = tree.mix(inside, colour, tuple(0.5 * c for c in lips))
+    surface(tree, Base_Color=tree.mix(tree.attribute("scalp"), colour, scalp))
+    return material
+
+
 GAPS = (0.0, 0.0072, 0.0128, 0.0188, 0.0240)
 """Where one tooth ends and the next begins, metres from the middle."""
 
@@ -167,10 +184,11 @@ def tongue() -> bpy.types.Material:
     return material
 
 
-def eye(name: str, centre: Array, radius: float, iris: Colour) -> bpy.types.Material:
+def eye(name: str, centre: Array, radius: float, iris: Colour, size: float) -> bpy.types.Material:
     """An eyeball coloured by the distance from its front pole: pupil, fibrous iris, dark limbus, veined sclera.
 
-    Where the eye looks is read from the object's own coordinates at rest, so the colours turn with the mesh's UVs.
+    ``size``: of the iris, in a person's. Where the eye looks is read from the object's own coordinates at rest, so the
+    colours turn with the mesh's UVs.
     """
     material, tree = principled(
         name, Roughness=0.22, Coat_Weight=1.0, Coat_Roughness=0.015, Coat_IOR=1.45, Subsurface_Weight=0.12,
@@ -197,9 +215,10 @@ def eye(name: str, centre: Array, radius: float, iris: Colour) -> bpy.types.Mate
     stops[1].position, stops[1].color = 0.165, (0.004, 0.003, 0.003, 1)
     for place, colour in ((0.195, iris), (0.33, light), (0.42, iris), (0.475, edge), (0.535, (0.74, 0.69, 0.67))):
         stops.new(place).color = (*colour, 1)
-    tree.put(ramp.inputs[0], r)
+    ring_at = r if size == 1 else tree.math("DIVIDE", r, size)
+    tree.put(ramp.inputs[0], ring_at)
     dimmed = tree.node("MapRange", fibre.outputs["Fac"], 0.3, 0.7, 0.45, 1.35)
-    inside = tree.math("LESS_THAN", r, 0.47)
+    inside = tree.math("LESS_THAN", ring_at, 0.47)
     gain = tree.math("ADD", tree.math("MULTIPLY", inside, tree.math("SUBTRACT", dimmed, 1.0)), 1.0)
     colour = tree.node("VectorMath", ramp.outputs[0], operation="SCALE")
     tree.put(colour.node.inputs["Scale"], gain)

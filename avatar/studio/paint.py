@@ -12,7 +12,7 @@ from avatar.studio.motion import smooth
 
 def masks(reference: Array, ears: Array) -> dict[str, Array]:
     """(n,) for each: ``blush``, where blood shows; ``shade``, around the eyes; ``oil``, what shines; ``pores``;
-    ``beard``, where one grows.
+    ``beard``, where one grows; ``cheeks``, where a doll's are painted.
     """
     x, y, z = np.abs(reference[:, 0]), reference[:, 1], reference[:, 2]
     ahead = smooth((z - 0.06) / 0.05)
@@ -34,6 +34,7 @@ def masks(reference: Array, ears: Array) -> dict[str, Array]:
     moustache = spot((0.011, 0.6735), (0.019, 0.006))
     cheekbone = smooth((0.055 - x) / 0.01 + smooth((0.668 - y) / 0.012))
     return {
+        "cheeks": spot((0.043, 0.688), (0.014, 0.012)),
         "beard": (np.maximum(0.9 * jaw * cheekbone, moustache) * (1 - lip)).clip(0, 1),
         "blush": (0.55 * cheek + 0.40 * nose + 0.35 * wings + 0.14 * chin + 0.55 * ears).clip(0, 1),
         "shade": (0.55 * socket + 0.45 * inner + 0.35 * below).clip(0, 1),

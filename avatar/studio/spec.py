@@ -35,6 +35,10 @@ class _Hair(_Strict):
     grey_colour: Colour = (0.38, 0.37, 0.36)
     receding: float = Field(0.0, ge=0, le=30)
     """Degrees by which the line of the hair has gone back above the temples."""
+    radius: float = Field(0.00009, gt=0, le=0.004)
+    """Of a hair, metres; of a doll's, a millimetre."""
+    gloss: Share = 0.28
+    """How rough hairs are: 0 for glass."""
 
 
 class Draped(_Hair):
@@ -97,6 +101,7 @@ class Brow(_Strict):
     """(x, y over the eyes, half width) from the nose outwards."""
     hairs: int = Field(900, ge=10, le=5000)
     length: float = Field(0.0062, gt=0)
+    radius: float = Field(0.00005, gt=0, le=0.002)
     seed: int = 3
 
 
@@ -149,6 +154,10 @@ class HostSpec(_Strict):
     tone: Colour
     lips: Colour
     iris: Colour
+    iris_size: float = Field(1.0, ge=0.7, le=1.6)
+    """Of a person's."""
+    finish: Literal["skin", "toy"] = "skin"
+    """Skin with pores and veins, or a doll's, even and soft, with painted cheeks."""
     beard: Share = 0.0
     """How far the shadow of a shaved beard is seen."""
     hair: Annotated[Draped | Short, Field(discriminator="style")]

@@ -99,13 +99,15 @@ class Studio:
 
     def _skin(self, data: Path) -> bpy.types.Material:
         spec = self.spec
+        if spec.finish == "toy":
+            return materials.toy(data, spec.tone, spec.lips, spec.hair.colour)
         return materials.skin(data, spec.tone, spec.lips, spec.hair.colour, spec.beard)
 
     def _eye(self, group: str) -> Part:
         base = self.who.base
         eye = person.EYES.index(group)
         centre = self.who.eye_centres[eye]
-        stuff = materials.eye(group, centre, self.who.eye_radius(eye), self.spec.iris)
+        stuff = materials.eye(group, centre, self.who.eye_radius(eye), self.spec.iris, self.spec.iris_size)
         part = Part(group, base, base.groups[group], stuff, 1)
         part.attribute("rest", to_blender(base.vertices))
         return part
@@ -143,13 +145,13 @@ class Studio:
         self._brow_rest = np.concatenate([hair.brow_hairs(spec.brow, side, ground.onto) for side in (1, -1)])
         self._brow_units = self._bound(self._brow_rest[:, 0])
         stuff = materials.strand("brows", spec.brow.colour, 0.5)
-        self.brows = scene.strands("brows", self._brow_rest, 0.00005, stuff)
+        self.brows = scene.strands("brows", self._brow_rest, spec.brow.radius, stuff)
 
     def _dyed(self, rng: np.random.Generator) -> list[bpy.types.Object]:
         wanted, points = self.spec.hair, self.hair_points
         grey = rng.random(len(points)) < wanted.grey if wanted.grey else np.zeros(len(points), bool)
         return [
-            scene.strands(name, points[some], 0.00009, materials.strand(name, colour, 0.28))
+            scene.strands(name, points[some], wanted.radius, materials.strand(name, colour, wanted.gloss))
             for name, colour, some in (("hair", wanted.colour, ~grey), ("grey", wanted.grey_colour, grey))
             if some.any()
         ]

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from avatar import hosts
 from avatar.face import ARKIT, EYE_RANGE, INDEX
 from avatar.render import eyes as live_eyes
-from avatar.studio import eyeballs, inside, layers, light, person, shots
+from avatar.studio import eyeballs, hair, inside, layers, light, person, shots, spec
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 
 CHART = (40, 20, 120, 100)
@@ -121,6 +122,47 @@ def test_hair_is_before_the_face_where_it_hides_it_and_not_where_the_jaw_hides_i
     assert front[20, 27] > 0.9  # some way beyond the face as well
     assert front[20, 80] == 0
     assert front[20, 95] < 0.05
+
+
+def ball(count: int) -> np.ndarray:
+    """Points over a skull that is a ball of 10 cm."""
+    way = np.random.default_rng(6).normal(size=(count, 3))
+    return np.asarray(hair.AXIS + 0.1 * way / np.linalg.norm(way, axis=1, keepdims=True))
+
+
+def test_short_hair_lies_on_the_head_longer_on_top() -> None:
+    skull = hair.Skull(ball(4000), np.zeros(4000))
+    roots = ball(600)
+    roots = roots[roots[:, 1] > hair.AXIS[1] + 0.005]
+    style = spec.Short(colour=(0, 0, 0), top=0.06, sides=0.012, children=1)
+    paths = hair.grow(style, roots, skull, np.random.default_rng(1))
+    assert paths.shape == (len(roots), style.points, 3)
+    heights = skull.nearest(paths.reshape(-1, 3).copy())[0]
+    assert heights.min() > -0.002
+    assert heights.max() < 0.035
+    lengths = np.linalg.norm(np.diff(paths, axis=1), axis=2).sum(1)
+    high = roots[:, 1] > hair.AXIS[1] + 0.09
+    low = roots[:, 1] < hair.AXIS[1] + 0.035
+    assert np.median(lengths[high]) > 3 * np.median(lengths[low])
+    assert lengths.max() < 1.3 * style.top
+    down = paths[low, -1, 1] - paths[low, 0, 1]
+    assert (down < 0).mean() > 0.9  # at the sides it falls
+
+
+def test_a_hairline_recedes_above_the_temples_most() -> None:
+    azimuth = np.radians(np.array([0.0, 34.0, 80.0, 150.0]))
+    lift = np.radians(40)
+    on = hair.CROWN + 0.1 * np.stack(
+        [np.sin(azimuth) * np.cos(lift), np.full(4, np.sin(lift)), np.cos(azimuth) * np.cos(lift)], -1
+    )
+    lost = hair.inside_hairline(on, 0) - hair.inside_hairline(on, 8)
+    assert lost[1] > lost[0] > 2
+    assert lost[2:] == pytest.approx(0, abs=1e-6)
+
+
+def test_hosts_are_described_by_their_files() -> None:
+    for name in hosts.HOSTS:
+        assert spec.load_spec(hosts.spec_path(name)).name == name
 
 
 def test_longer_bakes_begin_with_the_pictures_of_shorter_ones() -> None:
