@@ -339,7 +339,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, what in FACE_BENCHES.items():
         face = bench.add_parser(name, help=what)
-        face.add_argument("host", nargs="?", default="lin", help="a host's name or a pack file")
+        face.add_argument("host", nargs="?", help="a host or a pack file; default: each that comes with everhost")
         face.add_argument("--json", action="store_true", help="one JSON object")
         face.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to put charts and side-by-sides")
         if name == "batch":

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from avatar.bench import aperture, batch, chart, life, likeness, lips, render, steadiness
 from avatar.bench.talk import TEXTS, Talk, talk
 from avatar.clock import TICKS_PER_SECOND
-from avatar.hosts import load_host
+from avatar.hosts import HOSTS, load_host
 from avatar.life import Attention
 from avatar.listening.corpus import UNHEARD
 from avatar.speech import SpeechChunk
@@ -32,9 +32,16 @@ SEEDS: Final = {"en": 3, "zh": 4}
 
 
 def run(arguments: argparse.Namespace) -> str:
-    """One bench, as a table or as JSON."""
-    report, table = _BENCHES[arguments.bench](arguments)
-    return json.dumps(asdict(report), ensure_ascii=False) if arguments.json else table(report)
+    """One bench of a host, or of all that come with everhost one after another, as tables or as one JSON object."""
+    reports, texts = {}, []
+    for host in [arguments.host] if arguments.host else HOSTS:
+        arguments.host = host
+        report, table = _BENCHES[arguments.bench](arguments)
+        reports[host] = asdict(report)
+        texts.append(table(report))
+    if not arguments.json:
+        return "\n\n".join(texts)
+    return json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), ensure_ascii=False)
 
 
 def _render(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
