@@ -149,6 +149,10 @@ def _add_pages(app: FastAPI, rooms: Collection[str]) -> None:
     async def kiosk_page(room: str) -> FileResponse:
         return FileResponse(PAGES / "kiosk.html", status_code=200 if room in rooms else 404)
 
+    @app.get("/rooms/{room}/cutout", include_in_schema=False)
+    async def cutout_page(room: str) -> FileResponse:
+        return FileResponse(PAGES / "cutout.html", status_code=200 if room in rooms else 404)
+
 
 def _add_rooms(app: FastAPI, house: House) -> None:
     @app.get("/api/rooms")

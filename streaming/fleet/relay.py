@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 RELAYED: Final = b"x-everhost-relayed"
 """What was relayed once is not relayed again: two gateways that each believe the other to run a room."""
-_OF_ROOM: Final = re.compile(r"/rooms/(?P<room>[^/]+)/(?!kiosk/?$).+")
+_OF_ROOM: Final = re.compile(r"/rooms/(?P<room>[^/]+)/(?!(kiosk|cutout)/?$).+")
 """Pages are here."""
 _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"host")

@@ -61,7 +61,7 @@ def words_in_html() -> set[str]:
 
 
 def test_there_are_pages_and_modules() -> None:
-    assert {page.name for page in HTML} == {"index.html", "room.html", "kiosk.html", "console.html"}
+    assert {page.name for page in HTML} == {"index.html", "room.html", "kiosk.html", "console.html", "cutout.html"}
     assert len(MODULES) > 10
 
 

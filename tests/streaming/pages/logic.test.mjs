@@ -21,6 +21,7 @@ const { CaptionTrack } = await load("captions.js");
 const { MediaClock } = await load("clock.js");
 const { Conversation, gap, joined } = await load("conversation.js");
 const { STRINGS } = await load("i18n.js");
+const { colour } = await load("keyer.js");
 const { talkHint } = await load("hint-view.js");
 const { roomOf } = await load("session.js");
 const { size } = await load("status-view.js");
@@ -33,6 +34,12 @@ function clockAt(rtp, tick, now) {
   clock.anchor(rtp, tick, now);
   return clock;
 }
+
+test("a key colour is six digits, with or without a hash", () => {
+  assert.deepEqual(colour("#00ff80"), [0, 1, 128 / 255]);
+  assert.deepEqual(colour("00B140"), [0, 177 / 255, 64 / 255]);
+  for (const wrong of ["", "green", "#fff", "00b14", "00b1400"]) assert.equal(colour(wrong), null);
+});
 
 test("what is not settled when the connection breaks is kept for the same viewer, and fails for another", () => {
   for (const [same, phase] of [[true, "sending"], [false, "failed"]]) {
