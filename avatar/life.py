@@ -61,9 +61,9 @@ MANNERS: Final[dict[Attention, Manner]] = {
 
 # Streams of chance: one for each thing that varies, so that none moves in step with another.
 (
-    _BLINK, _BLINK_KIND, _BLINK_LENGTH, _GAZE, _GAZE_X, _GAZE_Y, _GAZE_AT, _SIDE, _YAW, _PITCH, _ROLL, _BREATH,
+    _BLINK_KIND, _BLINK_LENGTH, _GAZE, _GAZE_X, _GAZE_Y, _GAZE_WAY, _SIDE, _YAW, _PITCH, _ROLL, _BREATH,
     _SMILE, _BROW, _NOD, _SHIFT_X, _SHIFT_Z, _BEAT, _BLINK_DEPTH, _GAZE_SIZE, _GAZE_HOLD, _NOD_KIND,
-) = range(22)  # fmt: skip
+) = range(21)  # fmt: skip
 _WHEN: Final = 200
 """Streams of :class:`Moments` begin here, two for each kind."""
 
@@ -91,7 +91,11 @@ _HEAD_LATE: Final = 5
 _HEAD_TICKS: Final = 26
 """within so many."""
 _STARTLING: Final = 8.0
-"""Degrees of a new direction of gaze that lids shut on the way to."""
+"""Degrees of a new direction of gaze that lids shut on the way to,"""
+_STARTLED: Final = 14
+"""for so many ticks."""
+_NODDED: Final = 52
+"""Ticks of the longest nod."""
 _POSTURE_TICKS: Final = round(0.7 * TICKS_PER_SECOND)
 _GAZE_SHIFT_TICKS: Final = 5
 _QUICK: Final = ((_PITCH, 29), (_YAW, 34), (_ROLL, 37))
@@ -150,6 +154,19 @@ class Accent:
     strength: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """From one point to another near by, and perhaps farther off and back on the way; degrees."""
+
+    begin: int
+    end: int
+    came_from: tuple[float, float]
+    point: tuple[float, float]
+    excursion: tuple[float, float]
+    hold: float
+    """Ticks until it comes back."""
+
+
 class Life:
     """The involuntary and the attentive life of one host."""
 
@@ -159,11 +176,12 @@ class Life:
         self._to = MANNERS[Attention.IDLE]
         self._mode = Attention.IDLE
         self._since = -_POSTURE_TICKS
-        self._startled = False
-        """The eyes turn so far that lids shut on the way."""
+        self._startled = -_STARTLED
+        """When lids last shut because the eyes turned far."""
         self._gaze_from = (0.0, 0.0)
         self._blinks = Moments(seed, _WHEN, *_BLINKS)
         self._looks = Moments(seed, _WHEN + 2, *_LOOKS)
+        self._look_on = _Look(0, 0, (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), 0.0)
         self._nods = Moments(seed, _WHEN + 4, *_NODS)
         self._accents: deque[Accent] = deque()
         self._gestures: deque[tuple[int, Gesture]] = deque()
@@ -190,7 +208,9 @@ class Life:
         if uniform(self._seed, _SIDE, tick) < 0.5:  # the same thought does not always turn to the same side
             manner = replace(manner, yaw=-manner.yaw, roll=-manner.roll, gaze_yaw=-manner.gaze_yaw)
         self._to, self._mode, self._since = manner, mode, tick
-        self._startled = math.hypot(manner.gaze_yaw - yaw, manner.gaze_pitch - pitch) > _STARTLING
+        far = math.hypot(manner.gaze_yaw - yaw, manner.gaze_pitch - pitch) > _STARTLING
+        if far and not 0 <= tick - self._startled < _STARTLED:
+            self._startled = tick
 
     def accent(self, accent: Accent) -> None:
         """Beat with the head, and perhaps the brows, on a stressed moment. In the order of their ticks."""
@@ -268,12 +288,14 @@ class Life:
 
     def _nod(self, tick: int) -> float:
         """A nod or a double nod now and then, in [0, 1]."""
-        begin, number = self._nods.last(tick)
-        length = (0.45 + 0.15 * uniform(self._seed, _NOD, number)) * TICKS_PER_SECOND
-        depth = pulse((tick - begin) / length)
-        if uniform(self._seed, _NOD_KIND, number) < 0.4:
-            depth += 0.6 * pulse((tick - begin - 0.8 * length) / length)
-        return depth
+        deepest = 0.0
+        for begin, number in self._nods.within(tick - _NODDED, tick):
+            length = (0.45 + 0.15 * uniform(self._seed, _NOD, number)) * TICKS_PER_SECOND
+            depth = pulse((tick - begin) / length)
+            if uniform(self._seed, _NOD_KIND, number) < 0.4:
+                depth += 0.6 * pulse((tick - begin - 0.8 * length) / length)
+            deepest = max(deepest, depth)
+        return deepest
 
     def _beats(self, tick: int) -> tuple[float, float]:
         """(head beat, brow raise) of the accents around ``tick``, each in [0, 1]."""
@@ -335,43 +357,39 @@ class Life:
         return yaw + share * (self._to.gaze_yaw - yaw), pitch + share * (self._to.gaze_pitch - pitch)
 
     def _glance(self, tick: int, away: float) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Where the eyes are, and what of it the head follows: (yaw, pitch) in degrees from where they look by default.
-
-        Each look goes to a point near by. Some leave for farther off on the way there, and come back after a moment.
-        """
-        onset, number = self._looks.last(tick)
-        gone = tick - onset
-        (x0, y0), (x1, y1) = self._point(self._looks.last(onset - 1)[1]), self._point(number)
-        hold = (0.35 + 1.4 * uniform(self._seed, _GAZE_HOLD, number) ** 2) * TICKS_PER_SECOND
-        room = self._looks.after(onset) - onset - (_HEAD_LATE + _HEAD_TICKS)
-        dx, dy = self._excursion(number, away) if hold < room else (0.0, 0.0)
-        out, back = math.hypot(x1 + dx - x0, y1 + dy - y0), math.hypot(dx, dy)
-        # Excursions that hardly leave, as ``away`` changes, hardly come back either: no jump either way.
-        first, second = _saccade(gone, out), _saccade(gone - hold, back)
-        eyes = (
-            x0 + first * (x1 + dx - x0) - second * dx,
-            y0 + first * (y1 + dy - y0) - second * dy,
-        )
-        follow = _HEAD_SHARE * (
-            smoothstep((gone - _HEAD_LATE) / _HEAD_TICKS) - smoothstep((gone - hold - _HEAD_LATE) / _HEAD_TICKS)
-        )
+        """Where the eyes are, and what of it the head follows: degrees (yaw, pitch) from where they look by default."""
+        if not self._look_on.begin <= tick < self._look_on.end:
+            self._look_on = self._look_at(tick, away)
+        look = self._look_on
+        (x0, y0), (x1, y1), (dx, dy) = look.came_from, look.point, look.excursion
+        gone, back = tick - look.begin, tick - look.begin - look.hold
+        first = _saccade(gone, math.hypot(x1 + dx - x0, y1 + dy - y0))
+        second = _saccade(back, math.hypot(dx, dy))
+        eyes = x0 + first * (x1 + dx - x0) - second * dx, y0 + first * (y1 + dy - y0) - second * dy
+        late, ticks = _HEAD_LATE, _HEAD_TICKS
+        follow = _HEAD_SHARE * (smoothstep((gone - late) / ticks) - smoothstep((back - late) / ticks))
         return eyes, (follow * dx, follow * dy)
+
+    def _look_at(self, tick: int, away: float) -> "_Look":
+        """That of a tick. Whether it leaves its point is decided once, so that it ends as it began."""
+        begin, number = self._looks.last(tick)
+        end, before = self._looks.after(begin), self._looks.last(begin - 1)[1]
+        hold = (0.35 + 1.4 * uniform(self._seed, _GAZE_HOLD, number) ** 2) * TICKS_PER_SECOND
+        leaves = uniform(self._seed, _GAZE, number) < away and hold < end - begin - _HEAD_LATE - _HEAD_TICKS
+        excursion = self._excursion(number) if leaves else (0.0, 0.0)
+        return _Look(begin, end, self._point(before), self._point(number), excursion, hold)
 
     def _point(self, number: int) -> tuple[float, float]:
         """Where the eyes rest after a look."""
         x, y = (2.0 * uniform(self._seed, stream, number) - 1.0 for stream in (_GAZE_X, _GAZE_Y))
         return 1.6 * _REFIX * x, 1.3 * _REFIX * y
 
-    def _excursion(self, number: int, away: float) -> tuple[float, float]:
-        """How far a look leaves its point, if it does: sizes fall off exponentially, and most go to the side."""
-        # It grows from nothing as chance falls under ``away``, without a jump when ``away`` itself changes.
-        leaves = smoothstep((away - uniform(self._seed, _GAZE, number)) / 0.04)
-        if leaves == 0.0:
-            return 0.0, 0.0
+    def _excursion(self, number: int) -> tuple[float, float]:
+        """How far a look leaves its point: sizes fall off exponentially, and most go to the side."""
         least, mean, most = _GLANCE
         size = min(most, least - mean * math.log(1.0 - uniform(self._seed, _GAZE_SIZE, number)))
-        angle = 2.0 * math.pi * uniform(self._seed, _GAZE_X + 100, number)
-        return leaves * size * math.cos(angle), leaves * 0.6 * size * math.sin(angle)
+        angle = 2.0 * math.pi * uniform(self._seed, _GAZE_WAY, number)
+        return size * math.cos(angle), 0.6 * size * math.sin(angle)
 
     def _express(self, tick: int, manner: Manner, brows: float, frame: FaceFrame) -> None:
         weights = frame.weights
@@ -400,14 +418,12 @@ class Life:
             closed = max(closed, depth * _lid((tick - onset) / length))
             if twice:
                 closed = max(closed, 0.9 * depth * _lid((tick - onset - length - 3) / (0.9 * length)))
-        if self._startled:
-            closed = max(closed, _lid((tick - self._since + 1) / 14.0))
         for accent in self._accents:
             if accent.tick > tick:
                 break
             if accent.strength == 0.0 and uniform(self._seed, _BLINK_KIND, accent.tick) < _AT_END:
                 closed = max(closed, _lid((tick - accent.tick) / 9.0))
-        return closed
+        return max(closed, _lid((tick - self._startled + 1) / _STARTLED))
 
     def _blink_of(self, number: int) -> tuple[float, float, bool]:
         """How many ticks a blink takes, how far lids shut in it, and whether they do at once again."""

@@ -143,6 +143,8 @@ class Film:
         with ClipFile(path, *self._size, about) as file:
 
             def develop(end: int) -> None:
+                if not faces:
+                    return
                 for tick, (picture, alpha) in enumerate(self._set.drawn(faces), end - len(faces)):
                     file.write(tick, picture, alpha, sounds[tick - end])
                     progress(tick + 1, known)

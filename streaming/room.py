@@ -321,7 +321,7 @@ class Room:
             phrase = policy.phrase(verdict.category, language)
             actions.append(Tell(say.Rejected(ask.id, "declined", marks.plain(phrase)), viewer))
             if self._says_so(verdict, kind, now):
-                actions += self._remark_on(phrase, language, now)
+                actions += self._remark_on(self._settings.host.answers(phrase, language), language, now)
         else:
             actions.append(Tell(say.Rejected(ask.id, "not_taken", NOT_TAKEN), viewer))
         if self._settings.hearing.hands_free or verdict.category in NO_STRIKE:
@@ -770,7 +770,6 @@ class Room:
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
-        said = self._settings.host.answers(text, question.language, "".join(question.sentences[-1:]))
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
@@ -778,7 +777,7 @@ class Room:
         return [
             *(self._show_card(source) if source else []),
             *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
-            *self._speak(question, said),
+            *self._speak(question, self._settings.host.answers(text, question.language)),
         ]
 
     def _withhold(self, question: Question, text: str, verdict: Verdict, now: float) -> list[Action]:

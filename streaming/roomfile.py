@@ -117,12 +117,12 @@ class Host(Part):
     feelings: bool = True
     """Whether the host feels what an answer says, where no mark says how: sorry for bad news, serious in warnings."""
 
-    def answers(self, text: str, language: Language, after: str = "") -> str:
-        """A sentence of an answer as it is said ``after`` another: with the mark of its feeling."""
+    def answers(self, text: str, language: Language) -> str:
+        """A sentence of an answer as it is said: with the mark of its feeling."""
         if not self.feelings:
             return text
         sorry = text == self.refusal[language]
-        return feelings.marked(text, language, after=after, by_default="sorry" if sorry else None)
+        return feelings.marked(text, language, by_default="sorry" if sorry else None)
 
 
 class Llm(Part):

@@ -18,7 +18,6 @@ from avatar.gpu.pose import Poser
 from avatar.gpu.sheets import Sheet, Torso, Wigs, corner_in, lay
 from avatar.mesh_renderer import cells_of, region_of, view_of
 from avatar.pack import Box, Pack
-from avatar.picture import Picture
 from avatar.render import edges
 from avatar.render.backdrop import backdrop
 from avatar.render.overlay import BEFORE
@@ -103,7 +102,8 @@ class BatchRenderer:
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw(self, frames: Sequence[FaceFrame], behind: Sequence[int] | None = None) -> Tensor:
-        """(n, height · 3 / 2, width) uint8 on the device: a picture for each frame, as :attr:`Picture.data`.
+        """(n, height · 3 / 2, width) uint8 on the device: a picture for each frame, of which there is one at least, as
+        :attr:`avatar.picture.Picture.data`.
 
         ``behind``: which of the backgrounds each has; the first by default.
         """
@@ -127,11 +127,6 @@ class BatchRenderer:
         kept = avg_pool2d(hidden.float()[:, None], 2)
         chroma = torch.floor(over_chroma * (1 - kept) + chroma * kept + 0.5)
         return self._picture(which, luma, chroma)
-
-    def draw_into(self, frames: Sequence[FaceFrame], pictures: Sequence[Picture]) -> None:
-        """The same into pictures in memory, before the first background."""
-        for picture, data in zip(pictures, self.draw(frames).cpu().numpy(), strict=True):
-            picture.data[:] = data
 
     def _before(self, lit: surface.Lit, deep: Tensor) -> Tensor:
         """(n, h, w): which pixels show a mesh that lies before the front hair, or the smooth outline of such."""

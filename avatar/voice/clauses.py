@@ -181,6 +181,8 @@ class Cutter:
         feeling = at_first[-1] if at_first else self._feeling
         if feelings:
             self._feeling = feelings[-1].value
+        if text and not self._made and not at_first and feeling == NEUTRAL:
+            shown = (TextMark("emotion", NEUTRAL, 0, 0), *shown)  # whatever was felt before, it was another text
         if text:
             self._made += 1
         elif not (shown or any(m.kind == "pause" for m in marks)):

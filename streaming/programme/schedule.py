@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, cast
 
+from avatar.voice.marks import NEUTRAL
 from knowledge.sentences import split_sentences
-from streaming.feelings import Feeling, marked_with
+from streaming.feelings import Feeling, marked_with, own
 from streaming.hearing.transcript import Language
 from streaming.programme.rundown import HEADING, Quiz, Rundown, Segment
 from streaming.programme.turns import shuffled
@@ -110,7 +111,7 @@ class Schedule:
         feeling = self._rundown.segments[segment].feeling
         transitions = shuffled(self._transitions, Random(segment))  # noqa: S311 (the same each time)
         self._tellings[segment] = [
-            Telling(segment, k, (*_announced(heading, transitions), *(Line(one, feeling=feeling) for one in sentences)))
+            Telling(segment, k, (*_announced(heading, transitions), *_felt(map(Line, sentences), feeling)))
             for k, (heading, sentences) in enumerate(passages)
             if sentences
         ]
@@ -232,8 +233,8 @@ def _announced(heading: str, transitions: Iterator[str]) -> tuple[Line, ...]:
 
 
 def _asked(name: str, k: int, quiz: Quiz) -> Telling:
-    question = _sentences(quiz.question, quiz.think_s)
-    return Telling(name, k, (*question, *_sentences(quiz.answer)), quiz.accept, len(question))
+    question, answer = _felt(_sentences(quiz.question, quiz.think_s), None), _felt(_sentences(quiz.answer), None)
+    return Telling(name, k, (*question, *answer), quiz.accept, len(question))
 
 
 def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
@@ -241,7 +242,17 @@ def _wordings(segment: Segment) -> list[tuple[Line, ...]]:
         return [(Line("", segment.silence_s),)]
     if segment.music:
         return [(Line("", music=piece, level_db=segment.level_db),) for piece in segment.music]
-    return [tuple(replace(line, feeling=segment.feeling) for line in _sentences(text)) for text in segment.script]
+    return [_felt(_sentences(text), segment.feeling) for text in segment.script]
+
+
+def _felt(lines: Iterable[Line], feeling: Feeling | None) -> tuple[Line, ...]:
+    """Each line said with the feeling that the marks before it have left, for it is a text of its own."""
+    out = []
+    for line in lines:
+        out.append(replace(line, feeling=feeling))
+        if marked := own(line.text):
+            feeling = None if marked == NEUTRAL else cast(Feeling, marked)
+    return tuple(out)
 
 
 def _sentences(text: str, pause_s: float = BREATH_S) -> tuple[Line, ...]:

@@ -114,3 +114,13 @@ def test_sound_that_no_mouth_makes_changes_nothing() -> None:
         pcm = beats[second * SAMPLE_RATE : (second + 1) * SAMPLE_RATE]
         hearing.say(SpeechChunk(pcm, SAMPLE_RATE, "", mouth=np.zeros((48, MOUTH), np.float32)), second * SAMPLE_RATE)
     np.testing.assert_array_equal(acted(hearing, 0, 240), acted(idle, 0, 240))
+
+
+def test_a_feeling_is_over_when_another_text_is_said() -> None:
+    quiet = np.zeros(48_000, np.float32)
+    actor = Actor(1)
+    actor.say(SpeechChunk(quiet, 48_000, "Sorry.", marks=(Mark("emotion", "sorry", 0.0),)), 48_000)
+    actor.say(SpeechChunk(quiet, 48_000, "Next.", marks=(Mark("emotion", "neutral", 0.0),)), 2 * 48_000 + 4_800)
+    sorry = [actor.frame(tick)["mouthFrownLeft"] for tick in range(160)]
+    assert max(sorry[60:100]) > 0.1
+    assert max(sorry[135:]) < 0.01

@@ -100,6 +100,42 @@ def test_lids_shut_on_the_way_to_another_direction() -> None:
     assert after[:, INDEX["eyeBlinkLeft"]].max() > 0.8
 
 
+@pytest.mark.parametrize("after", [1, 5, 8, 13])
+def test_lids_do_not_jump_when_attention_turns_twice(after: int) -> None:
+    life, lids = Life(3), []
+    for tick in range(140):
+        if tick == 100:
+            life.attend(Attention.THINKING, tick)
+        if tick == 100 + after:
+            life.attend(Attention.SPEAKING, tick)
+        frame = FaceFrame()
+        life.apply(tick, frame)
+        lids.append(frame["eyeBlinkLeft"])
+    assert np.abs(np.diff(lids)).max() < 0.5
+
+
+def test_the_head_does_not_jump_when_attention_turns_during_a_glance() -> None:
+    fastest = 0.0
+    for at in range(60, 1500, 40):
+        life, head = Life(5), []
+        life.attend(Attention.SPEAKING, 0)
+        for tick in range(at - 30, at + 12):
+            if tick == at:
+                life.attend(Attention.LISTENING, tick)
+            frame = FaceFrame()
+            life.apply(tick, frame)
+            head.append(np.degrees(frame.rotation))
+        fastest = max(fastest, float(np.abs(np.diff(head, axis=0))[24:].max()))
+    assert fastest < 0.45
+
+
+def test_no_nod_is_cut_off() -> None:
+    life = Life(2)
+    nods = [life._nod(tick) for block in range(400) for tick in range(4096 * block - 40, 4096 * block + 60)]
+    steps = np.abs(np.diff(np.array(nods).reshape(400, 100), axis=1))
+    assert steps.max() < 0.2
+
+
 def test_lids_shut_at_the_ends_of_phrases() -> None:
     plain, spoken = Life(3), Life(3)
     ends = [100 + 150 * k for k in range(40)]

@@ -8,6 +8,7 @@ from avatar.emotions import EMOTIONS
 from avatar.voice import marks
 from streaming.feelings import _PATTERNS, Feeling, felt, marked
 from streaming.hearing.transcript import Language
+from streaming.on_air import CUT_SHORT, NO_ANSWER
 from streaming.programme.schedule import Line
 
 
@@ -52,10 +53,19 @@ def test_who_marks_it_knows_better() -> None:
     assert marked("I do not know.", "en", by_default="sorry") == "[sorry]I do not know."
 
 
-def test_a_feeling_is_over_with_its_sentence() -> None:
-    assert marked("It has six rooms.", "en", after="Welcome!") == "[neutral]It has six rooms."
-    assert marked("It has six rooms.", "en", after="[curious] It is old.") == "[neutral]It has six rooms."
-    assert marked("It has six rooms.", "en", after="It is old.") == "It has six rooms."
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("您好像没有说完。", "zh"), ("这不可惜。", "zh"), ("工匠小心翼翼地修补。", "zh"), ("没有危险。", "zh"),
+     ("There is no danger.", "en"), ("It was once a prison.", "en"), ("The wonderful bronze is upstairs.", "en")],
+)  # fmt: skip
+def test_what_only_sounds_like_it_is_plain(text: str, language: Language) -> None:
+    assert felt(text, language) is None
+
+
+def test_apologies_of_the_room_are_felt() -> None:
+    for language in ("zh", "en"):
+        assert felt(NO_ANSWER[language], language) == felt(CUT_SHORT[language], language) == "sorry"
+    assert felt("I\u2019m sorry, that is not known.", "en") == "sorry"
 
 
 def test_documents_of_the_law_are_read_plainly() -> None:

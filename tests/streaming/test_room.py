@@ -56,7 +56,7 @@ def test_an_answer_is_said_with_the_feeling_that_it_calls_for() -> None:
         actions = []
         for text in ("很遗憾，定金不退。", "合同写明的除外。", refusal):
             actions += room.sentence(start.question.id, text, (), 2.0)
-        marked = ["[sorry]很遗憾，定金不退。", "[neutral]合同写明的除外。", f"[sorry]{refusal}"]
+        marked = ["[sorry]很遗憾，定金不退。", "合同写明的除外。", f"[sorry]{refusal}"]
         plain = ["很遗憾，定金不退。", "合同写明的除外。", refusal]
         assert [s.text for s in only(do.Speak, actions)] == (marked if on else plain)
         assert "".join(d.text for d in told(say.AnswerDelta, actions, "v1")) == "".join(plain)

@@ -56,7 +56,7 @@ def test_a_segment_is_told_with_its_feeling() -> None:
         (air,) = only(do.Air, room.speech_ended(line.utterance, MONDAY + 4 * k + 3))
         assert not air.aired.text.startswith("[warm]")
         actions = room.tick(MONDAY + 4 * k + 4)
-    assert said == ["[warm]One.", "[serious] Two.", "[warm]Three."]
+    assert said == ["[warm]One.", "[serious] Two.", "[serious]Three."]  # marks hold for what follows
     with pytest.raises(ValueError, match="feeling is for scripts and topics"):
         make({"hush": {"silence_s": 3, "feeling": "warm"}})
 

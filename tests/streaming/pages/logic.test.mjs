@@ -38,7 +38,7 @@ function clockAt(rtp, tick, now) {
 test("a key colour is six digits, with or without a hash", () => {
   assert.deepEqual(colour("#00ff80"), [0, 1, 128 / 255]);
   assert.deepEqual(colour("00B140"), [0, 177 / 255, 64 / 255]);
-  for (const wrong of ["", "green", "#fff", "00b14", "00b1400"]) assert.equal(colour(wrong), null);
+  for (const wrong of ["", "green", "#fff", "00b14", "00b1400", "000000", "ffffff", "707478"]) assert.equal(colour(wrong), null);
 });
 
 test("what is not settled when the connection breaks is kept for the same viewer, and fails for another", () => {

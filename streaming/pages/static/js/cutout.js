@@ -16,11 +16,12 @@ const wanted = new URLSearchParams(location.search);
 const video = find("video");
 const session = new Session({ room: roomOf(location.pathname), video, line: find(".caption span") });
 const key = colour(wanted.get("key") ?? GREEN);
-if (!key) throw new Error("?key is six hexadecimal digits, as 00b140");
-new Keyer(video, find("canvas"), key);
+if (key) new Keyer(video, find("canvas"), key);
+else find(".wrong").hidden = false;
 video.muted = !wanted.has("sound");
 // Browser sources may play sound at once; any other browser falls silent instead of standing still.
 session.player.addEventListener("blocked", () => {
+  if (video.muted) return;
   video.muted = true;
   session.player.play();
 });

@@ -140,9 +140,10 @@ export const STRINGS = {
     "rooms.state.degraded": "准备中",
     "rooms.host": "主播：{host}",
     "rooms.console": "控制台",
+    "cutout.key": "“key” 是一种鲜艳的颜色，写成六位十六进制，如 00b140。",
 
     "console.title": "控制台",
-    "console.lead": "查看运行状态，用自己的声音通过主播说话，管理直播间的资料。节目单、问题队列与审核的操作将在后续版本提供。",
+    "console.lead": "查看运行状态，用自己的声音通过主播说话，管理节目、问题队列和直播间的资料。",
     "console.operator": "操作员",
     "console.operator_lead": "插话和管理资料需要操作员令牌（EVERHOST_OPERATOR_TOKEN，或数据目录里的 operator.token 文件）。",
     "console.documents": "资料",
@@ -340,9 +341,10 @@ export const STRINGS = {
     "rooms.state.degraded": "Getting ready",
     "rooms.host": "Host: {host}",
     "rooms.console": "Console",
+    "cutout.key": "“key” is a vivid colour in six hexadecimal digits, as 00b140.",
 
     "console.title": "Console",
-    "console.lead": "How things are, speaking through the host with your own voice, and what the rooms know. Running the programme, the question queue and moderation will come in later versions.",
+    "console.lead": "How things are; speaking through the host with your own voice; the programme, the questions and what the rooms know.",
     "console.operator": "Operator",
     "console.operator_lead": "Speaking through the host and changing documents need the operator's token (EVERHOST_OPERATOR_TOKEN, or the file operator.token in the data folder).",
     "console.documents": "Documents",

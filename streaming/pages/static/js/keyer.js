@@ -32,10 +32,12 @@ void main() {
   gl_FragColor = vec4(max(seen - behind * key, 0.0), 1.0 - behind);
 }`;
 
-/** "#00b140" as numbers from 0 to 1; null for what is no colour. */
+/** "#00b140" as numbers from 0 to 1; null for what is no colour, or too grey to be told from a host by its hue. */
 export function colour(text) {
   const digits = /^#?([0-9a-f]{6})$/i.exec(text)?.[1];
-  return digits ? [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16) / 255) : null;
+  if (!digits) return null;
+  const rgb = [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16) / 255);
+  return Math.max(...rgb) - Math.min(...rgb) > 0.3 ? rgb : null;
 }
 
 export class Keyer {
