@@ -98,6 +98,8 @@ class Report:
     room: str
     minutes: float
     seed: int
+    planned: int
+    """Mishaps; one that waited for the gateways pushes the last ones out of the time."""
     away: dict[str, list[float]]
     """How long who watches had no picture, by mishap; s."""
     taken: dict[str, list[float]]
@@ -178,9 +180,11 @@ async def _run(
     lost = sorted(name for name in diary.accepted if name not in outcomes)
     counted = Counter(outcome for name, outcome in outcomes.items() if name in diary.accepted)
     on_air, accepted = 1 - away / (ended - begun), len(diary.accepted)
+    planned = len(plan(seed, minutes))
     return Report(
-        machine(), room, minutes, seed, gone, taken, accepted, lost, dict(counted), len(epochs), on_air, heard, both
-    )
+        machine(), room, minutes, seed, planned, gone, taken, accepted, lost, dict(counted), len(epochs), on_air, heard,
+        both,
+    )  # fmt: skip
 
 
 # Redis, and the way there
@@ -606,7 +610,11 @@ def _take(diary: _Diary, shown: Sequence[Sequence[float]], ended: float) -> None
 
 
 def table(report: Report) -> str:
-    lines = [f"{report.room}: {report.minutes:g} minutes, seed {report.seed}, on {report.machine}"]
+    struck = sum(map(len, report.away.values()))
+    lines = [
+        f"{report.room}: {report.minutes:g} minutes, seed {report.seed}, {struck} mishaps of {report.planned} planned,"
+        f" on {report.machine}"
+    ]
     for what, times in sorted(report.away.items()):
         each = ", ".join(f"{s:.1f}" for s in times)
         lines.append(f"{what:>16}: {len(times)} times; no picture for {median(times):.1f} s (each: {each})")

@@ -137,7 +137,7 @@ def test_a_feeling_lasts_until_another() -> None:
     clauses = cut("你好。[抱歉]真对不起。我们晚了。[平静]下面继续。", (40,))
     deliveries = [c.delivery for c in clauses]
     assert deliveries == [PLAIN, DELIVERIES["sorry"], DELIVERIES["sorry"], PLAIN]
-    assert [[m.value for m in c.marks] for c in clauses] == [["neutral"], ["sorry"], [], ["neutral"]]  # a text begins plainly
+    assert [[m.value for m in c.marks] for c in clauses] == [["neutral"], ["sorry"], [], ["neutral"]]
 
 
 def test_a_pause_cuts_and_lasts() -> None:

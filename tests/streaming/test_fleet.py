@@ -65,7 +65,7 @@ def test_holes_and_takeovers_are_reckoned() -> None:
 def test_what_is_good() -> None:
     def report(taken: float = 3.0, both: float = 0.0, *lost: str) -> Report:
         times = {"killed": [taken]}
-        return Report("m", "r", 1, 0, times, times, 5, list(lost), {"answered": 5}, 2, 0.9, 60.0, both)
+        return Report("m", "r", 1, 0, 9, times, times, 5, list(lost), {"answered": 5}, 2, 0.9, 60.0, both)
 
     assert report().good
     assert not report(5.1).good
