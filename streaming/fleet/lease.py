@@ -18,7 +18,7 @@ from typing import Final, Literal
 LASTS_S: Final = 2.5
 """From the last renewal on; another takes the room over within this and some."""
 LOOKED_S: Final = 0.6
-"""Between two looks, each of which renews: two may fail."""
+"""Between two looks, each of which renews: two may fail at once, or one in silence."""
 MARGIN_S: Final = 0.4
 """For what is on its way to viewers when the holder falls silent, and for how much two clocks may differ meanwhile."""
 
