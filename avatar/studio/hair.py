@@ -99,8 +99,8 @@ def crop(hair: Short, start: Array, skull: Skull, rng: np.random.Generator) -> A
     top, downwards at the sides and behind.
     """
     n = len(start)
-    top = smooth((start[:, 1] - AXIS[1] - 0.040) / 0.045)
     front = smooth((start[:, 2] - AXIS[2] - 0.015) / 0.06)
+    top = np.maximum(smooth((start[:, 1] - AXIS[1] - 0.040) / 0.045), front)  # nothing falls over the forehead
     side = np.where(start[:, 0] > hair.part, 1.0, -1.0)  # beyond the part it falls to its own side
     _, lock = np.unique(np.floor(start / hair.lock).astype(int), axis=0, return_inverse=True)
     locks = lock.max() + 1

@@ -35,6 +35,8 @@ CREW: Final[Outline] = (
     (-0.008, 0.4405), (-0.001, 0.4400),
 )  # fmt: skip
 NECKLINES: Final[dict[str, Outline]] = {"scoop": NECKLINE, "crew": CREW}
+_NECK_FROM: Final = {"scoop": 0.40, "crew": 0.444}
+"""Heights from which on a blouse is cut away about the neck."""
 OPENING: Final[Outline] = ((-0.074, 0.54), (-0.073, 0.445), (-0.060, 0.360), (-0.030, 0.270), (-0.004, 0.205))
 BODICE: Final[Outline] = ((-0.105, 0.54), (-0.105, -0.22))
 LAPEL: Final[Outline] = (
@@ -58,10 +60,11 @@ def _fill(outline: Outline, *, mirrored: bool) -> Array:
     return image.astype(np.float64) / 255
 
 
-def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float]) -> None:
+def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float], least: float = 0.40) -> None:
     """Make a material vanish where ``hole``, laid on from the front, is 1 on the front of the body, and about the neck.
 
-    ``neck`` is half the width and half the depth of the hole for the neck, metres.
+    ``neck`` is half the width and half the depth of the hole for the neck, which begins at a height of ``least``;
+    metres.
     """
     tree = Tree(material)
     image = materials.picture(material.name, np.repeat(hole[..., None], 3, -1))
@@ -74,7 +77,7 @@ def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float]) -
     across = tree.math("POWER", tree.math("DIVIDE", x, neck[0]), 2.0)
     along = tree.math("POWER", tree.math("DIVIDE", tree.math("SUBTRACT", y, NECK_Y), neck[1]), 2.0)
     within = tree.math("LESS_THAN", tree.math("ADD", across, along), 1.0)
-    within = tree.math("MULTIPLY", within, tree.math("GREATER_THAN", z, 0.40))
+    within = tree.math("MULTIPLY", within, tree.math("GREATER_THAN", z, least))
     gone = tree.math("MAXIMUM", front, within)
     mix = tree.node("MixShader", gone, tree.nodes["Principled BSDF"].outputs[0], tree.node("BsdfTransparent"))
     tree.put(tree.nodes["Material Output"].inputs["Surface"], mix)
@@ -86,7 +89,7 @@ def dress(base: BaseMesh, clothes: Blazer, bottom: float, cache: Path) -> list[b
     neckline = NECKLINES[clothes.neckline]
     inner = materials.cloth("blouse", clothes.blouse, weave=clothes.weave, sheen=0.1, wrinkles=0.25)
     sides = 1 - _fill(BODICE, mirrored=True)
-    _cut(inner, np.maximum(_fill(neckline, mirrored=True), sides), (0.0625, 0.056))
+    _cut(inner, np.maximum(_fill(neckline, mirrored=True), sides), (0.0625, 0.056), _NECK_FROM[clothes.neckline])
     outer = materials.cloth("jacket", clothes.jacket, weave=0.010, sheen=0.04, wrinkles=0.0)
     _cut(outer, _fill(OPENING, mirrored=True), (0.074, 0.068))
     blouse = _shell("blouse", base, faces, inner, 0.004)
