@@ -25,8 +25,8 @@ from streaming.tasks import heeding
 log = logging.getLogger(__name__)
 
 ANSWER_S: Final = 1.0
-"""Whoever waits longer for Redis asks anew, over another connection, which costs a slow way twice as much again; a lease
-lasts for one such loss.
+"""Whoever waits longer for Redis asks anew, over another connection, which costs a slow way twice as much again. A
+lease outlasts one such loss.
 """
 PAUSE_S: Final = 0.05
 """At least, between two looks."""
