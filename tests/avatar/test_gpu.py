@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Threads that wait for each other in turns make hardly anything of two busy cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def faces(count: int, seed: int = 1) -> list[FaceFrame]:
     """The first at rest, others anyhow."""
     chance = np.random.default_rng(seed)

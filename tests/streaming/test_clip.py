@@ -90,6 +90,9 @@ def test_a_voice_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("at_once", [9, 10])
 def test_another_device_draws_the_same_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
     monkeypatch.setattr(clip, "LEAD_TICKS", 9)
     monkeypatch.setattr(clip._GpuSet, "at_once", at_once)
     pictures = []
