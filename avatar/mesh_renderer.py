@@ -13,7 +13,7 @@ from avatar.pack import Box, Pack, View
 from avatar.picture import Picture
 from avatar.render import compose, edges, eyes, layers, light, pose, raster
 from avatar.render.backdrop import backdrop
-from avatar.render.limits import Held
+from avatar.render.limits import held
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -89,9 +89,9 @@ class _Pose:
 
     def take(self, frame: FaceFrame) -> None:
         pack, pivot = self._pack, self._pivot
-        held = Held.of(frame)
-        self.weights, self.angles, shift = held.weights, held.angles, held.shift
-        self.breath, self.lean = held.body
+        numbers = held(frame)
+        self.weights, self.angles, shift = numbers[:-8], numbers[-8:-5], numbers[-5:-2]
+        self.breath, self.lean = numbers[-2:]
         rotation = pose.rotation_matrix(self.angles)
         leaned = np.array([[1, -self.lean, 0], [self.lean, 1, 0], [0, 0, 1]], np.float32)
         self.turn = leaned @ rotation

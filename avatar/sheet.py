@@ -11,7 +11,7 @@ from avatar.emotions import EMOTIONS, emotion
 from avatar.face import ARKIT, FaceFrame
 from avatar.lips import Lips
 from avatar.picture import Picture
-from avatar.renderer import Renderer
+from avatar.renderer import Box, Renderer
 from avatar.speech import Phoneme, SpeechChunk
 
 SIDE: Final = 240
@@ -57,28 +57,38 @@ def contact_sheet(renderer: Renderer) -> npt.NDArray[np.uint8]:
     """(h, w, 3) BGR: the head in each cell, its name below."""
     picture = Picture(renderer.width, renderer.height)
     renderer.prepare(picture)
-    x0, y0, x1, y1 = _head(renderer)
+    box = around_head(renderer)
     cells = []
     for name, frame in faces().items():
         renderer.draw(frame, picture)
-        bgr = planes_to_rgb(picture.y, picture.u, picture.v)[y0:y1, x0:x1, ::-1]
-        cell = np.rint(cv2.resize(bgr, (SIDE, SIDE), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
+        cell = cut(picture, box, SIDE)
         plain = name.translate(_ASCII)
         cv2.putText(cell, plain, (6, SIDE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.putText(cell, plain, (6, SIDE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
         cells.append(cell)
-    cells += [np.zeros_like(cells[0])] * (-len(cells) % COLUMNS)
-    rows = [np.hstack(cells[k : k + COLUMNS]) for k in range(0, len(cells), COLUMNS)]
-    return np.asarray(np.vstack(rows), np.uint8)
+    return tiled(cells, COLUMNS, blank=0)
+
+
+def cut(picture: Picture, box: Box, side: int) -> npt.NDArray[np.uint8]:
+    """(side, side, 3) BGR of a square of a picture."""
+    x0, y0, x1, y1 = box
+    bgr = planes_to_rgb(picture.y, picture.u, picture.v)[y0:y1, x0:x1, ::-1]
+    return np.rint(cv2.resize(bgr, (side, side), interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
+
+
+def tiled(cells: list[npt.NDArray[np.uint8]], columns: int, blank: int) -> npt.NDArray[np.uint8]:
+    """Pictures of one size row by row, and a ``blank`` level where there are no more."""
+    whole = cells + [np.full_like(cells[0], blank)] * (-len(cells) % columns)
+    return np.asarray(np.vstack([np.hstack(whole[k : k + columns]) for k in range(0, len(whole), columns)]), np.uint8)
 
 
 _ASCII: Final = str.maketrans({"θ": "th", "ʃ": "sh"})
 """The drawing library's font knows no more."""
 
 
-def _head(renderer: Renderer) -> tuple[int, int, int, int]:
-    """A square around the head: the mouth is a little below its middle."""
+def around_head(renderer: Renderer, half: int = 310) -> Box:
+    """A square of twice ``half`` or less around the head: the mouth is a little below its middle."""
     x0, y0, x1, y1 = renderer.mouth_box
-    x, y, half = (x0 + x1) // 2, (y0 + y1) // 2 - 100, 310
+    x, y = (x0 + x1) // 2, (y0 + y1) // 2 - 100
     half = min(half, x, renderer.width - x, y, renderer.height - y)
     return x - half, y - half, x + half, y + half

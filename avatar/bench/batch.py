@@ -82,7 +82,7 @@ def run(host: str, device: str = "cuda", sizes: Sequence[int] = SIZES, judged: i
         raise AvatarError(f"{min(sizes)} pictures cannot be drawn at once; give sizes from 1 on")
     pack = load_pack(pack_file(host))
     live = Live(pack)
-    renderer = load_batch(str(pack_file(host)), live.picture.width, live.picture.height, device=device)
+    renderer = load_batch(host, live.picture.width, live.picture.height, device=device)
     import torch
 
     frames = list(_faces())

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,11 +16,11 @@ from avatar.actor import Actor
 from avatar.bench.chart import Bytes, captioned, line_chart, save
 from avatar.bench.talk import Talk
 from avatar.clock import TICKS_PER_SECOND
-from avatar.colours import planes_to_rgb
 from avatar.face import EYE_RANGE, INDEX, FaceFrame
 from avatar.life import Attention
 from avatar.picture import Picture
 from avatar.renderer import Renderer
+from avatar.sheet import around_head, cut, tiled
 
 Floats = npt.NDArray[np.float64]
 
@@ -287,9 +286,9 @@ def _share(some: Iterable[bool]) -> float:
     return float(np.mean(list(some)))
 
 
-def charts(talks: Sequence[Talk], seed: int, minutes: float, path: Path) -> None:
-    """When it blinks, how far its saccades go, how its head moves: one under the other."""
-    idle = Track.of(lived(Attention.IDLE, seed, minutes))
+def charts(talks: Sequence[Talk], still_faces: Sequence[FaceFrame], path: Path) -> None:
+    """When an idle host blinks, how far its saccades go, how its head moves: one under the other."""
+    idle = Track.of(still_faces)
     apart = np.diff([blink.at for blink in _blinks(idle)])
     sizes = [saccade.degrees for saccade in _saccades(idle)]
     speaking, still = (spectrum(tracks)[1] for tracks in ([Track.of(talk.frames) for talk in talks], [idle]))
@@ -313,19 +312,11 @@ def strip(renderer: Renderer, frames: Sequence[FaceFrame], every: int, caption: 
     """(h, w, 3) BGR: the head, once every so many ticks, row by row."""
     picture = Picture(renderer.width, renderer.height)
     renderer.prepare(picture)
-    x0, y0, x1, y1 = renderer.mouth_box
-    x, y, half = (x0 + x1) // 2, (y0 + y1) // 2 - 100, 290
-    half = min(half, x, renderer.width - x, y, renderer.height - y)
-    cells = []
+    box, cells = around_head(renderer, 290), []
     for frame in frames[::every]:
         renderer.draw(frame, picture)
-        box = np.s_[y - half : y + half, x - half : x + half]
-        bgr = planes_to_rgb(picture.y, picture.u, picture.v)[box][..., ::-1]
-        small = cv2.resize(np.ascontiguousarray(bgr), (CELL, CELL), interpolation=cv2.INTER_AREA)
-        cells.append(np.rint(small * 255).astype(np.uint8))
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
-    rows = [np.hstack(cells[k : k + COLUMNS]) for k in range(0, len(cells), COLUMNS)]
-    return captioned(np.vstack(rows), caption)
+        cells.append(cut(picture, box, CELL))
+    return captioned(tiled(cells, COLUMNS, blank=255), caption)
 
 
 def table(report: Report) -> str:

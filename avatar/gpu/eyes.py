@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from avatar.gpu.pose import Posed
+from avatar.gpu.sampling import between
 from avatar.pack import Pack
 from avatar.render.eyes import HIGH, WIDE
 from avatar.render.raster import UV_BITS, UV_MASK
@@ -37,20 +38,14 @@ class Eyes:
         towards = (1 - across.square() - up.square()).clamp(min=0).sqrt()
         hx, hy, _ = (torch.stack([across, up, towards], -1)[:, None] @ turn)[:, 0].unbind(-1)
         rows, columns = shades.shape[2:]
-        factor = _between(shades[picture, eye], (hx / WIDE + 1) / 2 * (columns - 1), (1 - hy / HIGH) / 2 * (rows - 1))
+        factor = between(
+            shades.flatten(0, 1),
+            2 * picture + eye,
+            (hx / WIDE + 1) / 2 * (columns - 1),
+            (1 - hy / HIGH) / 2 * (rows - 1),
+        )
         middle = (self._gloss.shape[1] - 1) / 2
         seen = (left.abs() < middle - 0.5) & (top.abs() < middle - 0.5)
         mirrored = ((factor - self._dark) * self._span).clamp(0, 1)
-        added = _between(self._gloss[eye], middle + left, middle + top) * mirrored
+        added = between(self._gloss, eye, middle + left, middle + top) * mirrored
         return factor, torch.where(seen, added, 0.0)
-
-
-def _between(planes: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Each of the planes (m, h, w) at its own (column, row), bilinear, going on beyond its edges."""
-    count, rows, columns = planes.shape
-    x, y = x.clamp(0, columns - 1.001), y.clamp(0, rows - 1.001)
-    i, j = x.to(torch.int64), y.to(torch.int64)
-    fx, fy = x - i, y - j
-    n = torch.arange(count, device=planes.device)
-    upper = torch.lerp(planes[n, j, i], planes[n, j, i + 1], fx)
-    return torch.lerp(upper, torch.lerp(planes[n, j + 1, i], planes[n, j + 1, i + 1], fx), fy)

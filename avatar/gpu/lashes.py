@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from avatar.gpu.lists import spread
+from avatar.gpu.sampling import between
 from avatar.render.lashes import BEFORE, SUBPIXELS
 from avatar.render.pose import DEPTH_RANGE
 from avatar.render.raster import DEPTH_SHIFT, DEPTH_STEPS
@@ -55,17 +56,7 @@ def veil(near: Tensor, corners: Tensor, uvs: Tensor, opacity: Tensor) -> Tensor:
     seen = ((depth + DEPTH_RANGE) * DEPTH_STEPS).to(torch.int64) <= (near.view(-1)[place] >> DEPTH_SHIFT) + BEFORE
     a, b, c = uvs[triangle[one]].unbind(1)
     at = a - 0.5 + p[:, None] * (b - a) + q[:, None] * (c - a)
-    share = torch.where(seen, _between(opacity, at[:, 0], at[:, 1]), 0.0) * (_FINE / SUBPIXELS**2)
+    share = torch.where(seen, between(opacity[None], 0, at[:, 0], at[:, 1]), 0.0) * (_FINE / SUBPIXELS**2)
     total = torch.zeros(n * h * w, dtype=torch.int32, device=near.device)
     total.index_add_(0, place, share.round().to(torch.int32))
     return (total.view(n, h, w) / _FINE).clamp(max=1)
-
-
-def _between(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    rows, columns = plane.shape
-    x, y = x.clamp(0, columns - 1), y.clamp(0, rows - 1)
-    i, j = x.to(torch.int64), y.to(torch.int64)
-    k, m = (i + 1).clamp(max=columns - 1), (j + 1).clamp(max=rows - 1)
-    fx, fy = x - i, y - j
-    upper = torch.lerp(plane[j, i], plane[j, k], fx)
-    return torch.lerp(upper, torch.lerp(plane[m, i], plane[m, k], fx), fy)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from avatar.face import EYE_RANGE, INDEX, FaceFrame
 from avatar.pack import Pack
-from avatar.render.limits import Held
+from avatar.render.limits import held
 from avatar.render.pose import DEPTH_RANGE, FAR_OFF
 
 _LOOKS: Final = [[INDEX[f"eyeLook{way}{side}"] for way in ("Out", "In", "Down", "Up")] for side in ("Left", "Right")]
@@ -70,8 +70,7 @@ class Poser:
         self._looks, self._outward = torch.tensor(_LOOKS, device=device), put(_OUTWARD)
 
     def pose(self, frames: Sequence[FaceFrame]) -> Posed:
-        held = [Held.of(frame) for frame in frames]
-        numbers = np.stack([np.concatenate([one.weights, one.angles, one.shift, one.body]) for one in held])
+        numbers = np.stack([held(frame) for frame in frames])
         given = torch.as_tensor(numbers).to(self._device, non_blocking=True)
         weights, angles, shift, (breath, lean) = (
             given[:, :-8],

@@ -15,7 +15,7 @@ from avatar.gpu import lashes, outlines, raster, surface
 from avatar.gpu.eyes import Eyes
 from avatar.gpu.light import Lighter
 from avatar.gpu.pose import Poser
-from avatar.gpu.sheets import Sheet, Torso, Wigs, corner_in, lay
+from avatar.gpu.sheets import Sheet, Torso, Wigs, lay
 from avatar.mesh_renderer import cells_of, region_of, view_of
 from avatar.pack import Box, Pack
 from avatar.render import edges
@@ -64,7 +64,7 @@ class BatchRenderer:
         self._mesh(pack)
 
         def sheet(pixels: Bytes, chroma: Bytes, box: Box, *, endless: bool = False) -> Sheet:
-            return Sheet(pixels, chroma, corner_in(box, left, top), cells, at, endless=endless)
+            return Sheet(pixels, chroma, (box[0] - left, box[1] - top), cells, at, endless=endless)
 
         self._back, self._front = (
             sheet(pixels, chroma, pack.head_box)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from avatar.gpu.pose import Posed, Poser
-from avatar.pack import Box, Pack
+from avatar.gpu.sampling import between
+from avatar.pack import Pack
 from avatar.render.layers import PAD, make_layer
 from avatar.render.raster import CELL
 
@@ -123,14 +124,5 @@ class Torso:
 
 
 def _node_at(values: Tensor, at: Tensor) -> Tensor:
-    """``values`` (rows, columns) every CELL pixels, at pixels (…, 2), bilinear, going on beyond its edges."""
-    rows, columns = values.shape
-    x, y = (at[..., 0] / CELL).clamp(0, columns - 1.001), (at[..., 1] / CELL).clamp(0, rows - 1.001)
-    i, j = x.to(torch.int64), y.to(torch.int64)
-    fx, fy = x - i, y - j
-    upper = torch.lerp(values[j, i], values[j, i + 1], fx)
-    return torch.lerp(upper, torch.lerp(values[j + 1, i], values[j + 1, i + 1], fx), fy)
-
-
-def corner_in(box: Box, left: int, top: int) -> tuple[int, int]:
-    return box[0] - left, box[1] - top
+    """``values`` (rows, columns) every CELL pixels, at pixels (…, 2)."""
+    return between(values[None], 0, at[..., 0] / CELL, at[..., 1] / CELL)

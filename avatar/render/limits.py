@@ -1,12 +1,11 @@
 """What of a face frame is drawn: a host is made to be seen from the front, within these limits."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from avatar.face import FaceFrame
+from avatar.face import ARKIT, FaceFrame
 
 Floats = npt.NDArray[np.float32]
 
@@ -18,29 +17,17 @@ MAX_LEAN: Final = 0.1
 """Radians the torso leans at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A frame's numbers, float32, all of them finite and within their limits."""
+_LOW: Final = np.array([0.0] * len(ARKIT) + [-MAX_TURN] * 3 + [-MAX_SHIFT] * 3 + [0.0, -MAX_LEAN], np.float32)
+_HIGH: Final = np.array([1.0] * len(ARKIT) + [MAX_TURN] * 3 + [MAX_SHIFT] * 3 + [1.0, MAX_LEAN], np.float32)
 
-    weights: Floats
-    """(52,)"""
-    angles: Floats
-    """(3,) radians, as :attr:`FaceFrame.rotation`."""
-    shift: Floats
-    """(3,) metres."""
-    body: Floats
-    """(2,) breath from 0 to 1, and the torso's lean to a side, radians."""
 
-    @classmethod
-    def of(cls, frame: FaceFrame) -> "Held":
-        body = np.zeros(2, np.float32)
-        if frame.body is not None:
-            body[:] = frame.body.breath, frame.body.lean[2]
-        weights, angles, shift, body = (
-            np.nan_to_num(np.asarray(part, np.float32))
-            for part in (frame.weights, frame.rotation, frame.translation, body)
-        )
-        return cls(
-            weights.clip(0, 1), angles.clip(-MAX_TURN, MAX_TURN), shift.clip(-MAX_SHIFT, MAX_SHIFT),
-            body.clip(np.array([0, -MAX_LEAN], np.float32), np.array([1, MAX_LEAN], np.float32)),
-        )  # fmt: skip
+def held(frame: FaceFrame) -> Floats:
+    """(60,) float32, all finite and within their limits: 52 weights, 3 angles and 3 metres of the head, the breath, and
+    the torso's lean to a side.
+    """
+    out = np.zeros(len(_LOW), np.float32)
+    out[:-8], out[-8:-5], out[-5:-2] = frame.weights, frame.rotation, frame.translation
+    if frame.body is not None:
+        out[-2:] = frame.body.breath, frame.body.lean[2]
+    np.nan_to_num(out, copy=False)
+    return np.clip(out, _LOW, _HIGH, out=out)

@@ -155,10 +155,15 @@ def light(lamps: Sequence[Lamp], target: Array, world: Colour) -> None:
         ob.location = place
         ob.rotation_euler = (Vector(to_blender(target)) - place).to_track_quat("-Z", "Y").to_euler()
         bpy.context.scene.collection.objects.link(ob)
-    background = bpy.data.worlds.new("world")
-    bpy.context.scene.world = background
-    background.use_nodes = True
-    background.node_tree.nodes["Background"].inputs[0].default_value = (*world, 1)
+    surround(world)
+
+
+def surround(colour: Colour) -> None:
+    """Light from everywhere."""
+    world = bpy.data.worlds.new("world")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs[0].default_value = (*colour, 1)
+    bpy.context.scene.world = world
 
 
 def strands(name: str, points: Array, radius: float, material: bpy.types.Material) -> bpy.types.Object:

@@ -99,10 +99,7 @@ def _office() -> None:
         x, y = -0.72 + r * math.cos(a), 0.42 + 0.9 * r * math.sin(a)
         _disc((x, y, back + 0.18 + 0.1 * rng.normal()), rng.uniform(0.016, 0.036), leaf, 0.35)
     _lamp((0.3, 2.0, -1.0), 1.6, 60, (1.0, 0.93, 0.84))
-    world = bpy.data.worlds.new("world")
-    world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs[0].default_value = (0.10, 0.10, 0.11, 1)
-    bpy.context.scene.world = world
+    scene.surround((0.10, 0.10, 0.11))
 
 
 def _window(back: float) -> None:
@@ -167,10 +164,7 @@ def _gallery() -> None:
     for x, watts in ((-0.62, 34), (0.46, 26), (0.95, 14)):
         _lamp((x, 1.75, back + 0.85), 0.22, watts, (1.0, 0.86, 0.68))
     _lamp((0.0, 2.2, 0.2), 1.8, 26, (1.0, 0.94, 0.86))
-    world = bpy.data.worlds.new("world")
-    world.use_nodes = True
-    world.node_tree.nodes["Background"].inputs[0].default_value = (0.035, 0.036, 0.040, 1)
-    bpy.context.scene.world = world
+    scene.surround((0.035, 0.036, 0.040))
 
 
 def _framed(

@@ -61,10 +61,11 @@ def _life(arguments: argparse.Namespace) -> tuple[Any, Callable[[Any], str]]:
     talks = [talk(voice, "en", seed) for seed in range(TALKS)]
     report = life.run(talks)
     if (folder := _pictures(arguments)) is not None:
-        life.charts(talks, report.seed, report.minutes, folder / "life.png")
+        idle = life.lived(Attention.IDLE, report.seed, report.minutes)
+        life.charts(talks, idle, folder / "life.png")
         renderer = load_host(arguments.host)
         for name, frames, seconds in (
-            ("idle", life.lived(Attention.IDLE, report.seed), 10),
+            ("idle", idle, 10),
             ("speaking", [frame for one in talks[:2] for frame in one.frames], 1),
         ):
             every = seconds * TICKS_PER_SECOND

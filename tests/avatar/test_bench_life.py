@@ -76,7 +76,7 @@ def test_blinks_and_saccades_are_measured() -> None:
 
 
 def test_charts_and_strips(talks: list[Talk], tmp_path: Path) -> None:
-    life.charts(talks, 0, 2, tmp_path / "life.png")
+    life.charts(talks, life.lived(Attention.IDLE, 0, 2), tmp_path / "life.png")
     assert cv2.imread(str(tmp_path / "life.png")).std() > 5
     picture = life.strip(load_host("lin"), talks[0].frames, 2 * TICKS_PER_SECOND, "speaking")
     assert picture.shape == (20 + 2 * life.CELL, life.COLUMNS * life.CELL, 3)
