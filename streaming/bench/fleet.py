@@ -41,6 +41,7 @@ from streaming.errors import EverhostError, StageError
 from streaming.fleet.relay import RELAYED
 from streaming.state.redis import connected, key
 
+ROOM: Final = Path(__file__).with_name("data") / "small.yaml"
 GATEWAYS: Final = 2
 TAKEOVER_S: Final = 5.0
 """Until the room is seen again, whatever happened."""

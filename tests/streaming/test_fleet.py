@@ -9,30 +9,6 @@ from streaming.bench import fleet
 from streaming.bench.fleet import Mishap, Report, Struck, plan
 from streaming.bench.viewer import Seen
 
-ROOM = """
-id: small
-title: Small
-language: en
-documents: documents
-host: {name: Lin, persona: Calm., greeting: Hello., refusal: I do not know.}
-label: {spoken: false}
-suggestions: {en: ["How long may a probation period be?", "How often are wages paid?"]}
-llm: [{base_url: "http://127.0.0.1:9/v1", model: none}]
-programme:
-  segments:
-    talk: {script: "Wages are paid once a month. A probation period may have six months. Nobody need ask."}
-"""
-LAW = """# Work
-
-## Probation
-
-A probation period may have six months at most.
-
-## Wages
-
-Wages are paid at least once a month.
-"""
-
 
 def test_a_seed_draws_one_plan_in_which_everything_comes() -> None:
     hour = plan(0, 60)
@@ -77,11 +53,7 @@ def test_what_is_good() -> None:
 @pytest.mark.real
 @pytest.mark.usefixtures("alone")
 def test_a_bad_minute_loses_no_question_and_never_has_two_speak(tmp_path: Path) -> None:
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "law.md").write_text(LAW)
-    room = tmp_path / "small.yaml"
-    room.write_text(ROOM)
-    report = fleet.run(room, 1.5, 5, None, tmp_path / "fleet")
+    report = fleet.run(fleet.ROOM, 1.5, 5, None, tmp_path / "fleet")
     print(fleet.table(report))
     assert report.accepted
     assert not report.lost
