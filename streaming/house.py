@@ -89,7 +89,10 @@ class House:
             self.rooms = {room: self._made(room, self._sqlite.room(room)) for room in self.settings}
         else:
             self._client = connected(fleet.redis)
-            self.ownership = Ownership(self._client, self.settings, fleet.address, self, self.clock)
+            # Leases have connections of their own: one that waits behind a write, or has to be made on a slow way, is
+            # late for its lease.
+            self._leases = connected(fleet.redis, checked_s=0)
+            self.ownership = Ownership(self._leases, self.settings, fleet.address, self, self.clock)
 
     def _made(self, room: str, state: RoomState, may_speak: Callable[[], bool] = lambda: True) -> OnAir:
         speech, stage = self.folder / "speech", self._stages.pop(room, None)
@@ -142,6 +145,7 @@ class House:
         if self.ownership is not None:  # when all is written: whoever comes next reads it
             await self.ownership.close()
             await self._client.aclose()
+            await self._leases.aclose()
         await self._opened.aclose()
         await self.engines.close()
         for stage in self._stages.values():

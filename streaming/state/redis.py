@@ -71,15 +71,19 @@ _numbers: Final = itertools.count(1)
 """Of whatever this process writes: what the network delivers late is known by a number that is too low."""
 
 
-def connected(url: str) -> Redis:
-    """Raises :class:`EverhostError` when the URL is none of Redis."""
+def connected(url: str, *, checked_s: float = 5.0) -> Redis:
+    """``checked_s``: a connection that was idle for longer is tried before it is used; 0: none is.
+
+    Raises :class:`EverhostError` when the URL is none of Redis.
+    """
     try:
         return Redis.from_url(
             url,
             decode_responses=True,
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
-            health_check_interval=5,
+            health_check_interval=checked_s,
+            protocol=2,  # a new connection says nothing before its first command: each word is a way there and back
         )
     except ValueError as error:
         raise EverhostError(f"{url} is no address of a Redis ({error}); one is redis://localhost:6379/0") from error
