@@ -32,10 +32,6 @@ class Embedder(Protocol):
     async def nearness(self, question: str, texts: Sequence[str]) -> Nearness: ...
 
 
-WordPieces = NDArray[np.float32]
-"""Shape (n, 512): one row for each piece of a text that a sentence encoder knows, first and last its begin and end."""
-
-
 class SentenceEncoder:
     """Google's Universal Sentence Encoder (multilingual, version 3), on one thread: 1 to 3 ms a sentence.
 
@@ -54,14 +50,6 @@ class SentenceEncoder:
         """(n, 512), each row of length 1."""
         vectors: NDArray[np.float32] = self._network.encode(list(texts))
         return vectors
-
-    def pieces(self, text: str) -> WordPieces:
-        """What the encoder begins with, for networks that begin where it does."""
-        ids = np.array(self._tokenizer.encode(text, out_type=int, add_bos=True, add_eos=True))
-        network = self._network
-        block = ids % len(network.scale)  # its table is quantized in blocks
-        rows: WordPieces = network.table[ids] * network.scale[block, None] + network.lo[block, None]
-        return rows
 
 
 class Encoders:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from knowledge.embedding import SentenceEncoder
+from knowledge.wordpieces import WordPieces
 from streaming.engines import Engines
 from streaming.errors import EngineError
 from streaming.moderation.folding import Alternates
@@ -68,7 +68,7 @@ class Alone:
     def __init__(self, policy: Policy) -> None:
         readers = _readers(_key(policy))
         self.moderator, self._meaning = readers.moderator, readers.meaning
-        self._reader = Reader(SentenceEncoder())
+        self._reader = Reader(WordPieces())
 
     def of(self, text: str, language: Language | None, what: What) -> Verdict | None:
         found = self.moderator.check(text, language, what)

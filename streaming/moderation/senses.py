@@ -1,9 +1,8 @@
 """What a text means, as a small network reads it: log odds of each category of what may not be said.
 
-It begins with the word pieces of Google's Universal Sentence Encoder, whose table is in memory anyway since it searches
-the documents, and with a copy of that encoder's convolutions, which learned from the lessons what matters here
-(``network.py``). The encoder as it is tells what a text is about; whether the asker wants it or fears it is often one
-word among many.
+It begins with the word pieces of multilingual-e5-small, whose file is mapped anyway since it searches the documents,
+and with a copy of that encoder's first layers, which learned from the lessons what matters here (``network.py``). The
+encoder as it is tells what a text is about; whether the asker wants it or fears it is often one word among many.
 """
 
 from collections.abc import Sequence
@@ -15,26 +14,31 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from knowledge import embedding
-from knowledge.embedding import SentenceEncoder
+from knowledge.wordpieces import WordPieces
 
 FILE: Final = "senses.onnx"
 PIECES: Final = 160
-"""Of a text; the rest is not read."""
+"""Of a text, begin and end included; the rest is not read."""
 
 Senses = NDArray[np.float32]
 """Shape (n, 16): logits of the categories, and of none of them, for n texts."""
 
 
+def ids(pieces: WordPieces, text: str) -> list[int]:
+    """As the network reads a text."""
+    return [pieces.begin, *pieces.ids(text)[: PIECES - 2], pieces.end]
+
+
 class Reader:
     """Some milliseconds a text, on one thread; synchronous."""
 
-    def __init__(self, encoder: SentenceEncoder, network: bytes | None = None) -> None:
+    def __init__(self, pieces: WordPieces, network: bytes | None = None) -> None:
         """``network``: as ONNX; by default the one that comes with everhost."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         if network is None:
             network = files("streaming.moderation").joinpath(FILE).read_bytes()
-        self._encoder = encoder
+        self._pieces = pieces
         self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
     def read(self, texts: Sequence[str]) -> Senses:
@@ -42,8 +46,7 @@ class Reader:
         return np.stack([read[text] for text in texts])
 
     def _of(self, text: str) -> NDArray[np.float32]:
-        pieces = self._encoder.pieces(text)[:PIECES]
-        (logits,) = self._session.run(None, {"pieces": pieces[None]})
+        (logits,) = self._session.run(None, {"words": self._pieces.rows(ids(self._pieces, text))[None]})
         row: NDArray[np.float32] = logits[0]
         return row
 
@@ -53,7 +56,7 @@ class Encoders(embedding.Encoders):
 
     def __init__(self) -> None:
         super().__init__()
-        self._reader = Reader(self.sentences)
+        self._reader = Reader(WordPieces())
 
     def senses(self, texts: Sequence[str]) -> Senses:
         return self._reader.read(texts)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from knowledge.embedding import SentenceEncoder
 from knowledge.sentences import split_sentences
+from knowledge.wordpieces import WordPieces
 from streaming.bars import following
 from streaming.hearing.transcript import Language
 from streaming.moderation import network, senses
@@ -171,7 +171,7 @@ def learned(taught: Material, tell: network.Tell = _nobody) -> tuple[bytes, Weig
     rest, held = taught.of(order[len(order) // HELD :]), taught.of(order[: len(order) // HELD])
     net = network.learned(rest.readings, rest.label, tell)
     cells, bias = learned_pieces(rest)
-    unseen = np.column_stack([by_pieces(held, cells, bias), by_network(held, Reader(SentenceEncoder(), net))])
+    unseen = np.column_stack([by_pieces(held, cells, bias), by_network(held, Reader(WordPieces(), net))])
     return net, weighed(held, unseen, cells, bias)
 
 

