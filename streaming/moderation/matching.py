@@ -39,12 +39,17 @@ class Match:
     """In the view."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Part:
     literals: frozenset[str]
     """Of two characters and more, stars included."""
     characters: frozenset[str]
     """The others: looked for only when the rest of a phrase is there."""
+
+    def among(self, found: Iterable[str]) -> frozenset[str]:
+        """Its literals that are."""
+        long = self.literals.intersection(found)
+        return long | self.characters.intersection(found) if self.characters else long
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +101,10 @@ def _part(literals: tuple[str, ...]) -> _Part:
 
 
 def _hits(part: _Part, found: Mapping[str, Iterable[Hit]], text: str) -> list[Hit]:
-    hits = {
-        hit for literal in found if literal in part.literals or literal in part.characters for hit in found[literal]
-    }
+    literals = part.among(found)
+    if len(literals) == 1 and not part.characters:
+        return sorted(found[next(iter(literals))])
+    hits = {hit for literal in literals for hit in found[literal]}
     if part.characters:
         hits.update((at, at + 1) for at, one in enumerate(text) if one in part.characters)
     return sorted(hits)
@@ -242,17 +248,25 @@ class Sounding:
                     found[literal].append((begin, end))
                 else:
                     found[literal] = [(begin, end)]
-        if not otherwise or next(self._index.together(found, written), None) is None:
+        entries = list(self._index.together(found, written)) if otherwise else []
+        if not entries:
             return
-        meant = {literal: kept for literal, hits in found.items() if (kept := self._unordinary(literal, hits, written))}
-        for entry in self._index.together(meant, written):
+        needed = {literal for entry in entries for part in entry.parts for literal in part.among(found)}
+        meant = {literal: kept for literal in needed if (kept := self._unordinary(literal, found[literal], written))}
+        for entry in entries:
             hits = [_hits(part, meant, written) for part in entry.parts]
+            if not all(hits):
+                continue
             for chosen in _chosen(entry, hits, view, original, _GAP_HAN):
                 if self._is_meant(entry, chosen, sound):
                     yield Match(entry.rule, chosen[0][0], chosen[-1][1])
 
     def _is_meant(self, entry: _Entry, chosen: Sequence[Hit], sound: Sound) -> bool:
         """Whether enough of it is there that it is no accident, and not all of it, which is found as it is written."""
+        if all(
+            sound.written[begin:end] in part.literals for part, (begin, end) in zip(entry.parts, chosen, strict=True)
+        ):
+            return False
         length = exact = 0
         short = False
         for part, (begin, end) in zip(entry.parts, chosen, strict=True):
