@@ -277,9 +277,14 @@ class Way:
                 return
             their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._there)
             self._connections.add(their_writer)
+            ways = self._carry(reader, their_writer), self._carry(their_reader, writer)
+            carrying = [asyncio.ensure_future(one) for one in ways]
             try:
-                await asyncio.gather(self._carry(reader, their_writer), self._carry(their_reader, writer))
+                await asyncio.gather(*carrying)
             finally:
+                for one in carrying:
+                    one.cancel()
+                await asyncio.gather(*carrying, return_exceptions=True)
                 their_writer.transport.abort()
                 self._connections.discard(their_writer)
         except OSError:

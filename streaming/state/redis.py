@@ -18,6 +18,9 @@ from importlib.resources import files
 from typing import Any, Final
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,  # noqa: A004
@@ -83,7 +86,10 @@ def connected(url: str, *, checked_s: float = 5.0) -> Redis:
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
             health_check_interval=checked_s,
-            protocol=2,  # a new connection says nothing before its first command: each word is a way there and back
+            retry=Retry(NoBackoff(), 1),  # whoever asks tries again in their own time, and needs no wait within it
+            # A new connection says nothing before its first command: each word is a way there and back.
+            protocol=2,
+            driver_info=DriverInfo(name="", lib_version=""),
         )
     except ValueError as error:
         raise EverhostError(f"{url} is no address of a Redis ({error}); one is redis://localhost:6379/0") from error

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from redis.exceptions import ResponseError
 
 from streaming import metrics
+from streaming.bench.fleet import Way
 from streaming.cli import main
 from streaming.errors import EverhostError
 from streaming.fleet import asking
@@ -287,6 +288,29 @@ async def test_one_has_the_room_and_another_takes_it_over(server: RedisServer) -
         assert await until(lambda: held(b)) < 2  # given away: nobody need wait
         await until(lambda: second.does == ["begin"])
         assert second.told[0][1] > first.told[0][1]
+
+
+async def test_on_a_slow_way_a_lease_outlives_its_connection(server: RedisServer) -> None:
+    """0.2 s each way: whatever a new connection said before its first command would cost twice that."""
+    house = House()
+    async with Way.opened(server.port) as way, connected(f"redis://127.0.0.1:{way.port}/0", checked_s=0) as redis:
+        ownership = Ownership(redis, ["law"], "http://a", house)
+        running = asyncio.create_task(ownership.run())
+        await until(lambda: held(ownership))
+        way.delay_s = 0.2
+        try:
+            for _ in range(3):
+                way.break_off()
+                for _ in range(20):
+                    await asyncio.sleep(LASTS_S / 20)
+                    assert held(ownership)
+        finally:
+            way.delay_s = 0.0
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            await ownership.close()
+    assert house.does == ["begin"]
 
 
 async def test_a_gateway_that_is_gone_is_replaced_within_its_lease(server: RedisServer) -> None:
