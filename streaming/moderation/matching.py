@@ -101,10 +101,7 @@ def _part(literals: tuple[str, ...]) -> _Part:
 
 
 def _hits(part: _Part, found: Mapping[str, Iterable[Hit]], text: str) -> list[Hit]:
-    literals = part.among(found)
-    if len(literals) == 1 and not part.characters:
-        return sorted(found[next(iter(literals))])
-    hits = {hit for literal in literals for hit in found[literal]}
+    hits = {hit for literal in part.among(found) for hit in found[literal]}
     if part.characters:
         hits.update((at, at + 1) for at, one in enumerate(text) if one in part.characters)
     return sorted(hits)

@@ -75,7 +75,7 @@ _numbers: Final = itertools.count(1)
 
 
 def connected(url: str, *, checked_s: float = 5.0) -> Redis:
-    """``checked_s``: a connection that was idle for longer is tried before it is used; 0: none is.
+    """``checked_s``: a connection that is new, or was idle for longer, is tried before it is used; 0: none is.
 
     Raises :class:`EverhostError` when the URL is none of Redis.
     """
@@ -87,7 +87,7 @@ def connected(url: str, *, checked_s: float = 5.0) -> Redis:
             socket_connect_timeout=ANSWER_S,
             health_check_interval=checked_s,
             retry=Retry(NoBackoff(), 1),  # whoever asks tries again in their own time, and needs no wait within it
-            # A new connection says nothing before its first command: each word is a way there and back.
+            # But for that check, a new connection says nothing before its first command: each word is a way and back.
             protocol=2,
             driver_info=DriverInfo(name="", lib_version=""),
         )
