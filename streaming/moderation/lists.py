@@ -66,7 +66,7 @@ class Phrase:
     """By its sound: always, never, or where it is long enough."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     category: Category
     id: str

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -89,7 +89,9 @@ class _Index:
                     continue
                 seen.add(entry)
                 for part in entry.others:
-                    if part.literals.isdisjoint(found) and part.characters.isdisjoint(characters):
+                    if part.literals.isdisjoint(found) and (
+                        not part.characters or part.characters.isdisjoint(characters)
+                    ):
                         break
                 else:
                     yield entry
@@ -134,7 +136,7 @@ def _chains(
 
 def _same_sentence(view: View, original: str, end: int, begin: int) -> bool:
     """Parts that touch are, whatever is put between them."""
-    if len(view.text[end:begin].strip()) == 0:
+    if not view.text[end:begin].strip() or not _ENDERS.search(original):
         return True
     return not _ENDERS.search(original, view.spans[end - 1][1], view.spans[begin][0] + 1)
 
@@ -170,7 +172,8 @@ class Written:
         self._automaton.make_automaton()
         self._empty = not texts
 
-    def matches(self, view: View, original: str) -> Iterator[Match]:
+    def matches(self, view: View, original: str, settled: Set[Rule] = frozenset()) -> Iterator[Match]:
+        """``settled``: rules of which no match is wanted; it may grow while they are read."""
         if self._empty:
             return
         found: dict[str, list[Hit]] = {}
@@ -187,10 +190,14 @@ class Written:
                 else:
                     found[whole] = [(begin, end)]
         for entry in self._index.together(found, view.text):
+            if entry.rule in settled:
+                continue
             hits = [_hits(part, found, view.text) for part in entry.parts]
             for chosen in _chosen(entry, hits, view, original, self._gap):
                 if not any(end == begin + 1 and self._cut(view, begin) for begin, end in chosen):
                     yield Match(entry.rule, chosen[0][0], chosen[-1][1])
+                    if entry.rule in settled:
+                        break
 
     def _runs_on(self, view: View, at: int) -> bool:
         """Whether the Latin word or the number before goes on there."""
@@ -226,7 +233,8 @@ class Sounding:
         for word in ordinary:
             self._ordinary[word[0]].append(word)
 
-    def matches(self, sound: Sound, original: str) -> Iterator[Match]:
+    def matches(self, sound: Sound, original: str, settled: Set[Rule] = frozenset()) -> Iterator[Match]:
+        """See :meth:`Written.matches`."""
         if self._empty:
             return
         view, written = sound.view, sound.written
@@ -245,18 +253,22 @@ class Sounding:
                     found[literal].append((begin, end))
                 else:
                     found[literal] = [(begin, end)]
-        entries = list(self._index.together(found, written)) if otherwise else []
+        entries = [one for one in self._index.together(found, written) if one.rule not in settled] if otherwise else []
         if not entries:
             return
         needed = {literal for entry in entries for part in entry.parts for literal in part.among(found)}
         meant = {literal: kept for literal in needed if (kept := self._unordinary(literal, found[literal], written))}
         for entry in entries:
+            if entry.rule in settled:
+                continue
             hits = [_hits(part, meant, written) for part in entry.parts]
             if not all(hits):
                 continue
             for chosen in _chosen(entry, hits, view, original, _GAP_HAN):
                 if self._is_meant(entry, chosen, sound):
                     yield Match(entry.rule, chosen[0][0], chosen[-1][1])
+                    if entry.rule in settled:
+                        break
 
     def _is_meant(self, entry: _Entry, chosen: Sequence[Hit], sound: Sound) -> bool:
         """Whether enough of it is there that it is no accident, and not all of it, which is found as it is written."""

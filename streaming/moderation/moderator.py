@@ -1,5 +1,6 @@
 """A text in, a verdict out: views of the text, phrases and patterns in them, and the gravest of what was found."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -41,6 +42,11 @@ class Moderator:
         self._patterns = Patterns(lists.domains, lists.numbers)
         self._allows = lists.allows()
         self._has_own = any(rule.own for rule in self._rules)
+        self._of_others = {what: frozenset(rule for rule in self._rules if what not in rule.what) for what in WHATS}
+        self._no_graver = {
+            weight: frozenset(rule for rule in self._rules if _weight(rule) <= weight)
+            for weight in itertools.product((False, True), range(len(SEVERITIES)))
+        }
 
     @cached_property
     def _sounding(self) -> Sounding:
@@ -70,50 +76,51 @@ class Moderator:
         return worst
 
     def _found(self, text: str, language: Language | None, what: What) -> Iterator[Verdict]:
-        """The cheap before the dear, and what is certain before what only sounds like something."""
+        """The cheap before the dear, and what is certain before what only sounds like something; of the lists nothing
+        that is no graver than what was found already.
+        """
+        settled = set(self._of_others[what])
         light, tight = folding.light(text), folding.tight(text)
         if not tight.text and not light.text:
             return
         has_han, has_latin = _HAN.search(tight.text) is not None, _LATIN.search(tight.text) is not None
         if has_han:
-            yield from self._matched(self._tight, tight, text, what, _NEAR_HAN)
+            yield from self._matched(self._tight, tight, text, settled, _NEAR_HAN)
         if has_latin:
-            yield from self._matched(self._words, folding.words(text), text, what, _NEAR_WORDS)
-        yield from self._patterned(light, text, what)
+            yield from self._matched(self._words, folding.words(text), text, settled, _NEAR_WORDS)
+        yield from self._patterned(light, text, what, settled)
         meant = self._alternates.read(light)
         if meant is not None:
             meant_tight = meant.tight()
-            yield from self._matched(self._tight, meant_tight, text, what, _NEAR_HAN, "disguised")
+            yield from self._matched(self._tight, meant_tight, text, settled, _NEAR_HAN, "disguised")
             if has_latin:
-                yield from self._matched(self._words, meant.words(), text, what, _NEAR_WORDS, "disguised")
-            yield from self._patterned(meant, text, what)
+                yield from self._matched(self._words, meant.words(), text, settled, _NEAR_WORDS, "disguised")
+            yield from self._patterned(meant, text, what, settled)
             light, tight = meant, meant_tight
         if has_latin and folding.disguised(light.text):
             for view in folding.undisguised(light):
-                yield from self._matched(self._words, view, text, what, _NEAR_WORDS, "disguised")
+                yield from self._matched(self._words, view, text, settled, _NEAR_WORDS, "disguised")
         if has_han and (fewer := folding.once(tight)) is not None:
-            yield from self._matched(self._tight, fewer, text, what, _NEAR_HAN, "disguised")
+            yield from self._matched(self._tight, fewer, text, settled, _NEAR_HAN, "disguised")
         sound = by_sound(light, tight, typed=has_latin and language != "en")
         if sound is not None:
             written = View(sound.written, lambda: sound.view.spans)
-            matches = self._sounding.matches(sound, text)
-            yield from self._verdicts(matches, written, text, what, _NEAR_HAN, "sounding")
+            matches = self._sounding.matches(sound, text, settled)
+            yield from self._verdicts(matches, written, text, settled, _NEAR_HAN, "sounding")
 
     def _matched(
-        self, matcher: Written, view: View, text: str, what: What, near: int, guise: Guise = "plain"
+        self, matcher: Written, view: View, text: str, settled: set[Rule], near: int, guise: Guise = "plain"
     ) -> Iterator[Verdict]:
-        return self._verdicts(matcher.matches(view, text), view, text, what, near, guise)
+        return self._verdicts(matcher.matches(view, text, settled), view, text, settled, near, guise)
 
     def _verdicts(
-        self, matches: Iterable[Match], view: View, text: str, what: What, near: int, guise: Guise
+        self, matches: Iterable[Match], view: View, text: str, settled: set[Rule], near: int, guise: Guise
     ) -> Iterator[Verdict]:
-        """One of a rule at most."""
-        told: set[tuple[str, bool]] = set()
         for match in matches:
             rule = match.rule
-            if what not in rule.what or (rule.name, rule.own) in told or self._is_excused(match, view, near):
+            if self._is_excused(match, view, near):
                 continue
-            told.add((rule.name, rule.own))
+            settled |= self._no_graver[_weight(rule)]
             span = view.span(match.begin, match.end)
             matched = text[slice(*span)]
             seen: Guise = "disguised" if guise == "plain" and _BROKEN.search(matched) else guise
@@ -128,14 +135,15 @@ class Moderator:
             one.start() <= begin and end <= one.end() for one in self._allows.finditer(view.text, *around)
         )
 
-    def _patterned(self, view: View, text: str, what: What) -> Iterator[Verdict]:
+    def _patterned(self, view: View, text: str, what: What, settled: set[Rule]) -> Iterator[Verdict]:
         for found in self._patterns.find(view.text):
             rule = f"{found.category}.{found.rule}"
             if self._lists.off & {found.category, rule} or (what in _OURS and rule in _FROM_DOCUMENTS):
                 continue
+            settled |= self._no_graver[False, SEVERITIES.index(found.severity)]
             span = view.span(found.begin, found.end)
             yield Verdict(found.category, found.rule, found.severity, span, text[slice(*span)])
 
 
-def _weight(verdict: Verdict) -> tuple[bool, int]:
-    return verdict.own, SEVERITIES.index(verdict.severity)
+def _weight(one: Rule | Verdict) -> tuple[bool, int]:
+    return one.own, SEVERITIES.index(one.severity)

@@ -29,14 +29,15 @@ class Patterns:
     """so may these numbers, and whatever has fewer than seven digits."""
 
     def find(self, light: str) -> Iterator[Found]:
-        numbers = _FIVE_DIGITS.search(light) is not None
-        if numbers:
-            yield from self._numbers(light)
-        if _DIGIT.search(light) and _SOMEBODYS.search(light) and not _PUBLIC.search(light):
-            yield from (Found("personal", "address", "high", *match.span()) for match in _ADDRESS.finditer(light))
-        if (numbers or _NAME_LONG.search(light)) and _ACCOUNT_WORD.search(light):
-            yield from _accounts(light)
-        if _DOT.search(light) or "@" in light:
+        if _SIGN.search(light):
+            numbers = _FIVE_DIGITS.search(light) is not None
+            if numbers:
+                yield from self._numbers(light)
+            if _DIGIT.search(light) and _SOMEBODYS.search(light) and not _PUBLIC.search(light):
+                yield from (Found("personal", "address", "high", *match.span()) for match in _ADDRESS.finditer(light))
+            if (numbers or _NAME_LONG.search(light)) and _ACCOUNT_WORD.search(light):
+                yield from _accounts(light)
+        if "@" in light or (_DOTTED.search(light) and _DOT.search(light)):
             yield from self._links(light)
         if len(light) >= _REPETITION and (repeated := _repetition(light)) is not None:
             yield repeated
@@ -106,6 +107,8 @@ _ID: Final = "id-number"
 _CARD: Final = "bank-card"
 _BETWEEN: Final = r"[\W_]{0,3}"
 _HAN_DIGITS: Final = "零〇洞一幺壹二两贰三叁四肆五伍六陆七柒拐八捌九玖勾"
+_SIGN: Final = re.compile(rf"[\d{_HAN_DIGITS}:：=@➡→_]")
+"""No number, address or account is without one."""
 _NUMERALS: Final = str.maketrans(_HAN_DIGITS, "0001112223344556677788999")
 _LETTERS: Final = str.maketrans("oliz", "0112")
 _FIVE_DIGITS: Final = re.compile(rf"(?:[\d{_HAN_DIGITS}][^\d{_HAN_DIGITS}]{{0,3}}){{5}}")
@@ -215,6 +218,8 @@ _TLDS: Final = (
     "uk|us|eu|de|fr|ai|dev|store|club|pw|biz|mobi|asia|example|test"
 )
 _DOTS: Final = r"(?:\s?\.\s?|。|．|\s?点\s?|\s?[(\[{]\s?(?:dot|点|\.)\s?[)\]}]\s?|\sdot\s)"
+_DOTTED: Final = re.compile(r"\.|。|．|点|dot|://|www")
+"""No link is without one."""
 _DOT: Final = re.compile(rf"[a-z0-9]{_DOTS}[a-z]|://|www")
 _WWW: Final = r"(?:w\W?w\W?w\W{0,3})"
 _LINK: Final = re.compile(

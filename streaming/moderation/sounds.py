@@ -12,6 +12,8 @@ from streaming.moderation.folding import View
 
 _FIRST: Final = 0xF0000
 """Of a private plane: no folded text has any of it."""
+_KEPT: Final = 65_536
+"""Characters remembered."""
 _MIXED: Final = ((re.compile("^([zcs])h"), r"\1"), (re.compile("([ie])ng$"), r"\1n"))
 _LATIN: Final = re.compile("[a-z]+")
 _HAN: Final = re.compile("[\u3400-\u9fff]")
@@ -30,10 +32,11 @@ class _Sounds(dict[int, str]):
         self._syllables: dict[str, str] = {}
 
     def __missing__(self, code: int) -> str:
-        if not (syllable := reading(chr(code))):
-            return chr(code)
-        self[code] = self.syllable(syllable)
-        return self[code]
+        syllable = reading(chr(code))
+        sound = self.syllable(syllable) if syllable else chr(code)
+        if len(self) < _KEPT:
+            self[code] = sound
+        return sound
 
     def syllable(self, written: str) -> str:
         return self._syllables.setdefault(unmixed(written), chr(_FIRST + len(self._syllables)))

