@@ -232,6 +232,16 @@ class Index:
             )
             return dict(rows)
 
+    def sample(self, language: str, characters: int) -> list[str]:
+        """Texts of passages in ``language``, about so many characters of them."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT text FROM (SELECT text, sum(length(text)) OVER (ORDER BY key) AS so_far FROM passage"
+                " WHERE language = ?) WHERE so_far <= ?",
+                (language, characters),
+            )
+            return [text for (text,) in rows]
+
     def passages(self, keys: Sequence[int]) -> dict[int, Passage]:
         with self._reading() as db:
             marks = ",".join("?" * len(keys))

@@ -26,6 +26,8 @@ from knowledge.wanted import Synonyms
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+_SAMPLE: Final = 100_000
+"""Characters of the documents in which is counted how words follow one another: about a second."""
 _EMBED_AT_ONCE: Final = 4
 """Passages embedded per request: a question waits for at most one such request, about half a second."""
 _EMBED_RETRY_SECONDS: Final = 5.0
@@ -111,8 +113,9 @@ class Library:
             self.changes += bool(folder.documents or gone)
             if folder.documents or gone or self._homophones is None:
                 counts = await self._run(self._index.vocabulary)
+                texts = await self._run(lambda: self._index.sample("zh", _SAMPLE))
                 # Seconds with 100 000 passages, for which no search shall wait.
-                self._homophones = await asyncio.to_thread(Homophones, counts)
+                self._homophones = await asyncio.to_thread(Homophones, counts, texts)
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name="library embeddings")
         return len(folder.documents) + len(gone)

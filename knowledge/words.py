@@ -39,6 +39,11 @@ def frequency(word: str) -> float:
     return float((segmenter.FREQ.get(word) or 0) / segmenter.total)
 
 
+def cut(run: str) -> list[str]:
+    """A run of ideographs as the words of the dictionary that are most probable together."""
+    return list(_segmenter().cut(run, HMM=False))
+
+
 def terms(text: str) -> list[str]:
     """The terms of ``text`` in order, with repeats: Chinese words long and short, lower-case Latin words, numbers.
 

@@ -113,10 +113,10 @@ class _Writer:
 
     async def write(self, pcm: Pcm) -> Transcript:
         heard = await self.engines.recognize(pcm, self.language, self.settings.vocabulary)
-        return replace(heard, text=self.mended(heard.text))
+        return replace(heard, text=await asyncio.to_thread(self.mended, heard.text))
 
     async def glimpse(self, pcm: Pcm) -> Transcript | None:
         if not self.settings.partials:
             return None
         seen = await self.engines.glimpse(pcm, self.language, self.settings.vocabulary)
-        return seen and replace(seen, text=self.mended(seen.text))
+        return seen and replace(seen, text=await asyncio.to_thread(self.mended, seen.text))

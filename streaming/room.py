@@ -58,9 +58,9 @@ PAUSE_AFTER_INTERRUPT_S: Final = 1.2
 STALL_S: Final = 60.0
 """An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
 ACKNOWLEDGE_S: Final = 0.6
-ACKNOWLEDGE_SPOKEN_S: Final = 0.1
-"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard; who spoke has
-waited for a second already."""
+ACKNOWLEDGE_SPOKEN_S: Final = 0.3
+"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard. Who spoke has
+waited for a second already: at once, unless the answer before was there so soon."""
 REASSURE_S: Final = 7.0
 """Every so long after that the host says that it takes a moment more,"""
 WITHIN_S: Final = 4.0
@@ -158,7 +158,9 @@ class Room:
         """The acknowledgement on air, or on its way there."""
         self._filled = 0
         """How many were heard for this question."""
-        self._fill_at = now
+        self._fill_at = self._begun_at = now
+        self._thought_s = ACKNOWLEDGE_S
+        """How long the answer before took to begin."""
         self._unvoiced = 0
         """Sentences of the answer that the voice has still to make."""
         self._silent_from = now
@@ -770,6 +772,8 @@ class Room:
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
+        if not (question.sentences or question.reply):
+            self._thought_s = now - self._begun_at
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
@@ -942,9 +946,9 @@ class Room:
 
     def _begin(self, question: Question, now: float) -> list[Action]:
         self._current = question
-        self._moved_at = now
+        self._moved_at = self._begun_at = now
         self._filled = self._unvoiced = 0
-        self._fill_at = now + (ACKNOWLEDGE_SPOKEN_S if question.kind == "spoken" else ACKNOWLEDGE_S)
+        self._fill_at = now + self._patience_s(question)
         question.tries += 1
         actions = [*self._show(), Record(question, None), *self._tell_places(now)]
         if not question.reply:
@@ -958,7 +962,13 @@ class Room:
         if question.reply:
             actions += self.sentence(question.id, question.reply, (), now)
             actions += self.answered(question.id, refused=False, now=now)
-        return actions
+        return [*actions, *self._fill(now)]
+
+    def _patience_s(self, question: Question) -> float:
+        """Before it is acknowledged."""
+        if question.kind != "spoken":
+            return ACKNOWLEDGE_S
+        return ACKNOWLEDGE_SPOKEN_S if self._thought_s < ACKNOWLEDGE_SPOKEN_S else 0.0
 
     def _was_answered(self, question: Question, now: float) -> bool:
         """Not long ago, to somebody who is still there: a kiosk's next visitor has heard nothing."""

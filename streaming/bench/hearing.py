@@ -148,7 +148,7 @@ def wake_word(settings: RoomFile, language: Language) -> str:
 
 def _homophones(documents: Path) -> Homophones:
     texts = [passage.text for document in read_folder(documents).documents for passage in document.passages]
-    return Homophones(Counter(term for text in texts for term in terms(text)))
+    return Homophones(Counter(term for text in texts for term in terms(text)), texts)
 
 
 def asked(documents: Path, language: Language) -> list[str]:

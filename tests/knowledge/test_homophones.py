@@ -18,7 +18,7 @@ def homophones() -> Homophones:
     counts: dict[str, int] = {}
     for term in terms(DOCUMENT):
         counts[term] = counts.get(term, 0) + 1
-    return Homophones(counts)
+    return Homophones(counts, [DOCUMENT])
 
 
 @pytest.mark.parametrize(
