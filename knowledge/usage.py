@@ -72,7 +72,8 @@ def everyday() -> Usage:
     return Usage(data["words"], pairs, data["followers"], data["total"])
 
 
-def _save(usage: Usage) -> None:
+def save(usage: Usage) -> None:
+    """As what :func:`everyday` reads: without what was counted once."""
     counts = {word: count for word, count in sorted(usage.words.items()) if count >= _LEAST}
     pairs: dict[str, dict[str, int]] = {}
     for (first, word), count in sorted(usage.pairs.items()):
@@ -85,4 +86,4 @@ def _save(usage: Usage) -> None:
 
 
 if __name__ == "__main__":
-    _save(Usage.of(sys.stdin))
+    save(Usage.of(sys.stdin))
