@@ -31,7 +31,7 @@ def test_what_stands_behind_a_word_is_a_probability(first: str) -> None:
 def test_what_was_seen_is_more_probable_than_what_was_not() -> None:
     said = everyday()
     assert said.behind("我", "想", 1e-4) > said.behind("我", "响", 1e-4)
-    assert said.behind(BEGIN, "请问", 1e-4) > 1e-3
+    assert said.behind(BEGIN, "我", 1e-4) > 1e-2
 
 
 def test_the_file_holds_nothing_but_words_counts_and_what_follows_them() -> None:
