@@ -73,10 +73,10 @@ class Homophones:
         )
 
     def _words(self, written: str, syllables: tuple[str, ...]) -> Iterable[str]:
-        if len(written) == 1 or written in self._counts or words.frequency(written):
-            yield written
-        yield from self._sounding.get(syllables, ())
-        yield from _everyday_by_sound().get(syllables, ())
+        """Each once."""
+        known = len(written) == 1 or written in self._counts or words.frequency(written)
+        alike = self._sounding.get(syllables, ()), _everyday_by_sound().get(syllables, ())
+        return dict.fromkeys((*((written,) if known else ()), *alike[0], *alike[1]))
 
     def _share(self, word: str) -> float:
         documents = self._counts.get(word, 0) / self._total

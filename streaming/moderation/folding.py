@@ -27,7 +27,7 @@ _ALIKE: Final = str.maketrans(
 _MARKS: Final = frozenset({"Mn", "Me", "Cf", "Cs", "Co"})
 
 
-class _Fold(dict[int, str]):
+class Fold(dict[int, str]):
     """What each character becomes; worked out when it is first met."""
 
     def __init__(self, of: Callable[[str], str]) -> None:
@@ -70,9 +70,9 @@ def _folded(character: str) -> str:
     return folded if folded == character else "".join(map(_folded, folded))
 
 
-_LIGHT: Final = _Fold(_folded)
-_TIGHT: Final = _Fold(lambda one: "".join(c for c in _LIGHT[ord(one)] if c.isalnum()))
-_SPACED: Final = _Fold(lambda one: "".join(c if c.isalnum() else " " for c in _LIGHT[ord(one)]))
+_LIGHT: Final = Fold(_folded)
+_TIGHT: Final = Fold(lambda one: "".join(c for c in _LIGHT[ord(one)] if c.isalnum()))
+_SPACED: Final = Fold(lambda one: "".join(c if c.isalnum() else " " for c in _LIGHT[ord(one)]))
 
 
 class View:

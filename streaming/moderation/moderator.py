@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import Final
 
@@ -68,18 +68,19 @@ class Moderator:
         if what not in WHATS:
             raise ValueError(f"what is one of {', '.join(WHATS)}, not {what!r}")
         worst: Verdict | None = None
-        for verdict in self._found(text, language, what):
+        settled = set(self._of_others[what])
+        for verdict in self._found(text, language, what, settled):
             if worst is None or _weight(verdict) > _weight(worst):
                 worst = verdict
+                settled |= self._no_graver[_weight(worst)]
                 if worst.own or (worst.severity == _GRAVEST and not self._has_own):
                     break
         return worst
 
-    def _found(self, text: str, language: Language | None, what: What) -> Iterator[Verdict]:
-        """The cheap before the dear, and what is certain before what only sounds like something; of the lists nothing
-        that is no graver than what was found already.
+    def _found(self, text: str, language: Language | None, what: What, settled: Set[Rule]) -> Iterator[Verdict]:
+        """The cheap before the dear, and what is certain before what only sounds like something. ``settled``: rules
+        that are not looked for; it grows with what is found.
         """
-        settled = set(self._of_others[what])
         light, tight = folding.light(text), folding.tight(text)
         if not tight.text and not light.text:
             return
@@ -88,14 +89,14 @@ class Moderator:
             yield from self._matched(self._tight, tight, text, settled, _NEAR_HAN)
         if has_latin:
             yield from self._matched(self._words, folding.words(text), text, settled, _NEAR_WORDS)
-        yield from self._patterned(light, text, what, settled)
+        yield from self._patterned(light, text, what)
         meant = self._alternates.read(light)
         if meant is not None:
             meant_tight = meant.tight()
             yield from self._matched(self._tight, meant_tight, text, settled, _NEAR_HAN, "disguised")
             if has_latin:
                 yield from self._matched(self._words, meant.words(), text, settled, _NEAR_WORDS, "disguised")
-            yield from self._patterned(meant, text, what, settled)
+            yield from self._patterned(meant, text, what)
             light, tight = meant, meant_tight
         if has_latin and folding.disguised(light.text):
             for view in folding.undisguised(light):
@@ -106,21 +107,18 @@ class Moderator:
         if sound is not None:
             written = View(sound.written, lambda: sound.view.spans)
             matches = self._sounding.matches(sound, text, settled)
-            yield from self._verdicts(matches, written, text, settled, _NEAR_HAN, "sounding")
+            yield from self._verdicts(matches, written, text, _NEAR_HAN, "sounding")
 
     def _matched(
-        self, matcher: Written, view: View, text: str, settled: set[Rule], near: int, guise: Guise = "plain"
+        self, matcher: Written, view: View, text: str, settled: Set[Rule], near: int, guise: Guise = "plain"
     ) -> Iterator[Verdict]:
-        return self._verdicts(matcher.matches(view, text, settled), view, text, settled, near, guise)
+        return self._verdicts(matcher.matches(view, text, settled), view, text, near, guise)
 
-    def _verdicts(
-        self, matches: Iterable[Match], view: View, text: str, settled: set[Rule], near: int, guise: Guise
-    ) -> Iterator[Verdict]:
+    def _verdicts(self, matches: Iterable[Match], view: View, text: str, near: int, guise: Guise) -> Iterator[Verdict]:
         for match in matches:
             rule = match.rule
             if self._is_excused(match, view, near):
                 continue
-            settled |= self._no_graver[_weight(rule)]
             span = view.span(match.begin, match.end)
             matched = text[slice(*span)]
             seen: Guise = "disguised" if guise == "plain" and _BROKEN.search(matched) else guise
@@ -135,12 +133,11 @@ class Moderator:
             one.start() <= begin and end <= one.end() for one in self._allows.finditer(view.text, *around)
         )
 
-    def _patterned(self, view: View, text: str, what: What, settled: set[Rule]) -> Iterator[Verdict]:
+    def _patterned(self, view: View, text: str, what: What) -> Iterator[Verdict]:
         for found in self._patterns.find(view.text):
             rule = f"{found.category}.{found.rule}"
             if self._lists.off & {found.category, rule} or (what in _OURS and rule in _FROM_DOCUMENTS):
                 continue
-            settled |= self._no_graver[False, SEVERITIES.index(found.severity)]
             span = view.span(found.begin, found.end)
             yield Verdict(found.category, found.rule, found.severity, span, text[slice(*span)])
 

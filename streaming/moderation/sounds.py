@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from streaming.moderation.folding import View
+from streaming.moderation.folding import Fold, View
 
 _FIRST: Final = 0xF0000
 """Of a private plane: no folded text has any of it."""
-_KEPT: Final = 65_536
-"""Characters remembered."""
 _MIXED: Final = ((re.compile("^([zcs])h"), r"\1"), (re.compile("([ie])ng$"), r"\1n"))
 _LATIN: Final = re.compile("[a-z]+")
 _HAN: Final = re.compile("[\u3400-\u9fff]")
@@ -25,18 +23,14 @@ _SYLLABLE: Final = re.compile(
 )
 
 
-class _Sounds(dict[int, str]):
-    """What each character becomes; looked up when it is first met."""
-
+class _Sounds(Fold):
     def __init__(self) -> None:
+        super().__init__(self._sound)
         self._syllables: dict[str, str] = {}
 
-    def __missing__(self, code: int) -> str:
-        syllable = reading(chr(code))
-        sound = self.syllable(syllable) if syllable else chr(code)
-        if len(self) < _KEPT:
-            self[code] = sound
-        return sound
+    def _sound(self, character: str) -> str:
+        syllable = reading(character)
+        return self.syllable(syllable) if syllable else character
 
     def syllable(self, written: str) -> str:
         return self._syllables.setdefault(unmixed(written), chr(_FIRST + len(self._syllables)))
