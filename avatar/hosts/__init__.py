@@ -66,9 +66,15 @@ def pack_path(name_or_path: str) -> Path:
 
 def spec_path(name_or_path: str) -> Path:
     """Where a host's file lies, of which its pack is built. Raises :class:`StudioError` when there is none."""
-    if name_or_path in HOSTS:
+    if name_or_path in described():
         return Path(__file__).with_name(name_or_path + ".yaml")
     path = Path(name_or_path).expanduser()
     if path.suffix in {".yaml", ".yml"} and path.is_file():
         return path
-    raise StudioError(f"there is no host's file {name_or_path!r}: use {', '.join(HOSTS)}, or the path of a .yaml file")
+    names = ", ".join(described())
+    raise StudioError(f"there is no host's file {name_or_path!r}: use {names}, or the path of a .yaml file")
+
+
+def described() -> list[str]:
+    """Names of the hosts whose files come with everhost, also of those whose packs must be built first."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.yaml"))

@@ -18,6 +18,7 @@ from avatar.studio.darkroom import Darkroom, Shot
 from avatar.studio.geometry import screens
 from avatar.studio.piece import Piece
 from avatar.studio.readback import Atlas
+from avatar.studio.sculpt import sculpted
 from avatar.studio.shots import Frame
 from avatar.studio.spec import HostSpec
 from avatar.studio.studio import Studio
@@ -91,4 +92,5 @@ def _poses() -> list[FaceFrame]:
 
 def studio_of(spec: HostSpec, data: Path, cache: Path) -> Studio:
     """``data``: the base mesh, unpacked; ``cache``: a folder of this host's own."""
-    return Studio(spec, person.make(load_base_mesh(data), spec.targets(), spec.smile, spec.lashes), cache)
+    made = person.make(load_base_mesh(data), spec.targets(), spec.smile, spec.lashes)
+    return Studio(spec, sculpted(made, spec), cache)

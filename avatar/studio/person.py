@@ -106,18 +106,15 @@ def make(base: BaseMesh, shape: dict[str, float], smile: float, lashes: float) -
     vertices = reference.copy()
     for name, weight in shape.items():
         vertices += weight * base.target(f"mpfb2/targets/{name}.target.gz")
-    sockets = [_of(base, group) for group in SOCKETS]
-    vertices += EYES_AT - np.mean([_middle(vertices[s]) for s in sockets], 0)
-    eyes, centres = (_of(base, EYES[0]), _of(base, EYES[1])), np.stack([_middle(vertices[s]) for s in sockets])
+    vertices += EYES_AT - between_the_eyes(base, vertices)
+    eyes = (_of(base, EYES[0]), _of(base, EYES[1]))
     vertices = close_lips(vertices, reference)
     for side in ("Left", "Right"):
         vertices += smile * base.face_unit(f"mouthSmile{side}")
         vertices += 0.4 * smile * base.face_unit(f"cheekSquint{side}")
         vertices += LIDS * base.face_unit(f"eyeBlink{side}")
     vertices -= 0.04 * base.face_unit("jawOpen")
-    for socket, eye, centre in zip(sockets, eyes, centres, strict=True):
-        away = reference[eye] - _middle(reference[eye])
-        vertices[eye] = centre + away * np.ptp(vertices[socket, 2]) / np.ptp(reference[eye, 2])
+    centres = place_eyeballs(base, reference, vertices)
     vertices[_of(base, TEETH[0])] += TEETH_DOWN
     vertices[_of(base, TONGUE)] += TONGUE_BACK
     vertices = lower_arms(vertices, base)
@@ -128,6 +125,25 @@ def make(base: BaseMesh, shape: dict[str, float], smile: float, lashes: float) -
     units[:, np.concatenate(eyes)] = 0
     shorten_lashes(vertices, units, base, lashes)
     return Person(BaseMesh(vertices, base.uvs, base.groups, base.data), reference, units, eyes, centres)
+
+
+def between_the_eyes(base: BaseMesh, vertices: Array) -> Array:
+    """(3,) the middle between the eyes of a shape of the base mesh."""
+    return np.asarray(_eye_centres(base, vertices).mean(0))
+
+
+def _eye_centres(base: BaseMesh, vertices: Array) -> Array:
+    return np.stack([_middle(vertices[_of(base, socket)]) for socket in SOCKETS])
+
+
+def place_eyeballs(base: BaseMesh, reference: Array, vertices: Array) -> Array:
+    """Put eyeballs into the sockets of a shape of the base mesh, as large as those are deep; their centres (2, 3)."""
+    centres = _eye_centres(base, vertices)
+    for socket, name, centre in zip(SOCKETS, EYES, centres, strict=True):
+        eye = _of(base, name)
+        away = reference[eye] - _middle(reference[eye])
+        vertices[eye] = centre + away * np.ptp(vertices[_of(base, socket), 2]) / np.ptp(reference[eye, 2])
+    return centres
 
 
 def _of(base: BaseMesh, group: str) -> Array:

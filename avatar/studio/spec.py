@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
 from avatar.errors import StudioError
 from avatar.studio.base_mesh import Array
@@ -116,6 +116,32 @@ class Blazer(_Strict):
     """How coarse the blouse is; a knit is 0.02."""
 
 
+class Jumper(_Strict):
+    """A jumper with a rolled collar."""
+
+    style: Literal["jumper"] = "jumper"
+    wool: Colour
+    collar: float = Field(0.0045, gt=0, le=0.02)
+    """How thick the roll is, metres on a person."""
+    weave: float = 0.02
+
+
+class Region(_Strict):
+    """A part of the head that is made larger, smaller or put elsewhere; what lies around it gives way."""
+
+    about: Literal["origin", "eyes", "mouth"] = "origin"
+    """What ``place`` is measured from. What is done beside the middle of the face is done on both sides."""
+    place: Point
+    """The middle of it, metres,"""
+    radii: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+    """within whose ellipsoid all is changed,"""
+    fade: float = Field(2.0, ge=1.2, le=10)
+    """beyond so many of which nothing is."""
+    scale: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
+    move: Point = (0.0, 0.0, 0.0)
+    """Metres; outwards, up and to the viewer."""
+
+
 class Lamp(_Strict):
     place: Point
     """Relative to the middle of the face."""
@@ -147,6 +173,12 @@ class HostSpec(_Strict):
     ancestry: dict[Literal["african", "asian", "caucasian"], Share]
     shape: dict[str, float] = {}
     """Targets of the base mesh, by path, and how much of each; ``*`` stands for both sides."""
+    sculpt: tuple[Region, ...] = ()
+    """What no target does, one after the other."""
+    body: float = Field(1.0, ge=0.4, le=1.2)
+    """How large the body under the head is, of a person's."""
+    blink: float = Field(1.0, ge=0.5, le=1.6)
+    """How far lids travel, of the base mesh's: wider eyes need more to shut."""
     smile: Share = 0.0
     """How much of a smile the face at rest has."""
     lashes: Share = 0.5
@@ -162,7 +194,7 @@ class HostSpec(_Strict):
     """How far the shadow of a shaved beard is seen."""
     hair: Annotated[Draped | Short, Field(discriminator="style")]
     brow: Brow
-    clothes: Blazer
+    clothes: Annotated[Blazer | Jumper, Field(discriminator="style")]
     lamps: tuple[Lamp, ...] = Field(min_length=1)
     world: Colour
     background: Literal["office", "gallery"] = "office"

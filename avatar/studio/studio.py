@@ -92,7 +92,7 @@ class Studio:
         self.parts = [self.skin, *self.eyes, self.teeth, self.tongue, *self.lashes]
         bpy.context.view_layer.update()
         self._grow(ears)
-        self.clothes = wardrobe.dress(base, spec.clothes, spec.bottom, cache)
+        self.clothes = wardrobe.dress(base, spec.clothes, spec.body, spec.bottom, cache)
         scene.place_camera(spec.camera)
         scene.light(spec.lamps, np.array(spec.target), spec.world)
         bpy.context.view_layer.update()

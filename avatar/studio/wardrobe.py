@@ -1,4 +1,4 @@
-"""Clothes: a jacket over a blouse or a knit, cut from the base mesh's own tights by outlines seen from the front."""
+"""Clothes: a jacket over a blouse or knit, or a jumper, cut from the base mesh's tights by outlines from the front."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,14 @@ from mathutils import Vector, geometry
 from mathutils.bvhtree import BVHTree
 from scipy.spatial import cKDTree
 
+from avatar.errors import StudioError
 from avatar.studio import cloth, materials
 from avatar.studio.base_mesh import Array, BaseMesh, Corner
 from avatar.studio.materials import Tree
 from avatar.studio.motion import smooth
 from avatar.studio.scene import Part, Surface, to_blender
-from avatar.studio.spec import Blazer
+from avatar.studio.sculpt import NECK, fitted
+from avatar.studio.spec import Blazer, Jumper
 
 Outline = Sequence[tuple[float, float]]
 """Corners of the right-hand half (x < 0 is the viewer's left), metres, seen from the front."""
@@ -34,6 +36,10 @@ CREW: Final[Outline] = (
     (-0.070, 0.54), (-0.0655, 0.474), (-0.0615, 0.464), (-0.052, 0.4545), (-0.038, 0.447), (-0.022, 0.4425),
     (-0.008, 0.4405), (-0.001, 0.4400),
 )  # fmt: skip
+_ABOVE: Final[Outline] = ((-0.14, 0.54), (-0.14, 0.482))
+"""No jumper reaches higher than this."""
+_NAPE: Final = 0.060
+"""Metres from the sides of the neck to its nape."""
 NECKLINES: Final[dict[str, Outline]] = {"scoop": NECKLINE, "crew": CREW}
 _NECK_FROM: Final = {"scoop": 0.40, "crew": 0.444}
 """Heights from which on a blouse is cut away about the neck."""
@@ -60,16 +66,21 @@ def _fill(outline: Outline, *, mirrored: bool) -> Array:
     return image.astype(np.float64) / 255
 
 
-def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float], least: float = 0.40) -> None:
+def _cut(
+    material: bpy.types.Material, hole: Array, neck: tuple[float, float], least: float = 0.40, body: float = 1.0
+) -> None:
     """Make a material vanish where ``hole``, laid on from the front, is 1 on the front of the body, and about the neck.
 
     ``neck`` is half the width and half the depth of the hole for the neck, which begins at a height of ``least``;
-    metres.
+    metres. All of it is on a person; the material is worn on a body of the size ``body`` of one.
     """
     tree = Tree(material)
     image = materials.picture(material.name, np.repeat(hole[..., None], 3, -1))
     position = tree.node("NewGeometry", out="Position")
     x, y, z = (tree.node("SeparateXYZ", position, out=axis) for axis in "XYZ")
+    if body != 1:
+        away = to_blender(NECK) * (1 - body)
+        x, y, z = (tree.math("DIVIDE", tree.math("SUBTRACT", v, a), body) for v, a in zip((x, y, z), away, strict=True))
     u = tree.math("DIVIDE", tree.math("SUBTRACT", x, LEFT), RIGHT - LEFT)
     v = tree.math("DIVIDE", tree.math("SUBTRACT", z, BOTTOM), TOP - BOTTOM)
     texture = tree.node("TexImage", tree.node("CombineXYZ", u, v), image=image, extension="CLIP")
@@ -83,9 +94,31 @@ def _cut(material: bpy.types.Material, hole: Array, neck: tuple[float, float], l
     tree.put(tree.nodes["Material Output"].inputs["Surface"], mix)
 
 
-def dress(base: BaseMesh, clothes: Blazer, bottom: float, cache: Path) -> list[bpy.types.Object]:
-    """The blazer's and the blouse's objects; what hangs is kept in ``cache``."""
+def dress(base: BaseMesh, clothes: Blazer | Jumper, body: float, bottom: float, cache: Path) -> list[bpy.types.Object]:
+    """What is worn on a body of the size ``body`` of a person's; what hangs is kept in ``cache``.
+
+    Raises:
+        StudioError: a blazer, which is cut for people, and a body that is not.
+    """
     faces = [f for f in base.groups["helper-tights"] if all(base.vertices[v, 1] > bottom - 0.12 for v, _ in f)]
+    if isinstance(clothes, Jumper):
+        return _jumper(base, faces, clothes, body)
+    if body != 1:
+        raise StudioError("clothes: a blazer is cut for a person's body. Leave `body` at 1, or dress it in a jumper")
+    return _blazer(base, faces, clothes, cache)
+
+
+def _jumper(base: BaseMesh, faces: list[list[Corner]], clothes: Jumper, body: float) -> list[bpy.types.Object]:
+    wool = materials.cloth("wool", clothes.wool, weave=clothes.weave, sheen=0.25, wrinkles=0.15)
+    hole = np.maximum(_fill(CREW, mirrored=True), _fill(_ABOVE, mirrored=True))
+    _cut(wool, hole, (0.0625, 0.056), _NECK_FROM["crew"], body)
+    knit = _shell("jumper", base, faces, wool, 0.010 * body, loose=40)
+    bpy.context.view_layer.update()
+    roll = materials.cloth("collar", clothes.wool, clothes.weave, 0.25, 0.0)
+    return [knit.object, _trim("collar", CREW[1:], knit.surface(2), roll, clothes.collar, body, around=_NAPE)]
+
+
+def _blazer(base: BaseMesh, faces: list[list[Corner]], clothes: Blazer, cache: Path) -> list[bpy.types.Object]:
     neckline = NECKLINES[clothes.neckline]
     inner = materials.cloth("blouse", clothes.blouse, weave=clothes.weave, sheen=0.1, wrinkles=0.25)
     sides = 1 - _fill(BODICE, mirrored=True)
@@ -115,8 +148,14 @@ def _padded(vertices: Array) -> Array:
     return out
 
 
-def _shell(name: str, base: BaseMesh, faces: list[list[Corner]], material: bpy.types.Material, away: float) -> Part:
+def _shell(
+    name: str, base: BaseMesh, faces: list[list[Corner]], material: bpy.types.Material, away: float, loose: int = 0
+) -> Part:
+    """What lies on the body, ``away`` metres above it; the looser, the less of its shape it shows."""
     part = Part(name, base, faces, material, 3)
+    if loose:
+        even = part.object.modifiers.new("loose", "SMOOTH")
+        even.factor, even.iterations = 0.5, loose
     push = part.object.modifiers.new("away", "DISPLACE")
     push.strength, push.mid_level = away, 0
     return part
@@ -154,9 +193,20 @@ def _sheet(name: str, outline: Outline, side: int, ground: Surface, material: bp
     return ob
 
 
-def _trim(name: str, outline: Outline, ground: Surface, material: bpy.types.Material) -> bpy.types.Object:
-    """A rolled edge along an outline from one side to the other."""
-    half = np.array(outline)
+def _trim(
+    name: str,
+    outline: Outline,
+    ground: Surface,
+    material: bpy.types.Material,
+    thick: float = 0.0016,
+    body: float = 1.0,
+    around: float = 0.0,
+) -> bpy.types.Object:
+    """A rolled edge along an outline from one side to the other, and ``around`` the nape if that is so far behind.
+
+    ``thick``, its radius, and ``around`` are metres on a person.
+    """
+    half = fitted(np.pad(np.array(outline), ((0, 0), (0, 1))), body)[:, :2]
     whole = np.concatenate([half, half[::-1] * (-1, 1)])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
     even = np.linspace(0, along[-1], round(along[-1] / _FINE))
@@ -168,8 +218,14 @@ def _trim(name: str, outline: Outline, ground: Surface, material: bpy.types.Mate
     padded = np.pad(points, ((7, 7), (0, 0)), mode="edge")
     points = np.stack([np.convolve(padded[:, k], kernel, mode="valid") for k in range(4)], -1)
     curve = bpy.data.curves.new(name, "CURVE")
-    curve.dimensions, curve.bevel_depth, curve.bevel_resolution = "3D", 0.0016, 3
+    curve.dimensions, curve.bevel_depth, curve.bevel_resolution = "3D", thick * body, 3
     line = curve.splines.new("POLY")
+    if around:
+        angle = np.linspace(0, np.pi, 80)[1:-1, None]
+        start, end = points[-1], points[0]
+        behind = (start + end) / 2 + np.cos(angle) * (start - end) / 2 + np.sin(angle) * (0, around * body, 0, 0)
+        points = np.concatenate([points, behind])
+        line.use_cyclic_u = True
     line.points.add(len(points) - 1)
     line.points.foreach_set("co", points.astype(np.float32).ravel())
     curve.materials.append(material)

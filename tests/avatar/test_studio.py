@@ -1,14 +1,16 @@
 """The studio's own reckoning, without a path tracer: eyes and their shade, light, hair, what a bake takes."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from avatar import hosts
+from avatar.errors import StudioError
 from avatar.face import ARKIT, EYE_RANGE, INDEX
 from avatar.render import eyes as live_eyes
-from avatar.studio import eyeballs, hair, inside, layers, light, person, shots, spec
+from avatar.studio import base_mesh, eyeballs, hair, inside, layers, light, person, sculpt, shots, spec
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 
 CHART = (40, 20, 120, 100)
@@ -160,13 +162,84 @@ def test_a_hairline_recedes_above_the_temples_most() -> None:
     assert lost[2:] == pytest.approx(0, abs=1e-6)
 
 
-def test_hosts_are_described_by_their_files() -> None:
-    for name in hosts.HOSTS:
-        assert spec.load_spec(hosts.spec_path(name)).name == name
-
-
 def test_longer_bakes_begin_with_the_pictures_of_shorter_ones() -> None:
     frame = shots.Frame(*[shots.Box(0, 0, 16, 16)] * 5)
     short, long = shots.bake(frame, (12, 6, 6)), shots.bake(frame, (30, 12, 12))
     for name, some in short.items():
         assert long[name][: len(some)] == some
+
+
+BALL = 0.012
+"""Metres; of an eye of the doll below."""
+
+
+def doll() -> person.Person:
+    """Points about a head and shoulders, two eyes, and a lid that moves down over the left one."""
+    chance = np.random.default_rng(8)
+    cloud = chance.uniform((-0.2, 0.2, -0.1), (0.2, 0.75, 0.15), (700, 3))
+    cloud[list(person.SEAM)] = ((0, 0.535, 0.13), (0, 0.533, 0.13))
+    way = chance.normal(size=(60, 3))
+    way = np.concatenate([way, -way])
+    ball = BALL * way / np.linalg.norm(way, axis=1, keepdims=True)
+    middles = np.array([[0.03, 0.588, 0.111], [-0.03, 0.588, 0.111]])
+    vertices = np.concatenate([cloud, *(middle + ball for middle in middles for _ in range(2))])
+    numbers = np.arange(len(cloud), len(vertices)).reshape(4, -1)
+    names = ("helper-l-eye", "left-eye", "helper-r-eye", "right-eye")
+    groups = {name: [[(int(v), 0) for v in some]] for name, some in zip(names, numbers, strict=True)}
+    vertices[0] = middles[0] + (0.004, 0.008, 0.008)  # the lid
+    units = np.zeros((len(ARKIT), len(vertices), 3))
+    units[INDEX["eyeBlinkLeft"], 0] = (0, -0.010, 0.002)
+    base = base_mesh.BaseMesh(vertices, np.zeros((1, 2)), groups, Path())
+    return person.Person(base, vertices.copy(), units, (numbers[1], numbers[3]), middles)
+
+
+def mimi(**changes: object) -> spec.HostSpec:
+    plain: dict[str, object] = {"shape": {}, "sculpt": (), "body": 1.0, "blink": 1.0}
+    file = Path(hosts.__file__).with_name("mimi.yaml")
+    return spec.load_spec(file).model_copy(update=plain | changes)
+
+
+LARGER = spec.Region(
+    about="eyes", place=(0, 0, 0), radii=(0.024, 0.022, 0.03), fade=3.0, scale=(1.25,) * 3, move=(0.004, 0, 0)
+)
+
+
+def test_eyes_are_made_larger_with_the_lids_that_shut_them() -> None:
+    who = doll()
+    made = sculpt.sculpted(who, mimi(sculpt=(LARGER,), blink=1.1))
+    assert made.eye_radius(0) == pytest.approx(1.25 * who.eye_radius(0))
+    assert made.eye_centres[0] == pytest.approx([0.034, *person.EYES_AT[1:]])
+    assert made.eye_centres[1] == pytest.approx(made.eye_centres[0] * (-1, 1, 1))
+    lid, was = (one.base.vertices[0] - one.eye_centres[0] for one in (made, who))
+    assert lid == pytest.approx(1.25 * was)
+    blink = INDEX["eyeBlinkLeft"]
+    assert made.units[blink, 0] == pytest.approx(1.25 * 1.1 * who.units[blink, 0])
+    assert not made.units[INDEX["jawOpen"]].any()
+    far = np.linalg.norm(who.base.vertices[:700] / 0.09 - np.array([0, 0.588, 0.111]) / 0.09, axis=1) > 1.5
+    assert made.base.vertices[:700][far] == pytest.approx(who.base.vertices[:700][far])
+
+
+def test_a_smaller_body_leaves_the_head_as_it_is() -> None:
+    who = doll()
+    made = sculpt.sculpted(who, mimi(body=0.6))
+    y = who.base.vertices[:, 1]
+    assert made.base.vertices[y > 0.6] == pytest.approx(who.base.vertices[y > 0.6])
+    away = who.base.vertices[y < 0.42] - sculpt.NECK
+    assert made.base.vertices[y < 0.42] - sculpt.NECK == pytest.approx(0.6 * away)
+
+
+def test_a_person_of_whom_nothing_is_said_beyond_targets_stays_the_same() -> None:
+    who = doll()
+    assert sculpt.sculpted(who, mimi()) is who
+
+
+def test_a_head_that_would_be_folded_over_is_refused() -> None:
+    steep = LARGER.model_copy(update={"scale": (2.0,) * 3, "fade": 1.5})
+    with pytest.raises(StudioError, match=r"folded over at .* wider fade"):
+        sculpt.sculpted(doll(), mimi(sculpt=(steep,)))
+
+
+def test_hosts_are_described_by_their_files() -> None:
+    assert set(hosts.HOSTS) <= set(hosts.described())
+    for name in hosts.described():
+        assert spec.load_spec(hosts.spec_path(name)).name == name
