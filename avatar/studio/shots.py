@@ -166,9 +166,10 @@ class Frame:
         camera = spec.camera
         mx, (_, my, _) = camera.width / 2, camera.project(marks.mouth)
         _, ey, _ = camera.project(marks.eye)
+        wide = marks.wider
         return cls(
             even(mx - 168, my - 96, mx + 168, my + 148),
-            even(mx - 154, ey - 84, mx + 154, ey + 50),
+            even(mx - 154 * wide, ey - 84 * wide, mx + 154 * wide, ey + 50 * wide),
             even(mx - 270, ey - 244, mx + 270, ey + 436),
             even(mx - 300, ey - 310, mx + 300, ey + 436),
             even(mx - 620, ey + 186, mx + 620, camera.height),

@@ -10,7 +10,7 @@ from avatar import hosts
 from avatar.errors import StudioError
 from avatar.face import ARKIT, EYE_RANGE, INDEX
 from avatar.render import eyes as live_eyes
-from avatar.studio import base_mesh, eyeballs, hair, inside, layers, light, person, sculpt, shots, spec
+from avatar.studio import base_mesh, command, eyeballs, hair, inside, layers, light, person, sculpt, shots, spec
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 
 CHART = (40, 20, 120, 100)
@@ -237,6 +237,30 @@ def test_a_head_that_would_be_folded_over_is_refused() -> None:
     steep = LARGER.model_copy(update={"scale": (2.0,) * 3, "fade": 1.5})
     with pytest.raises(StudioError, match=r"folded over at .* wider fade"):
         sculpt.sculpted(doll(), mimi(sculpt=(steep,)))
+
+
+def test_pictures_of_one_edition_are_of_one_file(tmp_path: Path) -> None:
+    file, cache = tmp_path / "bo.yaml", tmp_path / "cache"
+    text = hosts.spec_path("bo").read_text("utf-8")
+
+    def begun(text: str) -> str:
+        file.write_text(text, "utf-8")
+        with pytest.raises(StudioError) as error:
+            command.darkroom(file, None, cache)
+        return str(error.value)
+
+    older = text.replace("age: 57", "age: 58")
+    assert "base mesh is not there" in begun(text)
+    assert "base mesh is not there" in begun(older)  # nothing has been photographed yet
+    (cache / "bo" / "mouth-0123.png").touch()
+    assert "base mesh is not there" in begun(older + "# a remark\n")
+    assert "raise `edition`" in begun(text)
+    assert "base mesh is not there" in begun(text.replace("edition: 1", "edition: 2"))
+
+
+def test_a_look_at_a_host_is_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match=r"ends in \.png or \.jpg"):
+        command.look(hosts.spec_path("bo"), tmp_path / "bo.pack", None, tmp_path)
 
 
 def test_hosts_are_described_by_their_files() -> None:
