@@ -234,7 +234,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         on_air = find(room)
         actions = on_air.core.follow(choice.storyline or "", on_air.now())
         if actions is None:
-            there = ", ".join(on_air.core.known_storylines) or "none"
+            there = ", ".join(on_air.core.choosing.known) or "none"
             raise HTTPException(404, f"there is no storyline “{choice.storyline}” in {room}; there are: {there}")
         _log(operator, on_air, f"storyline {choice.storyline or 'none'}")
         on_air.perform(actions)
@@ -263,7 +263,7 @@ def add_desk(app: FastAPI, find: Callable[[str], OnAir], operators: Operators) -
         """Hear a viewer again."""
         on_air = find(room)
         now = on_air.now()
-        if on_air.core.mutes.of(viewer, now) is None:
+        if on_air.core.door.mutes.of(viewer, now) is None:
             raise HTTPException(404, f"{viewer} is not muted in {room}")
         _log(operator, on_air, f"hears {viewer} again")
         on_air.perform(on_air.core.mute(viewer, now, now))
@@ -284,13 +284,13 @@ def _desk(on_air: OnAir) -> Desk:
         paused=core.paused,
         cut=core.cut,
         segment=core.segment,
-        storyline=core.storyline or None,
-        storylines=list(core.known_storylines),
+        storyline=core.choosing.storyline or None,
+        storylines=list(core.choosing.known),
         file_error=on_air.file_error,
         current=Asked.of(core.current) if core.current else None,
         waiting=[Asked.of(one) for one in waiting],
         waiting_count=core.waiting,
-        muted=[Muted.of(one) for one in core.mutes.now(now)],
+        muted=[Muted.of(one) for one in core.door.mutes.now(now)],
     )
 
 

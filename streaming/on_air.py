@@ -285,7 +285,7 @@ class OnAir:
         now = self.now()
         left = await self._state.desk()
         self.core.switched(paused=left.paused, cut=left.cut)
-        self.core.mutes.restore(await self._state.muted(now))
+        self.core.door.mutes.restore(await self._state.muted(now))
         ended = await self._state.ended(now - RECENT_S, REMEMBERED)
         unfinished = await self._state.unfinished()
         for question in (*unfinished, *(one for one, _, _ in reversed(ended))):
@@ -343,7 +343,7 @@ class OnAir:
                 judged = await self._judged(message.text, message.name, message.language)
                 self.perform(self.core.asked(seat.viewer, message, self.now(), judged=judged))
             case say.Appeal():
-                self.perform(self.core.appeal(seat.viewer, message, now))
+                self.perform(self.core.door.appeal(seat.viewer, message, now))
             case say.Interrupt(id=question):
                 self.perform(self.core.interrupt(seat.viewer, question, now))
             case say.Presence(here=True):
@@ -445,7 +445,7 @@ class OnAir:
             "status": self._status(),
             "host": self.core.state,
             "card": say.fields(self.core.card),
-            "storylines": say.fields(self.core.storylines),
+            "storylines": say.fields(self.core.choosing.storylines),
             "recent": [
                 {
                     "id": question.id,
@@ -882,7 +882,7 @@ class OnAir:
     async def _may_show(self, card: Card) -> bool:
         """Whether moderation lets a card be shown."""
         text = "\n".join(part for part in (card.title, card.text, card.footer) if part)
-        left_out = self.core.left_out(await self._judge.of(text, None, "card"), text)
+        left_out = self.core.door.left_out(await self._judge.of(text, None, "card"), text)
         self.perform(left_out)
         if left_out:
             log.warning("the card “%s” is not shown; the journal says why", card.title)

@@ -8,7 +8,7 @@ import itertools
 import random
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from avatar.clock import TICKS_PER_SECOND
 from avatar.life import Attention
 from avatar.voice import marks
 from streaming import protocol as say
+from streaming import telling
 from streaming.actions import (
     Action,
     Air,
@@ -39,34 +40,24 @@ from streaming.actions import (
     Tell,
 )
 from streaming.announcing import announcement
+from streaming.door import Door
 from streaming.hearing.ending import asks, keeps_company, repeats, says_goodbye
-from streaming.moderation.flood import Flood
-from streaming.moderation.policy import NO_STRIKE
-from streaming.moderation.verdict import FINE, Judged, Verdict, What
-from streaming.mutes import Mutes
+from streaming.meanwhile import Meanwhile
+from streaming.moderation.verdict import FINE, Judged, Verdict
+from streaming.programme.choosing import Choosing
 from streaming.programme.courtesy import KINDS, Courtesy, Kind
 from streaming.programme.programme import Programme
-from streaming.programme.rundown import Card, Storyline
-from streaming.programme.turns import shuffled
-from streaming.questions import TRIES, Outcome, Question, Refused, Waiting, is_the_same, may_join
+from streaming.programme.rundown import Card
+from streaming.questions import TRIES, Outcome, Question, Waiting, is_the_same, may_join
 from streaming.questions import Kind as Asked
 from streaming.roomfile import Language, RoomFile
+from streaming.talkers import Talkers
 
 PAUSE_S: Final = 0.6
 """Between the end of one answer and the beginning of the next."""
 PAUSE_AFTER_INTERRUPT_S: Final = 1.2
 STALL_S: Final = 60.0
 """An answer that makes no progress for so long, written or spoken, is taken off the air, so that the room goes on."""
-ACKNOWLEDGE_S: Final = 0.6
-ACKNOWLEDGE_SPOKEN_S: Final = 0.3
-"""An answer that has not begun after so long is acknowledged, so that the asker knows they were heard. Who spoke has
-waited for a second already: at once, unless the answer before was there so soon."""
-REASSURE_S: Final = 7.0
-"""Every so long after that the host says that it takes a moment more,"""
-WITHIN_S: Final = 4.0
-"""and after so much silence within an answer whose rest is still thought of."""
-REASSURANCES: Final = 3
-"""At most."""
 GREET_AGAIN_S: Final = 600.0
 """The host greets again when nobody was greeted for so long."""
 UTTERED: Final = 6
@@ -78,8 +69,6 @@ REPEATED_S: Final = 60.0
 """The same words under the same id are one question until so long after its answer."""
 AGAIN_S: Final = 600.0
 """Who asks what was answered so lately is told that it was."""
-CHOICE_S: Final = 60.0
-"""A storyline that one viewer has chosen is theirs for so long, where many may choose."""
 TEXTS: Final = 20
 """Texts of an operator that may wait; the oldest are let go."""
 TOLD_PLACES: Final = 10
@@ -87,11 +76,7 @@ TOLD_PLACES: Final = 10
 
 LABEL_AGAIN_S: Final = 15.0
 """That the host is AI is tried to be said again, when no voice was there."""
-CARE_AGAIN_S: Final = 60.0
-"""What is said to somebody in distress on a platform is said aloud so seldom at most."""
-
 HELD: Final = "an operator looks at it first"
-NOT_TAKEN: Final = "this cannot be taken up here"
 SKIPPED: Final = "an operator passed it over"
 Decision = Literal["approve", "hold", "pin", "answer", "skip"]
 CONTINUED: Final = "continued"
@@ -112,9 +97,7 @@ class Room:
         self._music = False
         """It is music: the host is idle, and whatever else there is to say comes instead at once."""
         self._waiting = Waiting(settings)
-        self.mutes = Mutes()
-        self._flood = Flood()
-        self._cared_at = -CARE_AGAIN_S
+        self.door = Door(settings)
         self._labelling: str | None = None
         """The remark on air that says that the host is AI;"""
         self._label_at = now
@@ -125,14 +108,7 @@ class Room:
         self._resume_at = now
         self._moved_at = now
         """When the answer or remark on air last made progress."""
-        self._talking: dict[str, bool] = {}
-        """Viewers who hold the button or whose voice is heard; whether they mean it."""
-        self._awake: set[str] = set()
-        """Viewers who are here: they said the wake word, or a touch or a sensor told."""
-        self._over: str | None = None
-        """Who speaks over the host, and may: the host is softer meanwhile,"""
-        self._holding = False
-        """or silent, since they mean it."""
+        self._talkers = Talkers()
         self._ducked = False
         self._floor = False
         """An operator speaks through the host; nothing else is said."""
@@ -144,29 +120,14 @@ class Room:
         """A slate is shown instead of the host."""
         self._card: Card | None = None
         """Shown beside the host."""
-        self._chose: tuple[str, float] | None = None
-        """Whoever chose the storyline, "" an operator, and when; None: not known since a restart, or nobody."""
-        self._offered = self.storylines
-        """As viewers know them."""
+        self.choosing = Choosing(settings, programme)
         self._state = Attention.IDLE
         self._speaking = False
         self._uttered: deque[str] = deque(maxlen=UTTERED)
         self._greeted: dict[str, float] = {}
         """When each greeting was said; there are only a few."""
         self._remarks = itertools.count(1)
-        self._filler: str | None = None
-        """The acknowledgement on air, or on its way there."""
-        self._filled = 0
-        """How many were heard for this question."""
-        self._fill_at = self._begun_at = now
-        self._thought_s = ACKNOWLEDGE_S
-        """How long the answer before took to begin."""
-        self._unvoiced = 0
-        """Sentences of the answer that the voice has still to make."""
-        self._silent_from = now
-        """When what has been made of it will have been said."""
-        self._lines: dict[tuple[str, ...], Iterator[str]] = {}
-        """Each set of lines that say the same, in changing order."""
+        self._meanwhile = Meanwhile(now)
         self.recent: deque[Question] = deque(maxlen=REMEMBERED)
 
     @property
@@ -217,37 +178,17 @@ class Room:
         """Of the programme, that is being told; "" when there is none."""
         return self._programme.segment if self._programme else ""
 
-    @property
-    def storyline(self) -> str:
-        """Of the programme, that is told or comes next; "" when there is none."""
-        return self._programme.storyline if self._programme else ""
-
-    @property
-    def storylines(self) -> say.Storylines:
-        """For those who come: what they may choose, and what was chosen."""
-        offered = self.known_storylines.items() if self._viewers_choose else ()
-        return say.Storylines(tuple(say.Offered(name, one.title) for name, one in offered), self.storyline or None)
-
-    @property
-    def known_storylines(self) -> Mapping[str, Storyline]:
-        """By their names."""
-        return self._programme.rundown.storylines if self._programme else {}
-
-    @property
-    def _viewers_choose(self) -> bool:
-        by = self._programme.rundown.storylines_by if self._programme else "operators"
-        return by == "viewers" or (by is None and self._settings.hearing.hands_free)
-
     def edited(self, settings: RoomFile, programme: Programme | None) -> None:
         """Another room file, as far as :data:`streaming.roomfile.LIVE` goes."""
-        self._settings = self._waiting.settings = settings
+        self._settings = self._waiting.settings = self.door.settings = settings
         self._programme = programme
+        self.choosing.edited(settings, programme)
 
     # Viewers
 
     def commented(self, author: str, ask: say.Ask, now: float, judged: Judged = FINE) -> list[Action]:
         """A comment on a live platform: a question is read out and answered, a guess judged, anything else let pass."""
-        judged = replace(judged, text=judged.text or self._flood.seen(ask.text, author, now))
+        judged = self.door.flooded(author, ask.text, now, judged)
         if (stopped := self._stopped(author, ask, now, "comment", judged)) is not None:
             return stopped
         if (guessed := self._guessed(author, ask, now, "comment", judged)) is not None:
@@ -259,7 +200,7 @@ class Room:
     def happened(self, kind: Kind, name: str, what: str, now: float, judged: Judged = FINE) -> list[Action]:
         """Somebody on a live platform gave something, follows, or has come in; no bad name is said aloud."""
         if judged.text or judged.name:
-            return self._note(judged.name, "name", name) + self._note(judged.text, "question", what)
+            return self.door.note(judged.name, "name", name) + self.door.note(judged.text, "question", what)
         self._courtesy.came(kind, name, what, now)
         return self._go_on(now)
 
@@ -276,13 +217,13 @@ class Room:
         text = " ".join(ask.text.split())
         if (guessed := self._guessed(viewer, ask, now, kind, judged)) is not None:
             return guessed
-        refused = self.mutes.refusal(viewer, now) or self._waiting.refusal(viewer, text, kind, now)
+        refused = self.door.mutes.refusal(viewer, now) or self._waiting.refusal(viewer, text, kind, now)
         if refused is not None:
             return [Tell(say.Rejected(ask.id, refused.code, refused.reason), viewer)]
         language = ask.language or language_of(text, self._settings.language)
-        name = self._name(ask, judged)
+        name = self.door.name(ask, judged)
         question = Question(f"q{secrets.token_hex(6)}", text, language, viewer, ask.id, name, now, kind)
-        noted = self._note(judged.name, "name", ask.name, viewer=viewer, question=question.id)
+        noted = self.door.note(judged.name, "name", ask.name, viewer=viewer, question=question.id)
         if judged.text is not None and self._settings.moderation.outcome(judged.text) == "hold":
             question.flagged = judged.text.name
             noted += [Moderated(judged.text, "question", text, "hold", viewer, question.id)]
@@ -295,7 +236,7 @@ class Room:
             return self._accepted(found[1], found[0], now)
         for question in self.recent:
             if now - question.ended_at < REPEATED_S and question.of(viewer, ask.id) and question.text == text:
-                done = replace(_done(question), id=ask.id)
+                done = replace(telling.done(question), id=ask.id)
                 return [Tell(say.Accepted(ask.id, question.id, 1), viewer), Tell(done, viewer)]
         return None
 
@@ -306,85 +247,32 @@ class Room:
         self._waiting.add(question)
         actions = [Record(question, None), *self._accepted(question, question, now)]
         if not question.held:
-            actions += self._show_question(question)
+            actions += telling.everybody(telling.asked(question), question)
         return [*actions, *self._go_on(now)]
 
     def _stopped(self, viewer: str, ask: say.Ask, now: float, kind: Asked, judged: Judged) -> list[Action] | None:
-        """What comes of a text that the room does not take; None: it does, or is silent to this viewer anyway."""
-        verdict, policy = judged.text, self._settings.moderation
-        if verdict is None or self.mutes.of(viewer, now):
-            return None
-        outcome = policy.outcome(verdict)
-        if outcome in ("allow", "hold"):
-            return None
-        actions: list[Action] = [Moderated(verdict, "question", ask.text, outcome, viewer)]
+        """What comes of a text that the room does not take; None: it does."""
         language = ask.language or language_of(ask.text, self._settings.language)
-        if outcome == "decline":
-            phrase = policy.phrase(verdict.category, language)
-            actions.append(Tell(say.Rejected(ask.id, "declined", marks.plain(phrase)), viewer))
-            if self._says_so(verdict, kind, now):
-                actions += self._remark_on(self._settings.host.answers(phrase, language), language, now)
-        else:
-            actions.append(Tell(say.Rejected(ask.id, "not_taken", NOT_TAKEN), viewer))
-        if self._settings.hearing.hands_free or verdict.category in NO_STRIKE:
-            return actions  # whoever comes to a kiosk next is another
-        muted = self.mutes.stopped(viewer, verdict.name, policy, now, at_once=outcome == "mute")
-        if muted is not None:
-            actions += [Mute(muted), *self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)]
+        stopped = self.door.stops(viewer, ask, language, now, kind, judged)
+        if stopped is None:
+            return None
+        actions = list(stopped.actions)
+        if stopped.aloud:
+            actions += self._remark_on(self._settings.host.answers(stopped.aloud, language), language, now)
+        if stopped.muted is not None:
+            actions += [Mute(stopped.muted), *self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)]
         return actions
-
-    def _says_so(self, verdict: Verdict, kind: Asked, now: float) -> bool:
-        """Whether it is declined aloud: to whoever spoke or stands there, and to who may be in danger and reads no
-        message of ours.
-        """
-        if kind == "spoken" or self._settings.hearing.hands_free:
-            return True
-        if verdict.category != "selfharm" or kind != "comment" or now - self._cared_at < CARE_AGAIN_S:
-            return False
-        self._cared_at = now
-        return True
-
-    def _name(self, ask: say.Ask, judged: Judged) -> str:
-        """As it may be shown and said."""
-        return "" if self._is_bad(judged.name) else ask.name.strip()
-
-    def _is_bad(self, verdict: Verdict | None) -> bool:
-        return verdict is not None and self._settings.moderation.outcome(verdict) != "allow"
-
-    def _note(
-        self, verdict: Verdict | None, what: What, text: str, *, viewer: str | None = None, question: str | None = None
-    ) -> list[Action]:
-        """Of what is left out."""
-        if verdict is None or not self._is_bad(verdict):
-            return []
-        return [Moderated(verdict, what, text, "drop", viewer, question)]
-
-    def left_out(self, verdict: Verdict | None, text: str) -> list[Action]:
-        """Of a card, which is not shown then; nothing: it may be."""
-        if verdict is None or not self._is_bad(verdict):
-            return []
-        return [Moderated(verdict, "card", text, self._settings.moderation.outcome(verdict))]
-
-    def appeal(self, viewer: str, appeal: say.Appeal, now: float) -> list[Action]:
-        """Whoever is muted asks an operator to lift it."""
-        if (muted := self.mutes.appeal(viewer, appeal.text, now)) is not None:
-            return [Mute(muted), Tell(say.Appealed(appeal.id), viewer)]
-        if self.mutes.of(viewer, now):
-            refused = Refused("appealed", "you have appealed already; an operator looks at it")
-        else:
-            refused = Refused("not_muted", "you are not muted")
-        return [Tell(say.Rejected(appeal.id, refused.code, refused.reason), viewer)]
 
     def _guessed(
         self, viewer: str, ask: say.Ask, now: float, kind: Asked, judged: Judged = FINE
     ) -> list[Action] | None:
         """What comes of a text that is a guess at the host's question; None: it is none."""
         guesses = self._programme.guesses if self._programme else None
-        if guesses is None or self.mutes.of(viewer, now):
+        if guesses is None or self.door.mutes.of(viewer, now):
             return None
         text = " ".join(ask.text.split())
         language = ask.language or language_of(text, self._settings.language)
-        name = "" if self._settings.approve_first else self._name(ask, judged)  # which is said aloud
+        name = "" if self._settings.approve_first else self.door.name(ask, judged)  # which is said aloud
         right = guesses.guess(viewer, name, text, language, spoken=kind == "spoken")
         return None if right is None else [Tell(say.Guessed(ask.id, right), viewer)]
 
@@ -406,9 +294,6 @@ class Room:
 
     def _place(self, question: Question, now: float) -> int:
         return self._waiting.position(question, now) + (self._current is not None)
-
-    def _show_question(self, question: Question) -> list[Action]:
-        return self._tell_about(say.Asked(question.id, question.id, question.text, question.name), question)
 
     def restore(self, questions: Iterable[Question], now: float) -> list[Action]:
         """Take up questions accepted before a restart; what was begun too often would only break off again."""
@@ -446,60 +331,41 @@ class Room:
 
     def here(self, viewer: str) -> None:
         """Somebody stands before this viewer's screen."""
-        self._awake.add(viewer)
+        self._talkers.wake(viewer)
 
     def gone(self, viewer: str, now: float) -> list[Action]:
         """Nobody stands before this viewer's screen any more: nobody waits for what was asked there."""
-        self._awake.discard(viewer)
+        self._talkers.sleep(viewer)
         actions = self.unsaid(viewer, now)
         waiting = [*self._waiting, self._current] if self._current else self._waiting
         actions += self._withdraw_all(viewer, waiting, "the visitor left", now, PAUSE_S)
         if self._settings.hearing.hands_free:  # the next visitor is another
             self._greeted.clear()
-            if self._chose is None or self._chose[0] == viewer:
-                actions += self._turn_to("", None)
+            self.choosing.gone(viewer, now)
+            actions += self._show_storylines()
         return [*actions, Forget(viewer)]
 
     def choose(self, viewer: str, choice: say.Choose, now: float) -> list[Action]:
         """A viewer wants a storyline told, or the one that is told left, after the sentence that is on air."""
-        if (refused := self._choice_refused(viewer, choice.storyline, now)) is not None:
+        refused = self.door.mutes.refusal(viewer, now) or self.choosing.refusal(viewer, choice.storyline, now)
+        if refused is not None:
             return [Tell(say.Rejected(choice.id, refused.code, refused.reason), viewer)]
         return self.follow(choice.storyline or "", now, viewer) or []
-
-    def _choice_refused(self, viewer: str, storyline: str | None, now: float) -> Refused | None:
-        if (muted := self.mutes.refusal(viewer, now)) is not None:
-            return muted
-        if not self._viewers_choose:
-            return Refused("operators_only", "in this room an operator chooses what is told")
-        if storyline is not None and storyline not in self.known_storylines:
-            there = ", ".join(self.known_storylines) or "none"
-            return Refused("no_storyline", f"there is no such storyline; there are: {there}")
-        if self.storyline and self._chose and not self._settings.hearing.hands_free:
-            chooser, at = self._chose
-            if chooser != viewer and now - at < CHOICE_S:
-                return Refused("too_fast", "somebody else has just chosen; choose again in a moment")
-        return None
 
     def follow(self, storyline: str, now: float, chooser: str = "") -> list[Action] | None:
         """Tell this one from its beginning, "" none any more; None where there is none of this name.
 
         ``chooser``: a viewer, "" an operator.
         """
-        if storyline and storyline not in self.known_storylines:
+        if storyline and storyline not in self.choosing.known:
             return None
-        over = self._stop(now) if self._music and (storyline or self.storyline) else []
-        return [*over, *self._turn_to(storyline, (chooser, now)), *self._go_on(now)]
-
-    def _turn_to(self, storyline: str, chose: tuple[str, float] | None) -> list[Action]:
-        if self._programme is None or not (storyline or self.storyline):
-            return []
-        self._programme.follow(storyline)
-        self._chose = chose if storyline else None
-        return self._show_storylines()
+        over = self._stop(now) if self._music and (storyline or self.choosing.storyline) else []
+        self.choosing.choose(storyline, chooser, now)
+        return [*over, *self._show_storylines(), *self._go_on(now)]
 
     def greet(self, text: str, language: Language, now: float) -> list[Action]:
         """Somebody's picture is up: say ``text``, unless it was said a while ago or there is better to do."""
-        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting.any or self._talking:
+        if now - self._greeted.get(text, -GREET_AGAIN_S) < GREET_AGAIN_S or self._waiting.any or self._talkers:
             return []
         actions = self._remark_on(text, language, now)
         if actions:
@@ -507,7 +373,7 @@ class Room:
         return actions
 
     def left(self, viewer: str, now: float) -> list[Action]:
-        self._awake.discard(viewer)
+        self._talkers.sleep(viewer)
         return self.unsaid(viewer, now)
 
     # What viewers say
@@ -515,7 +381,7 @@ class Room:
     def may_talk(self, viewer: str, ask: say.TalkStart) -> list[Action]:
         """Nothing where this viewer's microphone may be opened; else what to tell them."""
         hearing = self._settings.hearing
-        if hearing.microphones == "one" and self._talking.keys() - {viewer}:
+        if hearing.microphones == "one" and self._talkers.others(viewer):
             reason = "somebody else is speaking; wait until they have finished"
             return [Tell(say.Rejected(ask.id, "microphone_taken", reason), viewer)]
         if ask.hands_free and not hearing.hands_free:
@@ -527,13 +393,13 @@ class Room:
         """Whether what this viewer's microphone hears is meant for the host: where there is a wake word, from then on
         until they leave.
         """
-        return not self._settings.hearing.wake_words or viewer in self._awake
+        return not self._settings.hearing.wake_words or self._talkers.awake(viewer)
 
     def called(self, viewer: str, language: Language, now: float) -> list[Action]:
         """The wake word was said and nothing after it: the host turns to them."""
         if self._current is not None and self._current.viewer != viewer:
             return self.unsaid(viewer, now)  # another screen's answer
-        self._talking.pop(viewer, None)
+        self._talkers.ends(viewer)
         actions = self._stop(now)
         if self._current is not None:
             actions += self._end(self._current, "skipped", "interrupted")
@@ -541,23 +407,23 @@ class Room:
 
     def talking(self, viewer: str) -> list[Action]:
         """A viewer holds the microphone button: the host turns to them."""
-        self._talking[viewer] = False
+        self._talkers.begins(viewer)
         return self._show()
 
     def speaking(self, viewer: str) -> list[Action]:
         """A viewer's voice is heard."""
-        self._talking[viewer] = False
+        self._talkers.begins(viewer)
         return [*self._give_way(), *self._show()]
 
     def meant(self, viewer: str) -> list[Action]:
         """It is speech, no cough and no "mm"."""
-        self._talking[viewer] = True
+        self._talkers.begins(viewer, meant=True)
         return [*self._give_way(), *self._show()]
 
     def unsaid(self, viewer: str, now: float) -> list[Action]:
         """Nothing came of it."""
-        self._talking.pop(viewer, None)
-        return [*self._resume(now), *self._show()] if viewer == self._over else self._show()
+        self._talkers.ends(viewer)
+        return [*self._resume(now), *self._show()] if viewer == self._talkers.over else self._show()
 
     def said(self, viewer: str, ask: say.Ask, now: float, judged: Judged = FINE) -> list[Action]:
         """What a viewer said: a question, unless it hardly was said while the host spoke, only kept them company, or
@@ -567,19 +433,19 @@ class Room:
             return self.unsaid(viewer, now)
         if (guessed := self._guessed(viewer, ask, now, "spoken", judged)) is not None:
             return [*guessed, *self.unsaid(viewer, now)]
-        hardly = viewer == self._over and not self._talking.get(viewer)
+        hardly = viewer == self._talkers.over and not self._talkers.means_it(viewer)
         if hardly or keeps_company(ask.text):
             return [
                 Tell(say.Rejected(ask.id, "no_question", "that was no question"), viewer),
                 *self.unsaid(viewer, now),
             ]
-        self._talking.pop(viewer, None)
+        self._talkers.ends(viewer)
         if says_goodbye(ask.text) and self._settings.hearing.hands_free:
             language = ask.language or language_of(ask.text, self._settings.language)
             actions = self._stop(now) if self._remark else []
             actions += [*self.gone(viewer, now), Tell(say.Farewell(), viewer)]
             return actions + self._remark_on(self._settings.host.farewell[language], language, now)
-        if viewer != self._over:
+        if viewer != self._talkers.over:
             return self.asked(viewer, ask, now, "spoken", judged)
         actions = self._stop(now)
         self._resume_at = now
@@ -589,7 +455,7 @@ class Room:
 
     def take_back(self, viewer: str, client_id: str, now: float) -> list[Action]:
         """A viewer goes on with what was taken for a whole question."""
-        self._talking[viewer] = False
+        self._talkers.begins(viewer)
         if (found := self._find(viewer, client_id)) is not None:
             return self._withdraw(*found, CONTINUED, now, 0.0)
         return self.speaking(viewer)
@@ -603,28 +469,21 @@ class Room:
         """Whoever speaks over the host, and may, makes the host soft, and silent once they mean it."""
         if not self._speaking:
             return []
-        actions: list[Action] = []
-        for viewer, meant in self._talking.items():
-            if self._over is None and self._may_interrupt(viewer):
-                self._over = viewer
-                actions += self._duck()
-            if self._over == viewer and meant and not self._holding:
-                self._holding = True
-                actions.append(Hold(True))
-        return actions
+        silent = self._talkers.gives_way(self._may_interrupt)
+        return [*self._duck(), Hold(True)] if silent else self._duck()
 
     def _stop(self, now: float, *, thinking: bool = True) -> list[Action]:
         """Take what is being said off the air, and what is thought of as well unless ``thinking`` is False."""
         over = self._line_ended(now) if self._music else []  # it is not played again
         if self._told and self._programme:
             self._programme.interrupted()
-        self._remark = self._filler = self._told = None
+        self._remark = self._meanwhile.filler = self._told = None
         self._speaking = False
         return [Stop(thinking), *over, *self._resume(now), *self._duck()]
 
     def _duck(self) -> list[Action]:
         """The host is soft while somebody speaks over them, and music while anybody speaks."""
-        soft = self._over is not None or (self._music and bool(self._talking))
+        soft = self._talkers.over is not None or (self._music and bool(self._talkers))
         if soft == self._ducked:
             return []
         self._ducked = soft
@@ -632,12 +491,11 @@ class Room:
 
     def _resume(self, now: float) -> list[Action]:
         """Nobody speaks over the host any more."""
-        if self._over is None:
+        if self._talkers.over is None:
             return []
-        self._over, self._moved_at = None, now
-        actions: list[Action] = [Hold(False)] if self._holding else []
-        self._holding = False
-        return [*actions, *self._duck()]
+        self._moved_at = now
+        silent = self._talkers.resumes()
+        return [Hold(False), *self._duck()] if silent else self._duck()
 
     def take_floor(self, now: float) -> list[Action]:
         """An operator begins to speak through the host. A question not yet answered aloud waits at the head again."""
@@ -737,18 +595,18 @@ class Room:
             if question.held:
                 return []
             question.held = True
-            return [Record(question, None), *self._tell_askers(say.Held(question.id, question.id, HELD), question)]
+            return [Record(question, None), *telling.askers(say.Held(question.id, question.id, HELD), question)]
         was_held, question.held = question.held, False
         question.pinned = decision != "approve" or question.pinned
         question.reply = reply or question.reply
         actions: list[Action] = [Record(question, None)]
         if was_held:
-            actions += self._show_question(question)
+            actions += telling.everybody(telling.asked(question), question)
         return [*actions, *self._tell_places(now), *self._go_on(now)]
 
     def mute(self, viewer: str, until: float, now: float) -> list[Action]:
         """Nothing of a viewer is taken until then (Unix time, s), and what waits of theirs is dropped."""
-        actions: list[Action] = [Mute(self.mutes.mute(viewer, until))]
+        actions: list[Action] = [Mute(self.door.mutes.mute(viewer, until))]
         if until > now:
             actions += self._withdraw_all(viewer, self._waiting, "muted", now, 0.0)
         return actions
@@ -767,20 +625,20 @@ class Room:
         question = self._current
         if question is None or question.id != question_id or question.written:
             return []
-        if verdict is not None and self._is_bad(verdict):
+        if verdict is not None and self.door.is_bad(verdict):
             return self._withhold(question, text, verdict, now)
         self._moved_at = now
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
         if not (question.sentences or question.reply):
-            self._thought_s = now - self._begun_at
+            self._meanwhile.answered(now)
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]
-        source = _source(question) if self._settings.cards.sources else None
+        source = telling.source(question) if self._settings.cards.sources else None
         return [
             *(self._show_card(source) if source else []),
-            *self._tell_about(say.AnswerDelta(question.id, question.id, joined), question),
+            *telling.everybody(say.AnswerDelta(question.id, question.id, joined), question),
             *self._speak(question, self._settings.host.answers(text, question.language)),
         ]
 
@@ -793,13 +651,13 @@ class Room:
 
     def _speak(self, question: Question, text: str, *, optional: bool = False) -> list[Action]:
         """Within its answer."""
-        self._unvoiced += 1
+        self._meanwhile.spoken()
         return [Speak(question.id, text, question.language, optional)]
 
     def voiced(self, utterance: str) -> None:
         """The voice has made a sentence, or cannot."""
         if self._current is not None and self._current.id == utterance:
-            self._unvoiced -= 1
+            self._meanwhile.voiced()
 
     def answered(self, question_id: str, *, refused: bool, now: float) -> list[Action]:
         question = self._current
@@ -807,27 +665,28 @@ class Room:
             return []
         self._moved_at = now
         question.written, question.refused = True, refused
-        return [*self._tell_about(_done(question), question), FinishSpeaking(question.id)]
+        return [*telling.everybody(telling.done(question), question), FinishSpeaking(question.id)]
 
     # The stage
 
     def speech_started(self, utterance: str, now: float) -> list[Action]:
         if utterance == self._labelling:
             self._label_at = now + 60.0 * self._settings.label.every_minutes
-        if utterance == self._filler:
-            self._filled += 1
+        if utterance == self._meanwhile.filler:
+            self._meanwhile.started()
         else:
             self._moved_at = now
         self._heard = utterance == self._told
         self._speaking = not (self._music and self._heard)
         actions = [*self._give_way(), *self._show()]
         if self._current and self._current.id == utterance:
-            actions += self._tell_about(say.SpeechStarted(utterance, utterance), self._current)
+            actions += telling.everybody(say.SpeechStarted(utterance, utterance), self._current)
         return actions
 
     def captioned(self, utterance: str, text: str, start: int, end: int, now: float) -> list[Action]:
-        if utterance != self._filler:
-            self._moved_at = self._silent_from = now + (end - start) / TICKS_PER_SECOND
+        if utterance != self._meanwhile.filler:
+            self._moved_at = now + (end - start) / TICKS_PER_SECOND
+            self._meanwhile.sounds_until(self._moved_at)
         self._uttered.append(text)
         return [Tell(say.Caption(utterance, text, start, end))] if text else []
 
@@ -845,8 +704,8 @@ class Room:
         return [*self._resume(now), *self._speech_ended(utterance, now, hushed=hushed)]
 
     def _speech_ended(self, utterance: str, now: float, *, hushed: bool) -> list[Action]:
-        if utterance == self._filler:
-            self._filler, self._fill_at = None, now + REASSURE_S
+        if utterance == self._meanwhile.filler:
+            self._meanwhile.ended(now)
             return self._show()
         self._moved_at = now
         if utterance == self._remark:
@@ -860,7 +719,7 @@ class Room:
             return self._show()
         self._resume_at = now + PAUSE_S
         return [
-            *self._tell_about(say.SpeechEnded(utterance, utterance), question),
+            *telling.everybody(say.SpeechEnded(utterance, utterance), question),
             *self._end(question, "refused" if question.refused else "answered"),
         ]
 
@@ -868,7 +727,7 @@ class Room:
         """The stage died with what it was saying. An answer is said again from its beginning, once."""
         question = self._current
         if question is None and self._remark is None:
-            self._speaking, self._filler = False, None
+            self._speaking, self._meanwhile.filler = False, None
             return [*self._resume(now), *self._show()]
         self._resume_at = now + PAUSE_S
         if question is None:
@@ -881,7 +740,7 @@ class Room:
         if question.sentences:
             host = self._settings.host
             actions += self._say_meanwhile(host.cut_off[question.language], question.language, optional=True)
-            self._unvoiced = 0
+            self._meanwhile.lost()
             for text in question.sentences:
                 actions += self._speak(question, text)
         if question.written:
@@ -893,7 +752,7 @@ class Room:
     def tick(self, now: float) -> list[Action]:
         """Called several times a second."""
         # Whoever is quite sure to speak is not played over.
-        actions = self._stop(now) if self._music and any(self._talking.values()) else []
+        actions = self._stop(now) if self._music and self._talkers.mean_it else []
         for question in self._waiting.expired(now):
             actions += self._end(question, "expired", "it waited too long")
         if (self._current or self._remark) and now - self._moved_at > STALL_S:
@@ -915,7 +774,7 @@ class Room:
             or (self._remark and not self._told)
         ):
             return self._show()
-        if self._talking and self._settings.hearing.hands_free:
+        if self._talkers and self._settings.hearing.hands_free:
             return self._show()  # whoever stands before a kiosk is heard out
         if self._texts and (not self._remark or self._music):
             text, language = self._texts.popleft()
@@ -939,23 +798,20 @@ class Room:
 
     def _show_storylines(self) -> list[Action]:
         """Tell when what may be chosen, or what was, is not as viewers know it."""
-        if (storylines := self.storylines) == self._offered:
-            return []
-        self._offered = storylines
-        return [Tell(storylines)]
+        news = self.choosing.news()
+        return [Tell(news)] if news else []
 
     def _begin(self, question: Question, now: float) -> list[Action]:
         self._current = question
-        self._moved_at = self._begun_at = now
-        self._filled = self._unvoiced = 0
-        self._fill_at = now + self._patience_s(question)
+        self._moved_at = now
+        self._meanwhile.begins(question, now)
         question.tries += 1
         actions = [*self._show(), Record(question, None), *self._tell_places(now)]
         if not question.reply:
             actions.append(Answer(question))
         opening = [announcement(question)] if question.announced else []
         if self._was_answered(question, now) and (lines := self._settings.host.again.get(question.language)):
-            opening.append(self._line(tuple(lines)))
+            opening.append(self._meanwhile.one_of(lines))
         if opening:
             text = ("" if question.language == "zh" else " ").join(opening)
             actions += self._say_meanwhile(text, question.language, optional=not question.announced)
@@ -963,12 +819,6 @@ class Room:
             actions += self.sentence(question.id, question.reply, (), now)
             actions += self.answered(question.id, refused=False, now=now)
         return [*actions, *self._fill(now)]
-
-    def _patience_s(self, question: Question) -> float:
-        """Before it is acknowledged."""
-        if question.kind != "spoken":
-            return ACKNOWLEDGE_S
-        return ACKNOWLEDGE_SPOKEN_S if self._thought_s < ACKNOWLEDGE_SPOKEN_S else 0.0
 
     def _was_answered(self, question: Question, now: float) -> bool:
         """Not long ago, to somebody who is still there: a kiosk's next visitor has heard nothing."""
@@ -988,11 +838,11 @@ class Room:
         for question in self._waiting.in_order(now)[:TOLD_PLACES]:
             if not question.held:
                 place = self._place(question, now)
-                actions += self._tell_askers(say.Waits(question.id, question.id, place), question)
+                actions += telling.askers(say.Waits(question.id, question.id, place), question)
         return actions
 
     def _go_on_unasked(self, now: float) -> list[Action]:
-        if (self._remark and not self._music) or self._talking:
+        if (self._remark and not self._music) or self._talkers:
             return []
         label = self._settings.label
         if label.spoken and self._programme and now >= self._label_at:
@@ -1047,37 +897,19 @@ class Room:
     def _fill(self, now: float) -> list[Action]:
         """Cover the thinking: an acknowledgement, and later a reassurance, also within an answer."""
         question = self._current
-        if question is None or question.written or self._filler or self._holding:
+        if question is None or self._talkers.holding:
             return []
-        if now < self._fill_at or self._filled > REASSURANCES:
+        line = self._meanwhile.line(question, self._settings.host, now, speaking=self._speaking)
+        if not line:
             return []
-        if question.sentences and (self._unvoiced or now < self._silent_from + WITHIN_S):
-            return []
-        if self._speaking and not question.sentences:
-            return []
-        host = self._settings.host
-        late = self._filled or question.sentences
-        lines = (host.reassurances if late else host.acknowledgements).get(question.language, [])
-        self._fill_at = now + REASSURE_S
-        if not lines:
-            self._filled += 1
-            return []
-        line = self._line(tuple(lines))
-        if not question.sentences:
-            return self._say_meanwhile(line, question.language, optional=True)
-        self._filled += 1
-        return self._speak(question, line, optional=True)
+        if question.sentences:
+            return self._speak(question, line, optional=True)
+        return self._say_meanwhile(line, question.language, optional=True)
 
     def _say_meanwhile(self, text: str, language: Language, *, optional: bool = False) -> list[Action]:
         """Say something before the answer, which is being thought of."""
-        self._filler = f"r{next(self._remarks)}"
-        return [Speak(self._filler, text, language, optional), FinishSpeaking(self._filler)]
-
-    def _line(self, lines: tuple[str, ...]) -> str:
-        """The next of ``lines``."""
-        if lines not in self._lines:
-            self._lines[lines] = shuffled(lines, random.Random())  # noqa: S311
-        return next(self._lines[lines])
+        self._meanwhile.filler = filler = f"r{next(self._remarks)}"
+        return [Speak(filler, text, language, optional), FinishSpeaking(filler)]
 
     def _withdraw(self, question: Question, asker: Question, reason: str, now: float, pause_s: float) -> list[Action]:
         """One asker does not want to hear it any more. Who asked the same with them still does."""
@@ -1096,11 +928,11 @@ class Room:
             heir, *rest = question.joined
             heir.joined, heir.held, heir.pinned, heir.reply = rest, question.held, question.pinned, question.reply
             self._waiting.add(heir)
-            actions.append(Tell(say.Skipped(question.id, question.id, reason), but=_viewers(heir)))
+            actions.append(Tell(say.Skipped(question.id, question.id, reason), but=telling.viewers(heir)))
             for one in heir.askers:
                 actions += self._accepted(one, heir, now)
             if not heir.held:
-                actions += self._show_question(heir)
+                actions += telling.everybody(telling.asked(heir), heir)
         return actions
 
     def _withdraw_all(
@@ -1127,7 +959,7 @@ class Room:
     def _end(self, question: Question, outcome: Outcome, reason: str = "") -> list[Action]:
         actions: list[Action] = []
         if question is self._current:
-            self._current = self._filler = None
+            self._current = self._meanwhile.filler = None
             actions += self._show_card(None)
         for asker in question.askers:
             if asker.withdrawn:
@@ -1140,33 +972,18 @@ class Room:
             question.ended_at = self._moved_at
             self.recent.append(question)
         elif outcome == "expired":
-            actions += self._tell_of_end(say.Expired(question.id, question.id, reason), question)
+            actions += telling.of_end(say.Expired(question.id, question.id, reason), question)
         else:
-            actions += self._tell_of_end(say.Skipped(question.id, question.id, reason), question)
+            actions += telling.of_end(say.Skipped(question.id, question.id, reason), question)
         return actions + self._show()
-
-    def _tell_of_end(self, message: say.Of, question: Question) -> list[Action]:
-        """What an operator never let through is nobody's business but the asker's."""
-        return self._tell_askers(message, question) if question.held else self._tell_about(message, question)
-
-    def _tell_about(self, message: say.Of, question: Question) -> list[Action]:
-        """Tell everybody, and the askers by their own ids."""
-        return [Tell(message, but=_viewers(question)), *self._tell_askers(message, question)]
-
-    def _tell_askers(self, message: say.Of, question: Question) -> list[Action]:
-        return [
-            Tell(replace(message, id=asker.client_id), asker.viewer)
-            for asker in question.askers
-            if asker.kind != "comment" and asker.viewer is not None and asker.client_id is not None
-        ]
 
     def _show(self) -> list[Action]:
         """Let the face and the pages show what the host is doing, when it changed."""
         ducked = self._duck()
         state = Attention.IDLE
-        if self._floor or (self._speaking and not self._holding):
+        if self._floor or (self._speaking and not self._talkers.holding):
             state = Attention.SPEAKING
-        elif self._talking:
+        elif self._talkers:
             state = Attention.LISTENING
         elif self._current:
             state = Attention.THINKING
@@ -1176,11 +993,6 @@ class Room:
         return [*ducked, Attend(state), Tell(say.HostState(state))]
 
 
-def _done(question: Question) -> say.AnswerDone:
-    citations = tuple(sorted(question.citations, key=lambda cited: cited.n))
-    return say.AnswerDone(question.id, question.id, question.answer, citations, question.refused)
-
-
 def language_of(text: str, default: Language) -> Language:
     """Chinese when a quarter of its letters are Han; the room's language when it has no letters."""
     letters = [character for character in text if character.isalpha()]
@@ -1188,18 +1000,3 @@ def language_of(text: str, default: Language) -> Language:
         return default
     han = sum("\u4e00" <= character <= "\u9fff" for character in letters)
     return "zh" if han * 4 >= len(letters) else "en"
-
-
-def _source(question: Question) -> Card | None:
-    """What an answer rests on first, as a card."""
-    if not question.citations:
-        return None
-    cited = question.citations[0]
-    return Card(title=cited.title[:80] or cited.locator[:80], text=cited.quote[:400], footer=cited.locator[:80])
-
-
-def _viewers(question: Question) -> frozenset[str]:
-    """Who is told of it by their own id."""
-    return frozenset(
-        asker.viewer for asker in question.askers if asker.viewer is not None and asker.client_id is not None
-    )

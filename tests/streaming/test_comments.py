@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI, HTTPException
 
 from streaming import actions as do
+from streaming import meanwhile
 from streaming import protocol as say
-from streaming import room as r
 from streaming.announcing import READ_OUT
 from streaming.comment import MOST, Comment, Seen
 from streaming.comments import add_comments
@@ -165,7 +165,7 @@ def test_a_comment_is_read_out_while_its_answer_is_thought_of(text: str, name: s
     assert only(do.Speak, room.tick(3.0)) == []  # instead of an acknowledgement
     room.speech_ended(line.utterance, 4.0)
     assert only(do.Speak, room.tick(5.0)) == []
-    (reassurance,) = only(do.Speak, room.tick(4.1 + r.REASSURE_S))
+    (reassurance,) = only(do.Speak, room.tick(4.1 + meanwhile.REASSURE_S))
     assert reassurance.optional
     assert room.current is start.question
 

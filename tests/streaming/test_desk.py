@@ -423,7 +423,7 @@ async def test_what_an_operator_switched_and_who_is_muted_outlives_a_restart(
         left, _ = await room._remember()
         assert (left.paused, left.cut) == (True, True)
         assert (room.core.paused, room.core.cut) == (True, True)
-        assert [one.viewer for one in room.core.mutes.now(time.time())] == ["v1"]
+        assert [one.viewer for one in room.core.door.mutes.now(time.time())] == ["v1"]
 
 
 async def test_who_comes_back_is_who_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,13 @@ from knowledge.answer import Citation, Context, Refusal, Sentence
 from streaming import actions as do
 from streaming import metrics
 from streaming import protocol as say
+from streaming.door import CARE_AGAIN_S
 from streaming.journal import entries
 from streaming.moderation.policy import OUTCOMES, Outcome, Policy
 from streaming.moderation.verdict import CATEGORIES, Category, Judged, Verdict
 from streaming.mutes import DAY_S, FORGIVEN_S, Muted, Mutes
 from streaming.programme.rundown import Card
-from streaming.room import CARE_AGAIN_S, Room
+from streaming.room import Room
 from streaming.state.sqlite import Sqlite
 from tests.streaming.settings import room_file
 from tests.streaming.test_comments import bridge, comment, post
@@ -177,11 +178,11 @@ def test_what_waits_of_the_muted_is_dropped() -> None:
 def test_an_appeal_reaches_the_operator_once_and_a_lifted_mute_does_not_count() -> None:
     room = make(strikes=1, mute_days=[1, 7])
     appeal = say.Appeal(type="appeal", id="a1", text="我在引用法条。")
-    assert rejected(room.appeal("v1", appeal, 1.0))[0][0] == "not_muted"
+    assert rejected(room.door.appeal("v1", appeal, 1.0))[0][0] == "not_muted"
     room.asked("v1", ask("滚"), 1.0, judged=judged("hostility"))
-    [mute] = only(do.Mute, room.appeal("v1", appeal, 2.0))
+    [mute] = only(do.Mute, room.door.appeal("v1", appeal, 2.0))
     assert (mute.muted.appeal, mute.muted.why, mute.muted.grade) == ("我在引用法条。", "hostility.rule", 1)
-    assert rejected(room.appeal("v1", appeal, 3.0))[0][0] == "appealed"
+    assert rejected(room.door.appeal("v1", appeal, 3.0))[0][0] == "appealed"
     room.mute("v1", 4.0, 4.0)
     assert only(do.Answer, room.asked("v1", ask(), 5.0))
     [mute] = only(do.Mute, room.asked("v1", ask("滚"), 6.0, judged=judged("hostility")))

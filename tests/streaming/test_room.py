@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from avatar.life import Attention
 from streaming import actions as do
+from streaming import meanwhile
 from streaming import protocol as say
 from streaming import room as r
 from streaming.programme.programme import Programme
@@ -430,7 +431,7 @@ def test_every_accepted_question_ends_in_exactly_one_outcome(
         note(room.tick(now))
     assert room.current is None
     assert room.waiting == 0
-    assert (room.storyline or None) == current_storyline
+    assert (room.choosing.storyline or None) == current_storyline
     assert sorted(outcomes) == sorted(accepted)
 
 
@@ -517,7 +518,7 @@ def test_silence_within_an_answer_is_covered_while_its_rest_is_thought_of() -> N
         room.voiced(name)
         room.captioned(name, "请稍等。", 0, 48, now)
         said += [spoken.text for spoken in only(do.Speak, room.tick(now + 6))]
-    assert len(said) == r.REASSURANCES + 1
+    assert len(said) == meanwhile.REASSURANCES + 1
     room.sentence(name, "三年以上的，不得超过六个月。", (), 80.0)
     room.voiced(name)
     room.answered(name, refused=False, now=80.1)

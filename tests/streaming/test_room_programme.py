@@ -11,9 +11,10 @@ import pytest
 
 from streaming import actions as do
 from streaming import protocol as say
+from streaming.programme.choosing import CHOICE_S
 from streaming.programme.programme import Programme
 from streaming.programme.rundown import Card, Rundown
-from streaming.room import CHOICE_S, PAUSE_S, STALL_S, Room
+from streaming.room import PAUSE_S, STALL_S, Room
 from streaming.roomfile import Cards
 from tests.streaming.settings import room_file
 from tests.streaming.test_programme import MONDAY, rundown
@@ -263,7 +264,7 @@ def refusal(room: Room, viewer: str, storyline: str | None, now: float) -> str:
 
 def test_before_a_kiosk_a_visitor_chooses_and_leaves() -> None:
     room = guide(repeat_after_minutes=0)
-    assert [one.name for one in room.storylines.offered] == ["jars", "silk"]
+    assert [one.name for one in room.choosing.storylines.offered] == ["jars", "silk"]
     (first,) = only(do.Speak, room.tick(MONDAY + 1))
     room.speech_started(first.utterance, MONDAY + 1)
     actions = room.choose("v1", choose("jars"), MONDAY + 1.5)
@@ -276,7 +277,7 @@ def test_before_a_kiosk_a_visitor_chooses_and_leaves() -> None:
     actions = room.gone("v1", MONDAY + 7)
     assert [one.current for one in told(say.Storylines, actions)] == [None]
     assert line(room, MONDAY + 8) == "One."
-    assert room.storyline == ""
+    assert room.choosing.storyline == ""
 
 
 def test_a_goodbye_is_answered_although_a_storyline_is_told() -> None:
@@ -285,7 +286,7 @@ def test_a_goodbye_is_answered_although_a_storyline_is_told() -> None:
     room.speech_ended("r1", MONDAY + 2)
     room.speaking("v1")
     assert says(room.said("v1", named("Goodbye!", ""), MONDAY + 5)) == [room._settings.host.farewell["en"]]
-    assert room.storyline == ""
+    assert room.choosing.storyline == ""
 
 
 def test_a_choice_is_told_when_it_ends_by_itself() -> None:
@@ -299,7 +300,7 @@ def test_a_choice_is_told_when_it_ends_by_itself() -> None:
 
 def test_who_may_choose() -> None:
     crowd = guide("push")
-    assert crowd.storylines == say.Storylines()
+    assert crowd.choosing.storylines == say.Storylines()
     assert refusal(crowd, "v1", "jars", MONDAY) == "operators_only"
     assert refusal(crowd, "v1", None, MONDAY) == "operators_only"
     assert crowd.follow("nothing", MONDAY) is None
@@ -320,9 +321,9 @@ def test_in_a_crowd_nobody_takes_away_what_somebody_else_has_just_chosen() -> No
     assert refusal(room, "v2", None, MONDAY + CHOICE_S - 1) == "too_fast"
     room.choose("v1", choose("silk"), MONDAY + 1)
     room.choose("v2", choose("jars"), MONDAY + 1 + CHOICE_S)
-    assert room.storyline == "jars"
+    assert room.choosing.storyline == "jars"
     room.gone("v2", MONDAY + 70)  # of a crowd, others listen
-    assert room.storyline == "jars"
+    assert room.choosing.storyline == "jars"
 
 
 def test_viewers_are_told_of_storylines_that_were_edited() -> None:
