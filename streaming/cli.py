@@ -597,6 +597,8 @@ def _avatar_build(arguments: argparse.Namespace) -> int:
 
     file, cache = spec_path(arguments.name), arguments.cache or CACHE
     if arguments.look:
+        if arguments.out or arguments.quick:
+            raise EverhostError("--look makes a picture and no pack: leave out -o and --quick")
         look(file, arguments.look, arguments.mesh, cache)
     else:
         build(file, arguments.out or file.with_suffix(".pack"), arguments.mesh, cache, quick=arguments.quick)

@@ -39,7 +39,7 @@ class Meanwhile:
         """Each set of lines that say the same, in changing order."""
 
     def begins(self, question: Question, now: float) -> None:
-        """A question is given to the answerer."""
+        """A question comes on air."""
         self._begun_at, self._fill_at = now, now + self._patience_s(question)
         self._filled = self._unvoiced = 0
 
@@ -49,8 +49,8 @@ class Meanwhile:
             return ACKNOWLEDGE_S
         return ACKNOWLEDGE_SPOKEN_S if self._thought_s < ACKNOWLEDGE_SPOKEN_S else 0.0
 
-    def answered(self, now: float) -> None:
-        """The first sentence of the answer is there."""
+    def first_sentence(self, now: float) -> None:
+        """Of the answer: it is there."""
         self._thought_s = now - self._begun_at
 
     def spoken(self) -> None:

@@ -251,7 +251,7 @@ class Room:
         return [*actions, *self._go_on(now)]
 
     def _stopped(self, viewer: str, ask: say.Ask, now: float, kind: Asked, judged: Judged) -> list[Action] | None:
-        """What comes of a text that the room does not take; None: it does."""
+        """What comes of a text that the room does not take; None: it does, or is silent to this viewer anyway."""
         language = ask.language or language_of(ask.text, self._settings.language)
         stopped = self.door.stops(viewer, ask, language, now, kind, judged)
         if stopped is None:
@@ -469,7 +469,7 @@ class Room:
         """Whoever speaks over the host, and may, makes the host soft, and silent once they mean it."""
         if not self._speaking:
             return []
-        silent = self._talkers.gives_way(self._may_interrupt)
+        silent = self._talkers.spoken_over(self._may_interrupt)
         return [*self._duck(), Hold(True)] if silent else self._duck()
 
     def _stop(self, now: float, *, thinking: bool = True) -> list[Action]:
@@ -494,7 +494,7 @@ class Room:
         if self._talkers.over is None:
             return []
         self._moved_at = now
-        silent = self._talkers.resumes()
+        silent = self._talkers.done()
         return [Hold(False), *self._duck()] if silent else self._duck()
 
     def take_floor(self, now: float) -> list[Action]:
@@ -631,7 +631,7 @@ class Room:
         shown = marks.plain(text)
         joined = shown if not question.sentences or question.language == "zh" else f" {shown}"
         if not (question.sentences or question.reply):
-            self._meanwhile.answered(now)
+            self._meanwhile.first_sentence(now)
         question.sentences.append(text)
         known = {cited.n for cited in question.citations}
         question.citations += [cited for cited in citations if cited.n not in known]

@@ -46,8 +46,8 @@ class Talkers:
     def awake(self, viewer: str) -> bool:
         return viewer in self._awake
 
-    def gives_way(self, may: Callable[[str], bool]) -> bool:
-        """The host speaks: whoever ``may`` is spoken under; True where the host is silent from now on."""
+    def spoken_over(self, may: Callable[[str], bool]) -> bool:
+        """The host speaks, and whoever ``may`` speaks over them; True where the host is silent from now on."""
         held = self.holding
         for viewer, meant in self._meant.items():
             if self.over is None and may(viewer):
@@ -55,7 +55,7 @@ class Talkers:
             self.holding |= self.over == viewer and meant
         return self.holding and not held
 
-    def resumes(self) -> bool:
+    def done(self) -> bool:
         """Nobody speaks over the host any more; True where the host was silent."""
         held, self.over, self.holding = self.holding, None, False
         return held

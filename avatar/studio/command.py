@@ -9,6 +9,7 @@ from tqdm import tqdm
 from avatar.errors import StudioError
 from avatar.pack import save_pack
 from avatar.studio.base_mesh import unpack_wheel
+from avatar.studio.darkroom import edition_of
 from avatar.studio.spec import HostSpec, load_spec
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def darkroom(file: Path, data: Path | None, cache: Path, *, kept: bool = True) -
     """
     spec = load_spec(file)
     if kept:
-        _same_edition(spec, file, cache / spec.name)
+        _refuse_other(spec, file, cache / spec.name)
     mesh = _mesh(data, cache)
     try:
         from avatar.studio import sets
@@ -67,17 +68,14 @@ def build(file: Path, out: Path, data: Path | None, cache: Path, *, quick: bool)
     tqdm.write(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
 
-def _same_edition(spec: HostSpec, file: Path, folder: Path) -> None:
-    described = folder / f"edition-{spec.edition}.json"
-    now = spec.model_dump_json(exclude_defaults=True, indent=1)
-    taken = any(not picture.name.startswith("set-") for picture in folder.glob("*.png"))
-    if taken and described.exists() and described.read_text("utf-8") != now:
+def _refuse_other(spec: HostSpec, file: Path, folder: Path) -> None:
+    """All pictures of one edition are of one file."""
+    described = edition_of(folder, spec.edition)
+    if described.exists() and described.read_text("utf-8") != spec.looks():
         raise StudioError(
-            f"{file} has changed since pictures were taken of edition {spec.edition}: raise `edition` in it to take "
-            f"new ones, or remove {folder} to begin this edition again"
+            f"{file} has changed since pictures were taken of edition {spec.edition}, or another file has the same "
+            f"`name`: raise `edition` in it to take new ones, or remove {folder} to begin again"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    described.write_text(now, "utf-8")
 
 
 def look(file: Path, out: Path, data: Path | None, cache: Path) -> None:
@@ -88,6 +86,8 @@ def look(file: Path, out: Path, data: Path | None, cache: Path) -> None:
     """
     if out.suffix.lower() not in {".png", ".jpg"}:
         raise StudioError(f"{out}: a look at a host is a picture; give a name that ends in .png or .jpg")
+    if not out.parent.is_dir():
+        raise StudioError(f"{out} cannot be written: there is no folder {out.parent}")
     room = darkroom(file, data, cache, kept=False)
     import cv2
 

@@ -99,10 +99,17 @@ class Darkroom:
             [ob for n in shot.absent for ob in named[n]],
         )
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.taken == 0:
+            edition_of(self.folder, studio.spec.edition).write_text(studio.spec.looks(), "utf-8")
         part = path.with_suffix(".part.png")
         scene.render(part, studio.spec.camera, shot.samples, box=shot.box, transparent=shot.transparent, seed=shot.seed)
         part.rename(path)
         self.taken += 1
+
+
+def edition_of(folder: Path, edition: int) -> Path:
+    """Where is written down what the host's file said when pictures of this edition were taken."""
+    return folder / f"edition-{edition}.json"
 
 
 def _recipe(shot: Shot) -> str:

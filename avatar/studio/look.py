@@ -1,5 +1,7 @@
 """How a host will look, before hours are spent on its pack: a few path-traced pictures of its file."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import cv2
@@ -31,7 +33,7 @@ _SAMPLES: Final = 8
 def look(room: Darkroom) -> Array:
     """(h, w, 3) B'G'R' in [0, 255]: the host on its set as the first view shows it, :data:`FACES` beside that.
 
-    Its pictures are not kept: it is made to be looked at while the file is still being written.
+    Its pictures are not kept: it is made to be looked at while the file is still being changed.
     """
     studio = room.studio
     camera = studio.spec.camera
@@ -40,22 +42,17 @@ def look(room: Darkroom) -> Array:
     side = min(width, height)
     middle = left + width // 2
     square = Box(middle - side // 2, top, middle - side // 2 + side, top + side)
-    host = _taken(room, Shot("look", square, transparent=True, samples=_SAMPLES))
+    with TemporaryDirectory() as folder:
+        once = Darkroom(studio, Path(folder))
+        host = once.picture(Shot("look", square, transparent=True, samples=_SAMPLES))
+        cells = [once.picture(of(_face(weights), "look", frame.face, samples=_SAMPLES)) for weights in FACES]
     behind = cv2.resize(sets.picture(studio.spec.background, camera, room.folder), (camera.width, camera.height))
     part = behind[square.y0 : square.y1, square.x0 : square.x1]
     whole = host[..., :3] * host[..., 3:] + part * (1 - host[..., 3:])
-    cells = [_taken(room, of(_face(weights), "look", frame.face, samples=_SAMPLES)) for weights in FACES]
     size = side // len(cells)
     beside = np.vstack([_square(cell, size) for cell in cells])
     row = np.hstack([whole[: len(beside)], beside])
     return np.asarray(np.rint(row[..., ::-1].clip(0, 1) * 255), np.uint8)
-
-
-def _taken(room: Darkroom, shot: Shot) -> Array:
-    room.path(shot).unlink(missing_ok=True)
-    picture = room.picture(shot)
-    room.path(shot).unlink()
-    return picture
 
 
 def _face(weights: dict[str, float]) -> FaceFrame:

@@ -85,7 +85,7 @@ class Landmarks:
     eye: Array
     """The host's left eye."""
     wider: float = 1.0
-    """How much larger eyes are than a person's, where they are."""
+    """How much larger eyes are than a person's; 1 where they are not."""
 
     @classmethod
     def of(cls, who: "Person") -> "Landmarks":

@@ -25,7 +25,8 @@ _SAMPLES: Final = 96
 
 def picture(name: str, camera: Camera, folder: Path) -> npt.NDArray[np.float32]:
     """(h, w, 3) display-referred R'G'B' in [0, 1] of a room by its name, kept in ``folder``; clears Blender's scene."""
-    path = folder / f"set-{name}-{_EDITION}-{camera.width}x{camera.height}-{camera.focal:g}.png"
+    seen = f"{camera.focal:g}-{camera.distance:g}-{camera.eye_y:g}-{camera.centre_y:g}"
+    path = folder / f"set-{name}-{_EDITION}-{camera.width}x{camera.height}-{seen}.png"
     if not path.exists():
         scene.reset()
         ROOMS[name]()

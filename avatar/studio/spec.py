@@ -3,6 +3,7 @@
 Lengths are metres in the host's axes (y up, z towards the viewer, x to the host's left), colours linear Rec. 709.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -15,6 +16,8 @@ from avatar.studio.base_mesh import Array
 from avatar.studio.camera import Camera
 from avatar.studio.motion import smooth
 
+NECK_TOP: Final = 0.505
+"""Height at which a neck ends, metres."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Colour = tuple[Share, Share, Share]
 Point = tuple[float, float, float]
@@ -130,7 +133,9 @@ class Region(_Strict):
     """A part of the head that is made larger, smaller or put elsewhere; what lies around it gives way."""
 
     about: Literal["origin", "eyes", "mouth"] = "origin"
-    """What ``place`` is measured from. What is done beside the middle of the face is done on both sides."""
+    """What ``place`` is measured from, as earlier regions have left it. What is done beside the middle is done to both
+    sides.
+    """
     place: Point
     """The middle of it, metres,"""
     radii: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
@@ -204,7 +209,7 @@ class HostSpec(_Strict):
     pivot: Point = (0.0, 0.515, 0.02)
     """The point the head turns about."""
     neck: tuple[float, float] = (0.405, 0.470)
-    """Below the first height nothing follows the head; above the second everything does."""
+    """Below the first height, on a person's body, nothing follows the head; above the second everything does."""
     bottom: float = -0.22
     """Height at which the body ends, out of sight."""
 
@@ -212,6 +217,12 @@ class HostSpec(_Strict):
     def camera(self) -> Camera:
         f = self.framing
         return Camera(f.width, f.height, f.focal, f.distance, f.eye_y, f.centre_y)
+
+    def looks(self) -> str:
+        """All that pictures of the host depend on, as text."""
+        views = {"framing": {"views"}}
+        said = self.model_dump(exclude={"title": True, "edition": True, **views}, exclude_defaults=True)
+        return json.dumps(said | {"styles": [self.hair.style, self.clothes.style]}, indent=1, sort_keys=True)
 
     def targets(self) -> dict[str, float]:
         """Every target of the base mesh that makes this person, and how much of it."""
@@ -231,18 +242,23 @@ class HostSpec(_Strict):
 
     def rise(self, points: Array) -> Array:
         """(…, 3) metres: how far points (…, 3) at rest move at breath 1."""
-        y = points[..., 1]
-        up = 0.0022 * smooth((y - 0.12) / 0.2) * (1 - 0.4 * smooth((y - 0.40) / 0.06))
+        y = self._height(points)
+        up = self.body * 0.0022 * smooth((y - 0.12) / 0.2) * (1 - 0.4 * smooth((y - 0.40) / 0.06))
         return np.stack([0 * up, up, 0 * up], -1)
 
     def sway(self, points: Array) -> Array:
         """(…) in [0, 1]: how far points (…, 3) at rest follow the torso's lean."""
-        return smooth((points[..., 1] - 0.02) / 0.3)
+        return smooth((self._height(points) - 0.02) / 0.3)
 
     def follow(self, points: Array) -> Array:
         """(…) in [0, 1]: how far points (…, 3) at rest or nearly so follow the head."""
         low, high = self.neck
-        return smooth((points[..., 1] - low) / (high - low))
+        return smooth((self._height(points) - low) / (high - low))
+
+    def _height(self, points: Array) -> Array:
+        """(…) y of points (…, 3) as they would lie on a person's body."""
+        y = points[..., 1]
+        return y if self.body == 1 else np.asarray((y - NECK_TOP) / self.body + NECK_TOP)
 
 
 def load_spec(path: Path) -> HostSpec:

@@ -37,7 +37,7 @@ CREW: Final[Outline] = (
     (-0.008, 0.4405), (-0.001, 0.4400),
 )  # fmt: skip
 _ABOVE: Final[Outline] = ((-0.14, 0.54), (-0.14, 0.482))
-"""No jumper reaches higher than this."""
+"""Before the neck no jumper reaches higher than this."""
 _NAPE: Final = 0.060
 """Metres from the sides of the neck to its nape."""
 NECKLINES: Final[dict[str, Outline]] = {"scoop": NECKLINE, "crew": CREW}
@@ -115,7 +115,7 @@ def _jumper(base: BaseMesh, faces: list[list[Corner]], clothes: Jumper, body: fl
     knit = _shell("jumper", base, faces, wool, 0.010 * body, loose=40)
     bpy.context.view_layer.update()
     roll = materials.cloth("collar", clothes.wool, clothes.weave, 0.25, 0.0)
-    return [knit.object, _trim("collar", CREW[1:], knit.surface(2), roll, clothes.collar, body, around=_NAPE)]
+    return [knit.object, _trim("collar", CREW[1:], knit.surface(), roll, clothes.collar, body, around=_NAPE)]
 
 
 def _blazer(base: BaseMesh, faces: list[list[Corner]], clothes: Blazer, cache: Path) -> list[bpy.types.Object]:
@@ -209,11 +209,15 @@ def _trim(
     half = fitted(np.pad(np.array(outline), ((0, 0), (0, 1))), body)[:, :2]
     whole = np.concatenate([half, half[::-1] * (-1, 1)])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(whole, axis=0), axis=1))])
-    even = np.linspace(0, along[-1], round(along[-1] / _FINE))
+    even = np.linspace(0, along[-1], round(along[-1] / (_FINE * body)))
     flat = np.stack([np.interp(even, along, whole[:, k]) for k in (0, 1)], -1)
     tree = BVHTree.FromPolygons(to_blender(ground.vertices.astype(float)).tolist(), ground.triangles.tolist())
     hits = [tree.ray_cast(Vector((x, -1.0, y)), Vector((0, 1, 0)))[0] for x, y in flat]
     points = np.array([(*h, 1.0) for h in hits if h is not None])
+    if not len(points):
+        raise StudioError(
+            f"clothes: there is no cloth where the {name} would lie; is `body` or `bottom` as it should be?"
+        )
     kernel = np.hanning(15) / np.hanning(15).sum()
     padded = np.pad(points, ((7, 7), (0, 0)), mode="edge")
     points = np.stack([np.convolve(padded[:, k], kernel, mode="valid") for k in range(4)], -1)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from avatar.bench import aperture, batch, chart, life, likeness, lips, render, steadiness
 from avatar.bench.talk import TEXTS, Talk, talk
 from avatar.clock import TICKS_PER_SECOND
-from avatar.hosts import HOSTS, load_host
+from avatar.hosts import HOSTS, SUFFIX, load_host
 from avatar.life import Attention
 from avatar.listening.corpus import UNHEARD
 from avatar.speech import SpeechChunk
@@ -149,4 +149,6 @@ def _darkroom(arguments: argparse.Namespace) -> "Darkroom":
     from avatar.hosts import spec_path
     from avatar.studio.command import CACHE, darkroom
 
-    return darkroom(spec_path(arguments.host), arguments.mesh, CACHE)
+    own = Path(arguments.host)  # a pack of one's own has its file beside it
+    file = own.with_suffix(".yaml") if own.suffix == SUFFIX else spec_path(arguments.host)
+    return darkroom(file, arguments.mesh, CACHE)

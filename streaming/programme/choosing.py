@@ -65,7 +65,7 @@ class Choosing:
             self._chose = (chooser, now) if storyline else None
 
     def gone(self, viewer: str, now: float) -> None:
-        """A kiosk's visitor has left, and with them what they have chosen."""
+        """A kiosk's visitor has left, and with them what they have chosen, or nobody is known to have."""
         if self._chose is None or self._chose[0] == viewer:
             self.choose("", viewer, now)
 

@@ -10,7 +10,20 @@ from avatar import hosts
 from avatar.errors import StudioError
 from avatar.face import ARKIT, EYE_RANGE, INDEX
 from avatar.render import eyes as live_eyes
-from avatar.studio import base_mesh, command, eyeballs, hair, inside, layers, light, person, sculpt, shots, spec
+from avatar.studio import (
+    base_mesh,
+    command,
+    darkroom,
+    eyeballs,
+    hair,
+    inside,
+    layers,
+    light,
+    person,
+    sculpt,
+    shots,
+    spec,
+)
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 
 CHART = (40, 20, 120, 100)
@@ -228,6 +241,30 @@ def test_a_smaller_body_leaves_the_head_as_it_is() -> None:
     assert made.base.vertices[y < 0.42] - sculpt.NECK == pytest.approx(0.6 * away)
 
 
+def test_clothes_find_the_body_where_it_lies_on_a_person() -> None:
+    back = LARGER.model_copy(update={"place": (0, 0, 0.01)})  # which moves eyes, and with them the whole head
+    person_, small = (sculpt.sculpted(doll(), mimi(sculpt=(back,), body=body)) for body in (1.0, 0.6))
+    below = person_.base.vertices[:, 1] < 0.42
+    assert small.base.vertices[below] == pytest.approx(sculpt.fitted(person_.base.vertices[below], 0.6))
+    still = mimi(body=0.6).follow(small.base.vertices[below])
+    assert still == pytest.approx(mimi().follow(person_.base.vertices[below]))
+
+
+def test_a_region_on_the_middle_acts_once_and_one_beside_it_on_both_sides() -> None:
+    who = doll()
+    lips = spec.Region(about="mouth", place=(0, 0, 0), radii=(0.03, 0.03, 0.03), move=(0, 0, 0.005))
+    made = sculpt.sculpted(who, mimi(sculpt=(lips,)))
+    seam = list(person.SEAM)
+    assert made.base.vertices[seam] == pytest.approx(who.base.vertices[seam] + (0, 0, 0.005))
+    cheeks = spec.Region(place=(0.1, 0.5, 0), radii=(0.05, 0.05, 0.05), move=(0.01, 0, 0))
+    made = sculpt.sculpted(who, mimi(sculpt=(cheeks,)))
+    apart = np.abs(who.base.vertices[:, :1]) - 0.1, who.base.vertices[:, 1:] - (0.5, 0)
+    inside = np.linalg.norm(np.concatenate(apart, 1), axis=1) < 0.045
+    moved = made.base.vertices - who.base.vertices
+    assert inside.sum() > 3
+    assert moved[inside] == pytest.approx(np.sign(who.base.vertices[inside, :1]) * (0.01, 0, 0))
+
+
 def test_a_person_of_whom_nothing_is_said_beyond_targets_stays_the_same() -> None:
     who = doll()
     assert sculpt.sculpted(who, mimi()) is who
@@ -235,8 +272,8 @@ def test_a_person_of_whom_nothing_is_said_beyond_targets_stays_the_same() -> Non
 
 def test_a_head_that_would_be_folded_over_is_refused() -> None:
     steep = LARGER.model_copy(update={"scale": (2.0,) * 3, "fade": 1.5})
-    with pytest.raises(StudioError, match=r"folded over at .* wider fade"):
-        sculpt.sculpted(doll(), mimi(sculpt=(steep,)))
+    with pytest.raises(StudioError, match=r"folded over.* at .* wider fade"):
+        sculpt.sculpted(doll(), mimi(sculpt=(steep,), body=0.5))
 
 
 def test_pictures_of_one_edition_are_of_one_file(tmp_path: Path) -> None:
@@ -249,18 +286,21 @@ def test_pictures_of_one_edition_are_of_one_file(tmp_path: Path) -> None:
             command.darkroom(file, None, cache)
         return str(error.value)
 
-    older = text.replace("age: 57", "age: 58")
     assert "base mesh is not there" in begun(text)
-    assert "base mesh is not there" in begun(older)  # nothing has been photographed yet
-    (cache / "bo" / "mouth-0123.png").touch()
-    assert "base mesh is not there" in begun(older + "# a remark\n")
-    assert "raise `edition`" in begun(text)
-    assert "base mesh is not there" in begun(text.replace("edition: 1", "edition: 2"))
+    described = darkroom.edition_of(cache / "bo", 1)
+    described.parent.mkdir(parents=True)
+    described.write_text(spec.load_spec(file).looks(), "utf-8")  # as the first picture does
+    assert "base mesh is not there" in begun(text.replace("title: 柏 Bo", "title: Bo") + "# a remark\n")
+    for change in (("age: 57", "age: 58"), ("style: short", "style: draped")):
+        assert "raise `edition`" in begun(text.replace(*change))
+        assert "base mesh is not there" in begun(text.replace(*change).replace("edition: 1", "edition: 2"))
 
 
 def test_a_look_at_a_host_is_a_picture(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match=r"ends in \.png or \.jpg"):
         command.look(hosts.spec_path("bo"), tmp_path / "bo.pack", None, tmp_path)
+    with pytest.raises(StudioError, match="no folder"):
+        command.look(hosts.spec_path("bo"), tmp_path / "none" / "bo.png", None, tmp_path)
 
 
 def test_hosts_are_described_by_their_files() -> None:
