@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from avatar.gpu.renderer import BatchRenderer
     from avatar.mesh_renderer import MeshRenderer
 
-HOSTS: Final[tuple[str, ...]] = ("lin",)
+HOSTS: Final[tuple[str, ...]] = ("lin", "bo")
 """Names of the hosts that are part of the package."""
 SUFFIX: Final = ".pack"
 

@@ -31,6 +31,9 @@ LASH_RGB: Final = (0.212, 0.110, 0.054)
 """R'G'B' of a lash on the screen: dark, but lit by the skin that it is seen before."""
 CROWN: Final = 0.056
 """Metres over the eyes from which on hair lies on the crown."""
+MARGIN: Final = {"draped": 12, "short": 30}
+"""Pixels by which skin can come out from under hair, which the layer before it goes on for. Long hair hangs beside the
+face, whose outlines are to stay smooth."""
 NEAREST: Final = 0.3
 """z before all of a host, metres."""
 FAINT: Final = 0.004
@@ -75,7 +78,7 @@ def assemble(room: Darkroom, frame: Frame, plates: dict[str, Array], skin: Skin)
         background=to_bytes(to_yuv(sets.picture(spec.background, camera, room.folder))),
         gloss=shine.sprites, gloss_shade=shine.shade, gloss_bleach=shine.bleach,
         atlas_y=to_bytes(luma), atlas_uv=to_bytes(chroma),
-        **_body(studio, frame, plates["body"]), **_mesh(studio, found), **_lashes(found),
+        **_body(studio, frame, plates["body"]), **_mesh(studio, found), **_lashes(found, spec.liner),
         **_light(skin), **_hair(studio, frame, plates),
     )  # fmt: skip
 
@@ -131,20 +134,20 @@ def _sparse(units: Array) -> tuple[Array, Array, Array]:
     return np.array(starts, np.int32), np.concatenate(indices).astype(np.int32), np.concatenate(rows).astype(np.float32)
 
 
-def _lashes(found: list[Piece]) -> dict[str, Any]:
+def _lashes(found: list[Piece], liner: float) -> dict[str, Any]:
     offsets = np.cumsum([0] + [len(p.vertices) for p in found])
     cards = [k for k, p in enumerate(found) if p.name in LASHES]
     return {
         "lash_triangles": np.concatenate([found[k].triangles + offsets[k] for k in cards]).astype(np.int32),
         "lash_uvs": np.concatenate([_lash_uvs(found[k], row) for row, k in enumerate(cards)]).astype(np.float32),
-        "lash": np.concatenate([lash_card(upper=True), lash_card(upper=False)]),
+        "lash": np.concatenate([lash_card(upper=True, liner=liner), lash_card(upper=False, liner=liner)]),
     }
 
 
-def lash_card(*, upper: bool) -> npt.NDArray[np.uint8]:
+def lash_card(*, upper: bool, liner: float) -> npt.NDArray[np.uint8]:
     """(h, w) opacity, its roots in the first row, with a clear border."""
     width, height = LASH_CARD
-    fine = lash_mask(512, 64, 95 if upper else 60, upper)[..., 0]
+    fine = lash_mask(512, 64, 95 if upper else 60, upper, liner)[..., 0]
     small = cv2.resize(fine, (width - 4, height - 4), interpolation=cv2.INTER_AREA)
     # Hairs hide their share of the light; pictures are blended as the screen's values are, which are not linear.
     return np.pad(to_bytes((1 - (1 - small) ** (1 / 2.2)) * 255), 2)
@@ -204,14 +207,17 @@ def _linear(group: Group, width: int) -> Array:
 def _hair(studio: Studio, frame: Frame, plates: dict[str, Array]) -> dict[str, Any]:
     camera, who = studio.spec.camera, studio.who
     hair, seen = plates["hair"], plates["before"]
-    over = layers.before(hair, seen, plates["solid"])
+    style = studio.spec.hair.style
+    over = layers.before(hair, seen, plates["solid"], MARGIN[style])
     (back, back_uv), (front, front_uv) = layer(hair), layer(over)
     otherwise = camera.distance - studio.spec.pivot[2]
     back_reach, _ = layers.depths(studio.hair_points, seen[..., 3], camera, frame.head, otherwise)
     front_reach, depth = layers.depths(studio.hair_points, over[..., 3], camera, frame.head, otherwise)
-    # On the crown hair lies on skin that slants away from the camera: nothing there is to come before it.
+    # Where hair lies on skin that slants away from the camera, nothing is to come before it: on the crown, and where it
+    # is short everywhere.
     brows = camera.project(who.eye_centres[0] + (0.0, CROWN, 0.0))[1] - frame.head.y0
-    depth[: int(brows / GRID) + 1] = camera.distance - NEAREST
+    lies = int(brows / GRID) + 1 if style == "draped" else len(depth)
+    depth[:lies] = camera.distance - NEAREST
     return {
         "back": back,
         "back_uv": back_uv,

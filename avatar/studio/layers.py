@@ -77,23 +77,20 @@ def heights(camera: Camera, box: Box, z: float) -> tuple[Array, Array]:
     return grid_x, grid_y
 
 
-def before(hair: Array, seen: Array, solid: Array) -> Array:
-    """The hair (h, w, 4) that lies before skin or clothes, and some way beyond, so that it still hides them in motion.
+def before(hair: Array, seen: Array, solid: Array, margin: int) -> Array:
+    """The hair (h, w, 4) that lies before skin or clothes, and ``margin`` pixels beyond, so that it still hides them in
+    motion.
 
     ``hair`` is all of it, ``seen`` what nothing hides, ``solid`` the skin and clothes without it. Hair beside them is
     left to the layer behind, which they hide themselves, with outlines as smooth as theirs.
     """
     over = (seen[..., 3] > 0.05) & (solid[..., 3] > 0.5)
     hides = (seen[..., 3] < 0.5 * hair[..., 3]) & (solid[..., 3] > 0.5)
-    near = cv2.GaussianBlur(cv2.dilate(over.astype(np.float32), _disc(MARGIN)), (0, 0), 3)
+    near = cv2.GaussianBlur(cv2.dilate(over.astype(np.float32), _disc(margin)), (0, 0), 3)
     near = np.where(solid[..., 3] > 0.5, over, near * ~hides)
     out = np.where(over[..., None], seen, hair)
     out[..., 3] *= np.maximum(near, over)
     return np.asarray(out, np.float32)
-
-
-MARGIN: Final = 12
-"""Pixels that skin under hair can come out by."""
 
 
 def _disc(radius: int) -> Bytes:

@@ -188,6 +188,8 @@ class HostSpec(_Strict):
     """How much of a smile the face at rest has."""
     lashes: Share = 0.5
     """How much of the base mesh's lashes is kept."""
+    liner: Share = 0.16
+    """How much of the length of upper lashes is a solid line along the lid, as make-up draws it."""
     tone: Colour
     lips: Colour
     iris: Colour

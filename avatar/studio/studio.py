@@ -37,8 +37,11 @@ class Ground:
         return from_blender(np.array(out))
 
 
-def lash_mask(width: int, height: int, hairs: int, upper: bool) -> Array:
-    """(h, w, 3) opacity of a lid's hairs on their card; the root is the first row."""
+def lash_mask(width: int, height: int, hairs: int, upper: bool, liner: float) -> Array:
+    """(h, w, 3) opacity of a lid's hairs on their card; the root is the first row.
+
+    ``liner``: the share of an upper lid's card that is drawn solid along the roots.
+    """
     rng = np.random.default_rng(11)
     scale = 4
     image = np.zeros((height * scale, width * scale), np.uint8)
@@ -56,7 +59,7 @@ def lash_mask(width: int, height: int, hairs: int, upper: bool) -> Array:
             thick = max(1, round(scale * (2.2 if upper else 1.3) * (1 - t[j]) ** 0.7))
             cv2.line(image, a, b, 255, thick, cv2.LINE_AA)
     if upper:
-        image[: int(0.16 * height * scale)] = 255
+        image[: int(liner * height * scale)] = 255
     out = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     return np.repeat(out[..., None], 3, -1)
 
@@ -113,7 +116,9 @@ class Studio:
         return part
 
     def _lash(self, name: str, groups: tuple[str, str]) -> Part:
-        mask = materials.picture(name, lash_mask(512, 64, 95 if name == "upper" else 60, name == "upper"))
+        mask = materials.picture(
+            name, lash_mask(512, 64, 95 if name == "upper" else 60, name == "upper", self.spec.liner)
+        )
         faces = [f for g in groups for f in self.who.base.groups[g]]
         part = Part(name, self.who.base, faces, materials.lash(name, mask), 1)
         layer = part.object.data.uv_layers[0].data

@@ -132,7 +132,7 @@ def test_hair_is_before_the_face_where_it_hides_it_and_not_where_the_jaw_hides_i
     seen[:, 20:50, 3] = 1
     hair[:, 70:110, 3] = 1  # and behind its right one
     seen[:, 90:110, 3] = 1
-    front = layers.before(hair, seen, solid)[..., 3]
+    front = layers.before(hair, seen, solid, 12)[..., 3]
     assert front[20, 40] == 1
     assert front[20, 27] > 0.9  # some way beyond the face as well
     assert front[20, 80] == 0

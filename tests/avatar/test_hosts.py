@@ -1,21 +1,23 @@
-"""The host that comes with everhost: lips, lids, gaze, turns."""
-
-from pathlib import Path
+"""Each host that comes with everhost: lips, lids, gaze, turns."""
 
 import numpy as np
 import pytest
 
-import avatar.hosts
 from avatar.face import ARKIT, FaceFrame
-from avatar.hosts import load_host
+from avatar.hosts import HOSTS, load_host, pack_path
 from avatar.mesh_renderer import MeshRenderer
 from avatar.pack import Box, load_pack
 from avatar.picture import Picture, Plane
 
 
+@pytest.fixture(scope="module", params=HOSTS)
+def name_of_host(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def host() -> MeshRenderer:
-    return load_host("lin")
+def host(name_of_host: str) -> MeshRenderer:
+    return load_host(name_of_host)
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +103,14 @@ def test_a_turn_of_the_head_changes_the_picture(
     assert (np.abs(rest.astype(int) - turned) > 8).sum() > 5000
 
 
-def test_an_outline_moves_without_sparks(host: MeshRenderer, blank: Picture) -> None:
-    """The cheek's outline before the hair, moved by a small part of a pixel."""
+OUTLINES = {"lin": np.s_[420:520, 800:860], "bo": np.s_[420:520, 770:830]}
+"""Where a cheek is seen before the hair, or before what is behind the host."""
+
+
+def test_an_outline_moves_without_sparks(name_of_host: str, host: MeshRenderer, blank: Picture) -> None:
+    """It is moved by a small part of a pixel."""
     before, after = (drawn(host, blank, face(cheekSquintRight=w)).astype(int) for w in (0.50, 0.54))
-    outline = np.s_[420:520, 800:860]
+    outline = OUTLINES[name_of_host]
     assert np.ptp(before[outline]) > 80
     assert 0 < np.abs(after - before)[outline].max() < 25
 
@@ -115,8 +121,8 @@ def test_colours_stay_within_the_limited_range(host: MeshRenderer, blank: Pictur
     assert luma.max() <= 240
 
 
-def test_the_pack_is_small() -> None:
-    pack = Path(avatar.hosts.__file__).with_name("lin.pack")
+def test_the_pack_is_small(name_of_host: str) -> None:
+    pack = pack_path(name_of_host)
     assert pack.stat().st_size <= 15 << 20
     assert load_pack(pack).credits
 
