@@ -209,7 +209,8 @@ def _hair(studio: Studio, frame: Frame, plates: dict[str, Array]) -> dict[str, A
     hair, seen = plates["hair"], plates["before"]
     style = studio.spec.hair.style
     over = layers.before(hair, seen, plates["solid"], MARGIN[style])
-    (back, back_uv), (front, front_uv) = layer(hair), layer(over)
+    collar = layers.inside(plates["body"], frame.body, frame.head)
+    (back, back_uv), (front, front_uv) = layer(layers.behind_neck(hair, collar, plates["solid"])), layer(over)
     otherwise = camera.distance - studio.spec.pivot[2]
     back_reach, _ = layers.depths(studio.hair_points, seen[..., 3], camera, frame.head, otherwise)
     front_reach, depth = layers.depths(studio.hair_points, over[..., 3], camera, frame.head, otherwise)

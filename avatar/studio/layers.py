@@ -93,5 +93,41 @@ def before(hair: Array, seen: Array, solid: Array, margin: int) -> Array:
     return np.asarray(out, np.float32)
 
 
+def behind_neck(hair: Array, body: Array, solid: Array) -> Array:
+    """The hair (h, w, 4), and what is seen where the neck moves aside in a collar: the collar's colours, going on.
+
+    ``body`` (h, w, 4) is the clothes that skin does not hide, ``solid`` (h, w, 4) skin and clothes without hair.
+    """
+    cloth = body[..., 3] > 0.5
+    worn = np.flatnonzero(cloth.any(1))
+    if not len(worn):
+        return hair
+    neck = ((solid[..., 3] > 0.5) & ~cloth).astype(np.uint8)
+    neck[: worn[0]] = 0
+    neck = cv2.morphologyEx(neck, cv2.MORPH_OPEN, _disc(4)).astype(np.uint8)  # not the clothes' own outline
+    within = cv2.erode((solid[..., 3] > 0.5).astype(np.uint8), _disc(ASIDE)) > 0  # a collar's own outline stays still
+    there = (cv2.dilate(neck, _disc(ASIDE)) > 0) & within
+    there[: worn[0]] = False
+    colour = fill(np.ascontiguousarray(body[..., :3]), np.clip(body[..., 3], 0, 1) ** 8)
+    own = hair[..., 3:]
+    rest = (1 - own) * there[..., None]
+    mixed = (hair[..., :3] * own + colour * rest) / np.maximum(own + rest, 1e-6)
+    return np.concatenate([np.where(rest > 0, mixed, hair[..., :3]), own + rest], -1).astype(np.float32)
+
+
+ASIDE: Final = 14
+"""Pixels that a neck moves aside by."""
+
+
+def inside(plate: Array, box: Box, of: Box) -> Array:
+    """What a picture of the canvas' part ``box`` shows of the part ``of``; nothing beyond it."""
+    out = np.zeros((of.y1 - of.y0, of.x1 - of.x0, plate.shape[2]), plate.dtype)
+    x0, y0, x1, y1 = max(box.x0, of.x0), max(box.y0, of.y0), min(box.x1, of.x1), min(box.y1, of.y1)
+    if x0 < x1 and y0 < y1:
+        part = plate[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0]
+        out[y0 - of.y0 : y1 - of.y0, x0 - of.x0 : x1 - of.x0] = part
+    return out
+
+
 def _disc(radius: int) -> Bytes:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

@@ -139,6 +139,29 @@ def test_hair_is_before_the_face_where_it_hides_it_and_not_where_the_jaw_hides_i
     assert front[20, 95] < 0.05
 
 
+def test_where_a_neck_moves_aside_its_collar_is_seen() -> None:
+    hair, body, solid = (np.zeros((120, 160, 4), np.float32) for _ in range(3))
+    solid[:, 50:110, 3] = 1  # a head and its neck,
+    solid[60:, 20:140, 3] = 1
+    body[60:, 20:50] = body[60:, 110:140] = (0.2, 0.1, 0.3, 1)  # in a collar
+    found = layers.behind_neck(hair, body, solid)
+    assert found[90, 55] == pytest.approx([0.2, 0.1, 0.3, 1], abs=0.02)
+    assert found[90, 45, 3] == 1  # the collar moves, too, as far as the head leans
+    assert (found[..., 3][solid[..., 3] == 0] == 0).all()
+    assert (found[:, 20:30, 3] == 0).all()  # but not at its own outline
+    assert (found[:50, :, 3] == 0).all()
+    hair[90, 55] = (1, 1, 1, 0.5)
+    assert layers.behind_neck(hair, body, solid)[90, 55] == pytest.approx([0.6, 0.55, 0.65, 1], abs=0.02)
+
+
+def test_a_part_of_the_canvas_is_taken_from_another() -> None:
+    plate = np.arange(4 * 6, dtype=np.float32).reshape(4, 6, 1)
+    found = layers.inside(plate, shots.Box(10, 20, 16, 24), shots.Box(8, 22, 13, 30))[..., 0]
+    assert found.shape == (8, 5)
+    assert found[:2, 2:].tolist() == plate[2:, :3, 0].tolist()
+    assert found.sum() == plate[2:, :3].sum()
+
+
 def ball(count: int) -> np.ndarray:
     """Points over a skull that is a ball of 10 cm."""
     way = np.random.default_rng(6).normal(size=(count, 3))
