@@ -207,13 +207,13 @@ def _linear(group: Group, width: int) -> Array:
 def _hair(studio: Studio, frame: Frame, plates: dict[str, Array]) -> dict[str, Any]:
     camera, who = studio.spec.camera, studio.who
     hair, seen = plates["hair"], plates["before"]
-    style = studio.spec.hair.style
+    style, solid = studio.spec.hair.style, plates["solid"][..., 3]
     over = layers.before(hair, seen, plates["solid"], MARGIN[style])
     collar = layers.inside(plates["body"], frame.body, frame.head)
     (back, back_uv), (front, front_uv) = layer(layers.behind_neck(hair, collar, plates["solid"])), layer(over)
-    otherwise = camera.distance - studio.spec.pivot[2]
-    back_reach, _ = layers.depths(studio.hair_points, seen[..., 3], camera, frame.head, otherwise)
-    front_reach, depth = layers.depths(studio.hair_points, over[..., 3], camera, frame.head, otherwise)
+    middle = camera.distance - studio.spec.pivot[2]
+    back_reach, _ = layers.depths(studio.hair_points, seen[..., 3], solid, camera, frame.head, middle)
+    front_reach, depth = layers.depths(studio.hair_points, over[..., 3], solid, camera, frame.head, middle)
     # Where hair lies on skin that slants away from the camera, nothing is to come before it: on the crown, and where it
     # is short everywhere.
     brows = camera.project(who.eye_centres[0] + (0.0, CROWN, 0.0))[1] - frame.head.y0

@@ -29,12 +29,14 @@ def nodes(box: Box) -> tuple[int, int]:
 
 
 def depths(
-    paths: Array, opacity: Array, camera: Camera, box: Box, default: float
+    paths: Array, opacity: Array, solid: Array, camera: Camera, box: Box, middle: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """How far off hairs are, (n, k, 3) points along each, where a layer (h, w) shows them: smooth, and as it is.
 
     Both on the layer's grid, and going on where nothing is shown. A layer that is warped by its depth must not fold,
     and at its outline hair falls away from the camera more steeply than any warp can follow: hence the smooth one.
+    ``solid`` (h, w) is the opacity of skin and clothes: they hide hairs that are further off than the ``middle`` of the
+    head, and a wisp over the forehead must not be taken to lie where the hair behind it does.
     """
     t = np.linspace(0, paths.shape[1] - 1, 3 * paths.shape[1])
     low = np.minimum(t.astype(int), paths.shape[1] - 2)
@@ -46,18 +48,21 @@ def depths(
     column, row = ((at[:, 0] - box.x0) / CELL + 0.5).astype(int), ((at[:, 1] - box.y0) / CELL + 0.5).astype(int)
     keep = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     cell, depth = row[keep] * shape[1] + column[keep], at[keep, 2]
+    skin = cv2.resize(solid.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() > 0.5
+    seen = ~skin[cell] | (depth < middle)
+    cell, depth = cell[seen], depth[seen]
     order = np.lexsort((depth, cell))
     cell, depth = cell[order], depth[order]
     first = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]])
     count = np.diff(np.r_[first, len(cell)])
     shown = cv2.resize(opacity.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).ravel() > 0.1
-    solid = (count > 3) & shown[cell[first]]
-    seen, where = depth[first + count // 8][solid], cell[first][solid]
-    if len(seen) < 40:
-        plain = np.full((rows, columns), default, np.float32)
+    enough = (count > 3) & shown[cell[first]]
+    found, where = depth[first + count // 8][enough], cell[first][enough]
+    if len(found) < 40:
+        plain = np.full((rows, columns), middle, np.float32)
         return plain, plain
     page, known = np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
-    page.reshape(-1, 3)[where], known.reshape(-1)[where] = seen[:, None], 1
+    page.reshape(-1, 3)[where], known.reshape(-1)[where] = found[:, None], 1
     whole, step = np.ascontiguousarray(fill(page, known)[..., 0]), GRID // CELL
     smooth, true = cv2.GaussianBlur(whole, (0, 0), SOFT / CELL), cv2.blur(whole, (step, step))
     return np.ascontiguousarray(smooth[::step, ::step]), np.ascontiguousarray(true[::step, ::step])

@@ -24,6 +24,7 @@ from avatar.studio import (
     shots,
     spec,
 )
+from avatar.studio.camera import Camera
 from avatar.studio.eyeballs import COLUMNS, ROWS, Glimpse
 
 CHART = (40, 20, 120, 100)
@@ -152,6 +153,25 @@ def test_where_a_neck_moves_aside_its_collar_is_seen() -> None:
     assert (found[:50, :, 3] == 0).all()
     hair[90, 55] = (1, 1, 1, 0.5)
     assert layers.behind_neck(hair, body, solid)[90, 55] == pytest.approx([0.6, 0.55, 0.65, 1], abs=0.02)
+
+
+def test_a_wisp_over_the_forehead_is_not_as_far_off_as_the_hair_behind_the_head() -> None:
+    box = shots.Box(600, 200, 920, 520)
+    view, rng = Camera(1920, 1920, 6600.0, 2.8, 0.56, 618.0), np.random.default_rng(2)
+
+    def hairs(count: int, z: float, right: float) -> np.ndarray:
+        column, row = rng.uniform(600, right, count), rng.uniform(200, 520, count)
+        far = (2.8 - z) / 6600.0
+        root = np.stack([(column - 960) * far, 0.56 + (618.0 - row) * far, np.full(count, z)], -1)
+        return np.asarray(root[:, None] + np.linspace(0, 1, 6)[:, None] * (0.003, -0.003, 0.0))
+
+    paths = np.concatenate([hairs(4000, 0.11, 780), hairs(90000, -0.06, 920)])
+    opacity, solid = np.full((320, 320), 0.4), np.zeros((320, 320))
+    solid[:, :160] = 1  # a forehead, and beside it nothing that hides what hangs behind the head
+    smooth, true = layers.depths(paths, opacity, solid, view, box, 2.78)
+    for found in (smooth, true):
+        assert found[5:15, 2:7] == pytest.approx(2.69, abs=0.002)
+        assert found[5:15, 14:19] == pytest.approx(2.86, abs=0.002)
 
 
 def test_a_part_of_the_canvas_is_taken_from_another() -> None:
