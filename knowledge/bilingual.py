@@ -13,7 +13,8 @@ from typing import Final
 
 from pypinyin import lazy_pinyin
 
-HAN: Final = re.compile(r"[\u3400-\u9fff]")
+from knowledge.han import HAN
+
 _ASIDE: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]|\b(?:cl:|abbr\. for|variant of|see also|lit\.|fig\.).*")
 _WORD: Final = re.compile(r"[a-z][a-z'-]*[a-z]|[a-z]")
 _SMALL: Final = frozenset(

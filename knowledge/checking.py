@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal
 
-from knowledge.bilingual import HAN
+from knowledge.han import HAN
 from knowledge.quantities import Quantity, numeral, quantities
 from knowledge.sentences import detect_language
 from knowledge.wanted import Term, wanted

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from knowledge.bilingual import HAN
+from knowledge.han import HAN
 from knowledge.wanted import Term
 from knowledge.words import stem
 

@@ -14,7 +14,8 @@ from typing import Final
 from pypinyin import lazy_pinyin
 
 from knowledge import words
-from knowledge.usage import BEGIN, END, HAN_RUN, Usage, everyday
+from knowledge.han import HAN_RUN
+from knowledge.usage import BEGIN, END, Usage, everyday
 
 _LONGEST: Final = 6
 """Characters of a word."""

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-_CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+from knowledge.han import HAN
+
 _LATIN_WORD = re.compile(r"[A-Za-z]+")
 
 _FULL_STOPS = "。！？!?"
@@ -22,7 +23,7 @@ _UNFINISHED_TAIL = re.compile(rf"\s*(?:(?:\[|【)[\d\s,，、]*)?$|^[{_CLOSERS}{
 
 def detect_language(text: str) -> str:
     """ "zh" when the text is mostly Chinese, counting an English word as much as two ideographs; else "en"."""
-    return "zh" if len(_CJK.findall(text)) > 2 * len(_LATIN_WORD.findall(text)) else "en"
+    return "zh" if len(HAN.findall(text)) > 2 * len(_LATIN_WORD.findall(text)) else "en"
 
 
 def ideographs(text: str) -> float:

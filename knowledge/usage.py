@@ -10,7 +10,6 @@ of the reader and the harmless ones of moderation (``streaming/moderation/traini
 
 import gzip
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from knowledge import words
+from knowledge.han import HAN_RUN
 
-HAN_RUN: Final = re.compile(r"[\u4e00-\u9fff]+")
 BEGIN: Final = "^"
 END: Final = "$"
 """Of a run of ideographs: what stands before its first word, and after its last."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
-from knowledge.bilingual import HAN, romanized, translations
+from knowledge.bilingual import romanized, translations
+from knowledge.han import HAN
 from knowledge.words import stem, terms, topical
 
 _ADJACENT: Final = 4

@@ -7,13 +7,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowledge.han import HAN
 from knowledge.numerals import split_articles
 
 if TYPE_CHECKING:
     import jieba
 
 _WORD = re.compile(r"\w+")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 # Words that say nothing about the topic; a question made of them alone matches nothing.
 _STOPWORDS = frozenset(Path(__file__).with_name("stopwords.txt").read_text("utf-8").split())
@@ -52,7 +52,7 @@ def terms(text: str) -> list[str]:
     text, articles = split_articles(unicodedata.normalize("NFKC", text).lower())
     found: list[str] = []
     for run in _WORD.findall(text):
-        if _HAN.search(run):
+        if HAN.search(run):
             found.extend(word for word in _segmenter().cut_for_search(run) if _WORD.fullmatch(word))
         else:
             found.extend(part for part in run.split("_") if part)

@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar.bench import chart
-from avatar.bench.live import Live, Places, pack_file, project
+from avatar.bench.live import Live, Places, project
 from avatar.bench.talk import LEAD, STEPS, Talk
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from avatar.face import INDEX, FaceFrame
+from avatar.hosts import pack_path
 from avatar.pack import Pack, load_pack
 
 Floats = npt.NDArray[np.float32]
@@ -102,7 +103,7 @@ def run(host: str, talks: Sequence[Talk], plot: Path | None = None) -> Report:
     """
     if not talks:
         raise AvatarError("there is no speech to measure lips by")
-    pack = load_pack(pack_file(host))
+    pack = load_pack(pack_path(host))
     meant_of, seen_of = Meant(pack), Seen(Live(pack))
     meant, seen, labials, late = [], [], [], []
     for one in talks:

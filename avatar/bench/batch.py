@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from avatar.bench import faces
-from avatar.bench.live import Live, pack_file
+from avatar.bench.live import Live
 from avatar.bench.machine import machine
 from avatar.clock import TICKS_PER_SECOND
 from avatar.errors import AvatarError
 from avatar.face import BodyPose, FaceFrame
-from avatar.hosts import load_batch
+from avatar.hosts import load_batch, pack_path
 from avatar.pack import load_pack
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def run(host: str, device: str = "cuda", sizes: Sequence[int] = SIZES, judged: i
     """
     if min(sizes) < 1:
         raise AvatarError(f"{min(sizes)} pictures cannot be drawn at once; give sizes from 1 on")
-    pack = load_pack(pack_file(host))
+    pack = load_pack(pack_path(host))
     live = Live(pack)
     renderer = load_batch(host, live.picture.width, live.picture.height, device=device)
     import torch

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from avatar.bench import chart, faces, truth
 from avatar.bench.faces import Face
-from avatar.bench.live import Live, Places, pack_file, union
+from avatar.bench.live import Live, Places, union
 from avatar.bench.metrics import luma, psnr, ssim
 from avatar.bench.truth import Progress, Wanted
 from avatar.errors import AvatarError
+from avatar.hosts import pack_path
 from avatar.pack import Box, Pack, load_pack
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def pictures(pack: Pack, some: Sequence[Face]) -> list[tuple[Wanted, Wanted]]:
 
 def truths(room: "Darkroom", host: str, folder: Path, progress: Progress = lambda done, total: None) -> None:
     """Take the path-traced pictures into ``folder``; those that are in the darkroom already are not taken again."""
-    pairs = pictures(load_pack(pack_file(host)), faces.load())
+    pairs = pictures(load_pack(pack_path(host)), faces.load())
     truth.take(room, [one for pair in pairs for one in pair], folder, progress)
 
 
@@ -89,7 +90,7 @@ def run(host: str, folder: Path, sheets: Path | None = None) -> Report:
         PackError: no such host.
         AvatarError: no path-traced picture is there.
     """
-    pack = load_pack(pack_file(host))
+    pack = load_pack(pack_path(host))
     live, some = Live(pack), faces.load()
     wanted = pictures(pack, some)
     flat = [one for pair in wanted for one in pair]

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from avatar import hosts
 from avatar.colours import planes_to_rgb, to_yuv
 from avatar.errors import AvatarError
 from avatar.face import FaceFrame
@@ -27,13 +26,6 @@ _NEAR: Final = 8.0
 """Pixels from a box's middle within which the skin in front of it is looked for."""
 _GRAIN: Final = 0.005
 """Metres."""
-
-
-def pack_file(host: str) -> Path:
-    """The file of a host's pack, by the host's name or that file's own path."""
-    if host in hosts.HOSTS:
-        return Path(hosts.__file__).with_name(host + hosts.SUFFIX)
-    return Path(host).expanduser()
 
 
 class Live:

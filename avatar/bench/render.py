@@ -9,11 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from avatar.bench.live import Live, pack_file, resident
+from avatar.bench.live import Live, resident
 from avatar.bench.machine import machine
 from avatar.bench.talk import Talk
 from avatar.errors import AvatarError
 from avatar.face import FaceFrame
+from avatar.hosts import pack_path
 from avatar.pack import load_pack
 
 P50, P95 = 5.0, 8.0
@@ -68,7 +69,7 @@ def run(host: str, talks: Sequence[Talk], ticks: int = 960, still: int = _STILL)
     frames = [frame for talk in talks for frame in talk.frames]
     if not frames:
         raise AvatarError("there is no speech to draw")
-    path = pack_file(host)
+    path = pack_path(host)
     with one_core() as core:
         began = time.monotonic()
         first = Live(load_pack(path))

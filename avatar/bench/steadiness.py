@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar.bench import chart, truth
-from avatar.bench.live import Live, pack_file, project
+from avatar.bench.live import Live, project
 from avatar.bench.metrics import luma
 from avatar.bench.truth import Progress, Wanted
 from avatar.errors import AvatarError
 from avatar.face import ARKIT, INDEX, FaceFrame
+from avatar.hosts import pack_path
 from avatar.pack import Box, Pack, load_pack
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def ways(pack: Pack) -> list[_Way]:
 
 def truths(room: "Darkroom", host: str, folder: Path, progress: Progress = lambda done, total: None) -> None:
     """Take the path-traced pairs into ``folder``; those that are in the darkroom already are not taken again."""
-    all_ways = ways(load_pack(pack_file(host)))
+    all_ways = ways(load_pack(pack_path(host)))
     firsts = [one for k in range(len(_SEEDS)) for way in all_ways for one in way.wanted()[k]]
     truth.take(room, firsts, folder, progress)
 
@@ -130,7 +131,7 @@ def run(host: str, folder: Path, plot: Path | None = None) -> Report:
         PackError: no such host.
         AvatarError: no path-traced picture is there.
     """
-    pack = load_pack(pack_file(host))
+    pack = load_pack(pack_path(host))
     live, all_ways = Live(pack), ways(pack)
     wanted = [one for way in all_ways for pair in way.wanted() for one in pair]
     missing = truth.missing(wanted, folder)

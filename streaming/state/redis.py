@@ -92,7 +92,7 @@ def connected(url: str, *, checked_s: float = 5.0) -> Redis:
             driver_info=DriverInfo(name="", lib_version=""),
         )
     except ValueError as error:
-        raise EverhostError(f"{url} is no address of a Redis ({error}); one is redis://localhost:6379/0") from error
+        raise EverhostError(f"this is no address of a Redis ({error}); one is redis://localhost:6379/0") from error
 
 
 def key(room: str, name: str) -> str:

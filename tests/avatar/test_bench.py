@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from avatar.bench import aperture, chart, faces, likeness, render, steadiness, truth
-from avatar.bench.live import Live, Places, as_sent, pack_file, union
+from avatar.bench.live import Live, Places, as_sent, union
 from avatar.bench.metrics import luma, psnr, ssim
 from avatar.bench.talk import LEAD, STEPS, Phone, Talk, act
 from avatar.errors import AvatarError, PackError
 from avatar.face import FaceFrame
+from avatar.hosts import pack_path
 from avatar.pack import load_pack
 from avatar.speech import Phoneme, SpeechChunk
 
@@ -22,7 +23,7 @@ HOST = "lin"
 
 @pytest.fixture(scope="module")
 def live() -> Live:
-    return Live(load_pack(pack_file(HOST)))
+    return Live(load_pack(pack_path(HOST)))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from knowledge import usage, words
-from knowledge.usage import BEGIN, END, HAN_RUN, Usage, everyday
+from knowledge.han import HAN_RUN
+from knowledge.usage import BEGIN, END, Usage, everyday
 
 TEXTS = ["合同只签了半年，合同签了。", "I signed 合同 twice"]
 
