@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from avatar.clock import SAMPLE_RATE, SAMPLES_PER_TICK, TICKS_PER_SECOND
-from avatar.emotions import EMOTIONS
+from avatar.emotions import EMOTIONS, told
 from avatar.face import FaceFrame, Floats
 from avatar.life import GESTURES, Accent, Attention, Life
 from avatar.lips import Lips
@@ -39,7 +39,9 @@ class Actor:
         self._puppet = Puppet()
         self._attention = Attention.IDLE
         self._felt = False
-        """A feeling is shown, or is going to be."""
+        """A feeling is shown, or is going to be,"""
+        self._feels_from = 0
+        """from this tick on."""
         self._spoke = -_LINGER_TICKS - 1
         self._frame = FaceFrame()
 
@@ -58,8 +60,9 @@ class Actor:
         for mark in sorted(chunk.marks, key=lambda m: m.at):
             tick = _at(start, mark.at, 0.0).tick if math.isfinite(mark.at) else 0
             if mark.kind == "emotion":
-                self._felt = mark.value in EMOTIONS
-                self._life.feel(mark.value if self._felt else None, tick)
+                name, share = told(mark.value)
+                self._felt, self._feels_from = name in EMOTIONS, tick
+                self._life.feel(name if self._felt else None, tick, share)
             elif mark.kind == "gesture" and mark.value in GESTURES:
                 self._life.gesture(mark.value, tick)
 
@@ -91,7 +94,7 @@ class Actor:
         if self._lips.speaking(tick):
             self._spoke = tick
         lately = 0 <= tick - self._spoke <= _LINGER_TICKS
-        if self._felt and tick - self._spoke >= _FEELING_TICKS:
+        if self._felt and tick - max(self._spoke, self._feels_from) >= _FEELING_TICKS:
             self._felt = False
             self._life.feel(None, tick)
         self._life.attend(Attention.SPEAKING if lately else self._attention, tick)

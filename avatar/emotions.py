@@ -18,6 +18,12 @@ EMOTIONS: Final[dict[str, dict[str, float]]] = {
 """Weights of blendshapes at full strength, both sides at once where there are two."""
 
 
+def told(value: str) -> tuple[str, float]:
+    """A feeling as delivery marks tell it, "sorry" or "sorry 0.5": its name, and the share of its full strength."""
+    name, _, share = value.partition(" ")
+    return name, float(share or 1)
+
+
 def emotion(name: str, share: float = 1.0) -> Floats:
     """(52,) weights of an emotion, ``share`` of its full strength."""
     out = np.zeros(len(ARKIT), np.float32)

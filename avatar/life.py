@@ -34,30 +34,35 @@ class Manner:
 
     sway: float
     """Factor on the slow movement of the head."""
-    pitch: float
-    yaw: float
-    roll: float
     smile: float
     brow: float
     """Inner brows raised."""
     squint: float
-    nod: float
-    """Depth of the nods of a listener."""
-    gaze_yaw: float
-    gaze_pitch: float
-    """Where the eyes go by default; the camera is at 0, 0, and positive pitch looks down."""
     away: float
-    """Share of looks that leave that point for a moment."""
+    """Share of looks that leave their point for a moment."""
     quick: float
     """Of the quick movements of the head, besides beats and nods."""
+    pitch: float = 0.0
+    yaw: float = 0.0
+    roll: float = 0.0
+    nod: float = 0.0
+    """Depth of the nods of a listener."""
+    gaze_yaw: float = 0.0
+    gaze_pitch: float = 0.0
+    """Where the eyes go by default; the camera is at 0, 0, and positive pitch looks down."""
 
 
 MANNERS: Final[dict[Attention, Manner]] = {
-    Attention.IDLE: Manner(1.0, 0.0, 0.0, 0.0, 0.14, 0.02, 0.03, 0.0, 0.0, 0.0, 0.40, 0.05),
-    Attention.LISTENING: Manner(0.6, 1.5, 0.0, 2.2, 0.12, 0.09, 0.05, 3.4, 0.0, 0.0, 0.14, 0.08),
-    Attention.THINKING: Manner(0.7, -2.5, 3.5, -1.2, 0.04, 0.05, 0.1, 0.0, 12.0, -9.0, 0.45, 0.08),
-    Attention.SPEAKING: Manner(1.15, 0.0, 0.0, 0.0, 0.1, 0.04, 0.03, 0.0, 0.0, 0.0, 0.55, 0.45),
-}
+    Attention.IDLE: Manner(sway=1.0, smile=0.14, brow=0.02, squint=0.03, away=0.4, quick=0.05),
+    Attention.LISTENING: Manner(
+        sway=0.6, smile=0.12, brow=0.09, squint=0.05, away=0.14, quick=0.08, pitch=1.5, roll=2.2, nod=3.4
+    ),
+    Attention.THINKING: Manner(
+        sway=0.7, smile=0.04, brow=0.05, squint=0.1, away=0.45, quick=0.08, pitch=-2.5, yaw=3.5, roll=-1.2,
+        gaze_yaw=12.0, gaze_pitch=-9.0,
+    ),
+    Attention.SPEAKING: Manner(sway=1.15, smile=0.1, brow=0.04, squint=0.03, away=0.55, quick=0.45),
+}  # fmt: skip
 
 # Streams of chance: one for each thing that varies, so that none moves in step with another.
 (
@@ -220,9 +225,11 @@ class Life:
         """Make one of :data:`GESTURES` from ``tick`` on. In the order of their ticks."""
         self._gestures.append((tick, GESTURES[name]))
 
-    def feel(self, name: str | None, tick: int) -> None:
-        """Show an emotion of :mod:`avatar.emotions` from ``tick`` on; None: none. In the order of their ticks."""
-        weights = emotion(name, _FELT) if name else np.zeros(len(ARKIT), np.float32)
+    def feel(self, name: str | None, tick: int, share: float = 1.0) -> None:
+        """Show an emotion of :mod:`avatar.emotions` from ``tick`` on, ``share`` of it; None: none. In the order of
+        their ticks.
+        """
+        weights = emotion(name, _FELT * share) if name else np.zeros(len(ARKIT), np.float32)
         weights[list(_BUSY)] = 0.0
         self._feelings.append((tick, weights))
 

@@ -24,25 +24,26 @@ _PATTERNS: Final[dict[Language, tuple[tuple[Feeling, str], ...]]] = {
         (
             "serious",
             r"\b(warning|emergency|prohibited|forbidden|punish(ed|able|ment)|fined|criminal(ly)?|be careful|beware"
-            r"|(never|do not|don['’]t) (sign|pay|give|send|touch|share))\b|(?<!no )(?<!of )\bdanger(ous)?\b",
+            r"|(never|do not|don['’]t) (sign|pay|give|send|touch|share))\b"
+            r"|(?<!no )(?<!of )(?<!not )(?<!n['’]t )\bdanger(ous)?\b",
         ),
         ("delighted", r"\b(congratulations|(good|great) news|well done|bravo)\b"),
         (
             "warm",
-            r"\b(welcome|thank you|thanks|good (morning|afternoon|evening|night)|goodbye|take care|happy to help"
-            r"|glad to|nice to (see|meet))\b",
+            r"\b(welcome|thank you|thanks(?! to\b)|good (morning|afternoon|evening|night)|goodbye|take care"
+            r"|happy to help|glad to|nice to (see|meet))\b",
         ),
     ),
     "zh": (
         ("sorry", "抱歉|对不起|遗憾|(?<!不)可惜|不幸|节哀"),
         (
             "serious",
-            "警告|(?<!没有)危险|严禁|禁止|切勿|千万(?:不要|别)|当心|小心(?!翼)|处罚|罚款|拘留|坐牢|有期徒刑|刑事责任|报警",
+            "警告|(?<!没有)危险|严禁|禁止|切勿|千万(?:不要|别)|(?<![应适])当心|(?<![最不])小心(?!翼)|处罚|罚款|拘留|坐牢|有期徒刑|刑事责任|报警",
         ),
         ("delighted", "恭喜|祝贺|好消息|太好了|太棒了"),
         (
             "warm",
-            "欢迎|谢谢|感谢|^[您你]好(?![像不])|早上好|下午好|晚上好|晚安|再见|别担心|请放心|保重|很高兴",
+            "(?<!受)欢迎|谢谢|感谢|^[您你]好(?![像不])|早上好|下午好|晚上好|晚安|再见|别担心|请放心|保重|很高兴",
         ),
     ),
 }

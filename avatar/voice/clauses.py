@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from avatar.emotions import told
 from avatar.voice.delivery import DELIVERIES, PLAIN, Delivery
 from avatar.voice.marks import NEUTRAL, TextMark, parse
 
@@ -188,7 +189,8 @@ class Cutter:
         elif not (shown or any(m.kind == "pause" for m in marks)):
             return
         words = tuple((written, said) for written, said in self._lexicon if written in text)
-        delivery = DELIVERIES.get(feeling, PLAIN)
+        name, share = told(feeling)
+        delivery = DELIVERIES.get(name, PLAIN).weaker(share)
         yield Clause(text, self._language, pause, delivery, shown, words)
 
 

@@ -18,6 +18,9 @@ class Delivery:
         """Of frequencies."""
         return float(2.0 ** (self.pitch / 12.0))
 
+    def weaker(self, share: float) -> "Delivery":
+        return Delivery(1.0 + share * (self.rate - 1.0), share * self.pitch, share * self.energy)
+
 
 PLAIN: Final = Delivery()
 

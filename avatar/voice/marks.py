@@ -4,6 +4,7 @@
 written               also                           does
 ====================  =============================  ================================================
 ``[warm]``            ``[温和]``, … see EMOTIONS     the feeling of all that follows
+``[warm 0.5]``        ``[温和 0.5]``                 the same, half as strong
 ``[neutral]``         ``[平静]``                     ends it
 ``[pause]``           ``[pause 0.8]``, ``[停顿 2]``  silence, seconds
 ``[nod]``             ``[点头]``, … see GESTURES     the head's, with the next word
@@ -31,8 +32,10 @@ _CHINESE: Final = {
 }  # fmt: skip
 _MARKLIKE: Final = re.compile(r"\[(?:[A-Za-z]{2,12}|[\u4e00-\u9fff]{2,4})(?: [\d.]+ ?s?)?\]")
 _NAMES: Final = "|".join((*EMOTIONS, NEUTRAL, *GESTURES, *_CHINESE))
+_FEELINGS: Final = "|".join((*EMOTIONS, *(chinese for chinese, name in _CHINESE.items() if name in EMOTIONS)))
 _MARK: Final = re.compile(
     rf"\[(?P<name>{_NAMES})\]"
+    rf"|\[(?P<feeling>{_FEELINGS})\s+(?P<share>0?\.\d{{1,3}}|1(?:\.0{{1,3}})?)\]"
     r"|\[(?:pause|停顿)(?:\s+(?P<seconds>\d+(?:\.\d+)?)\s*s?)?\]"
     r"|(?<![A-Za-z0-9_*])\*\*(?=[^\s*])(?P<strong>[^*\n]+?)(?<=[^\s*])\*\*(?![A-Za-z0-9_*])"
     r"|(?<![A-Za-z0-9_*])\*(?=[^\s*])(?P<emphasis>[^*\n]+?)(?<=[^\s*])\*(?![A-Za-z0-9_*])"
@@ -61,7 +64,10 @@ def unknown(text: str) -> list[str]:
 
 
 def parse(text: str) -> Marked:
-    """The text without its marks, and the marks. A pause's value is its seconds."""
+    """The text without its marks, and the marks.
+
+    A pause's value is its seconds, a feeling's its name and, where one is given, its strength.
+    """
     plain: list[str] = []
     marks: list[TextMark] = []
     at = length = 0
@@ -76,6 +82,9 @@ def parse(text: str) -> Marked:
             marks.extend(TextMark(i.kind, i.value, i.start + length, i.end + length) for i in inner.marks)
             plain.append(inner.text)
             length += len(inner.text)
+        elif m["feeling"]:
+            value = f"{_CHINESE.get(m['feeling'], m['feeling'])} {float(m['share']):g}"
+            marks.append(TextMark("emotion", value, length, length))
         elif m["name"]:
             name = _CHINESE.get(m["name"], m["name"])
             marks.append(TextMark("gesture" if name in GESTURES else "emotion", name, length, length))

@@ -116,6 +116,25 @@ def test_sound_that_no_mouth_makes_changes_nothing() -> None:
     np.testing.assert_array_equal(acted(hearing, 0, 240), acted(idle, 0, 240))
 
 
+@pytest.mark.parametrize("silent", [0, 100, 143, 200, 5000])
+def test_a_feeling_is_shown_however_long_the_host_was_silent(silent: int) -> None:
+    actor, quiet = Actor(1), np.zeros(48_000, np.float32)
+    actor.frame(silent)
+    actor.say(SpeechChunk(quiet, 48_000, "Sorry.", marks=(Mark("emotion", "sorry", 0.0),)), (silent + 4) * 1000)
+    sorry = [actor.frame(tick)["mouthFrownLeft"] for tick in range(silent, silent + 100)]
+    assert max(sorry) > 0.2
+
+
+def test_a_feeling_is_as_strong_as_its_mark_says() -> None:
+    def shown(feeling: str) -> float:
+        actor = Actor(1)
+        actor.say(SpeechChunk(np.zeros(48_000, np.float32), 48_000, "", marks=(Mark("emotion", feeling, 0.0),)), 0)
+        return float(acted(actor, 0, 60)[-1, INDEX["mouthFrownLeft"]])
+
+    assert shown("sorry 0.5") == pytest.approx(shown("sorry") / 2)
+    assert shown("sorry") > 0.2
+
+
 def test_a_feeling_is_over_when_another_text_is_said() -> None:
     quiet = np.zeros(48_000, np.float32)
     actor = Actor(1)

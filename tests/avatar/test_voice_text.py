@@ -133,6 +133,18 @@ def test_marks_are_taken_out_of_the_text() -> None:
     assert marks.plain("2*3*4 和 a*b*c [1] [x]") == "2*3*4 和 a*b*c [1] [x]"
 
 
+def test_a_feeling_can_be_weaker() -> None:
+    assert [m.value for m in marks.parse("[sorry 0.5] [抱歉 .25] [warm 1] [curious 1.0]").marks] == [
+        "sorry 0.5", "sorry 0.25", "warm 1", "curious 1"
+    ]  # fmt: skip
+    for none in ("[sorry 2]", "[sorry 50 %]", "[nod 0.5]", "[neutral 0.5]", "[warm0.5]"):
+        assert marks.parse(none).marks == ()
+    assert marks.unknown("[sorry 2] [sorry 0.2]") == ["[sorry 2]"]
+    (clause,) = cut("[sorry 0.5]真对不起。", (40,))
+    half, whole = clause.delivery, DELIVERIES["sorry"]
+    assert (half.rate, half.pitch, half.energy) == ((1 + whole.rate) / 2, whole.pitch / 2, whole.energy / 2)
+
+
 def test_a_feeling_lasts_until_another() -> None:
     clauses = cut("你好。[抱歉]真对不起。我们晚了。[平静]下面继续。", (40,))
     deliveries = [c.delivery for c in clauses]

@@ -56,7 +56,9 @@ def test_who_marks_it_knows_better() -> None:
 @pytest.mark.parametrize(
     ("text", "language"),
     [("您好像没有说完。", "zh"), ("这不可惜。", "zh"), ("工匠小心翼翼地修补。", "zh"), ("没有危险。", "zh"),
-     ("There is no danger.", "en"), ("It was once a prison.", "en"), ("The wonderful bronze is upstairs.", "en")],
+     ("应予适当心理疏导。", "zh"), ("误差的最小心率。", "zh"), ("最受欢迎的展品。", "zh"),
+     ("It isn't dangerous.", "en"), ("Thanks to the new kiln it was cheap.", "en"), ("There is no danger.", "en"),
+     ("It was once a prison.", "en"), ("The wonderful bronze is upstairs.", "en")],
 )  # fmt: skip
 def test_what_only_sounds_like_it_is_plain(text: str, language: Language) -> None:
     assert felt(text, language) is None
