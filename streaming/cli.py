@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -135,10 +136,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     render.add_argument("--background", help="green, #rrggbb or a picture (default: the host's own)")
     render.add_argument("--transparent", action="store_true", help="the host alone: .webm (VP9) or .mov (ProRes 4444)")
-    render.add_argument("--emotion", choices=sorted(EMOTIONS), help="of the whole clip")
+    render.add_argument("--emotion", metavar="FEELING", help="of the whole clip: sorry, or half as strong, 'sorry 0.5'")
     render.add_argument("--language", choices=["zh", "en"], help="default: by the text")
     render.add_argument("--avatar", default="lin", help="a host's name or a pack file")
-    render.add_argument("--voice", help="one of the engine's voices")
+    render.add_argument("--voice", help="one of Kokoro's (default: the host's own)")
     render.add_argument("--device", metavar="cuda", help="draw on a GPU, as torch names it (default: a core)")
     render.add_argument("--seed", type=int, default=0, help="another seed blinks and sways at other times")
     render.set_defaults(run=_render)
@@ -440,11 +441,20 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from streaming.terminal import Style, read_text, render, render_batch, render_recording
+    from streaming.render import Style, emotion, render, render_batch, render_recording
+    from streaming.terminal import read_text
 
     if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", arguments.size):
         raise EverhostError(f"--size is WIDTHxHEIGHT, as 1920x1080 or 1080x1920, not {arguments.size!r}")
     width, height = map(int, arguments.size.split("x"))
+    try:
+        feeling = emotion(arguments.emotion) if arguments.emotion else None
+    except ValueError:
+        names = ", ".join(sorted(EMOTIONS))
+        raise EverhostError(
+            f"--emotion is one of {names}, or part of one, as 'sorry 0.5'; not {arguments.emotion!r}"
+        ) from None
+    signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C: nothing half made is left
     style = Style(
         language=arguments.language,
         host=arguments.avatar,
@@ -453,7 +463,7 @@ def _render(arguments: argparse.Namespace) -> int:
         size=(width, height),
         background=arguments.background,
         transparent=arguments.transparent,
-        emotion=arguments.emotion,
+        emotion=feeling,
         device=arguments.device,
     )
     if arguments.transparent and arguments.background is not None:
@@ -468,6 +478,10 @@ def _render(arguments: argparse.Namespace) -> int:
     if arguments.batch is not None:
         return render_batch(arguments.batch, text, arguments.out, style, arguments.models)
     return render(text, Path(arguments.out), style, arguments.models)
+
+
+def _stop(*_: object) -> None:
+    raise SystemExit(143)
 
 
 def _ask(arguments: argparse.Namespace) -> int:

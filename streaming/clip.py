@@ -1,11 +1,13 @@
 """A clip of the host saying a text: the stage's own stops, walked as fast as the machine can, not by the clock."""
 
 import contextlib
+import glob
 import itertools
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import av
 import numpy as np
@@ -28,7 +30,9 @@ from streaming.playout import Playout, at_48k
 LEAD_TICKS: Final = TICKS_PER_SECOND // 2
 """Before the first word and after the last."""
 _PIECE: Final = 8 * SAMPLE_RATE
-_MOMENT: Final = SAMPLE_RATE // 20
+_QUIET: Final = SAMPLE_RATE // 20
+_ABANDONED_S: Final = 60.0
+"""Seconds after which nobody writes a file any more that has not been written to: another batch may be running."""
 
 
 class _Camera(Protocol):
@@ -116,11 +120,11 @@ class Film:
         known so far. The file appears under its name only when it is complete.
         """
         check(out, transparent=self._transparent)
-        partial = out.with_name(f".{out.stem}.{secrets.token_hex(4)}{out.suffix.lower()}")
+        partial = _partial(out, secrets.token_hex(4))
         try:
             ticks = self._write(chunks, partial, seed, about, progress)
             partial.replace(out)
-        except OSError as error:  # FFmpeg's own are of this kind too
+        except (OSError, av.FFmpegError) as error:
             raise EverhostError(f"{out} cannot be written: {error.strerror}; choose another name or folder") from error
         finally:
             with contextlib.suppress(OSError):
@@ -135,58 +139,78 @@ class Film:
         about: str,
         progress: Callable[[int, float], None],
     ) -> int:
-        actor, playout, listener = Actor(seed), Playout(), Listener()
-        faces, sounds = list[FaceFrame](), list[Pcm]()
-        pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
-        known, left = 0.0, LEAD_TICKS
-        actor.attend(Attention.SPEAKING)
+        ticks, moments = 0, _acted(chunks, seed)
         with ClipFile(path, *self._size, about) as file:
+            while some := list(itertools.islice(moments, self._set.at_once)):
+                pictures = self._set.drawn([moment.face for moment in some])
+                for moment, (picture, alpha) in zip(some, pictures, strict=True):
+                    file.write(ticks, picture, alpha, moment.pcm)
+                    ticks += 1
+                    progress(ticks, moment.known)
+        return ticks
 
-            def develop(end: int) -> None:
-                if not faces:
-                    return
-                for tick, (picture, alpha) in enumerate(self._set.drawn(faces), end - len(faces)):
-                    file.write(tick, picture, alpha, sounds[tick - end])
-                    progress(tick + 1, known)
-                faces.clear()
-                sounds.clear()
 
-            for tick in itertools.count():
-                if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
-                    chunk = with_mouth(at_48k(chunk), listener)
-                    playout.add("clip", chunk)
-                    known += chunk.seconds
-                elif tick >= LEAD_TICKS and not playout.ready_seconds:
-                    left -= 1
-                    if left < 0:
-                        develop(tick)
-                        return tick
-                playout.take(tick, pcm)
-                for chunk, start in playout.coming:
-                    actor.say(chunk, start)
-                faces.append(actor.frame(tick).copy())
-                sounds.append(pcm.copy())
-                if len(faces) == self._set.at_once:
-                    develop(tick + 1)
-        raise AssertionError("unreachable")
+class _Moment(NamedTuple):
+    face: FaceFrame
+    pcm: Pcm
+    known: float
+    """Seconds of speech known so far."""
+
+
+def _acted(chunks: Iterator[SpeechChunk], seed: int) -> Iterator[_Moment]:
+    """The host speaking ``chunks``, tick by tick."""
+    actor, playout, listener = Actor(seed), Playout(), Listener()
+    known, left = 0.0, LEAD_TICKS
+    actor.attend(Attention.SPEAKING)
+    for tick in itertools.count():
+        if tick >= LEAD_TICKS and playout.ready_seconds < 1 and (chunk := next(chunks, None)) is not None:
+            chunk = with_mouth(at_48k(chunk), listener)
+            playout.add("clip", chunk)
+            known += chunk.seconds
+        elif tick >= LEAD_TICKS and not playout.ready_seconds:
+            left -= 1
+            if left < 0:
+                return
+        pcm = np.zeros(SAMPLES_PER_TICK, np.float32)
+        playout.take(tick, pcm)
+        for chunk, start in playout.coming:
+            actor.say(chunk, start)
+        yield _Moment(actor.frame(tick).copy(), pcm, known)
 
 
 def check(out: Path, *, transparent: bool = False) -> None:
     """Raises :class:`EverhostError` for a name that no clip can have."""
     suffixes = TRANSPARENT if transparent else OPAQUE
+    try:
+        folder, itself = out.parent.is_dir(), out.is_dir()
+    except OSError as error:
+        raise EverhostError(f"{out} cannot be written: {error.strerror}; choose another name or folder") from error
     if out.suffix.lower() not in suffixes:
         what = "transparent clips are WebM or MOV" if transparent else "clips are MP4"
         raise EverhostError(f"{out}: {what}; give a name that ends in {' or '.join(suffixes)}")
-    if not out.parent.is_dir():
+    if not folder:
         raise EverhostError(f"there is no folder {out.parent}; make it or choose another")
-    if out.is_dir():
+    if itself:
         raise EverhostError(f"{out} is a folder; name a file in it")
+
+
+def _partial(out: Path, mark: str) -> Path:
+    """Where a clip is written until it is complete: an absolute path, for FFmpeg takes "12:30.mp4" for a protocol."""
+    return out.absolute().with_name(f".{out.stem}.{mark}{out.suffix.lower()}")
+
+
+def sweep(out: Path) -> None:
+    """Remove what is left of a clip whose making was killed."""
+    for left in out.absolute().parent.glob(glob.escape(f".{out.stem}.") + "?" * 8 + glob.escape(out.suffix.lower())):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
 
 
 def about(clip: Path) -> str:
     """What :meth:`Film.shoot` was told of a clip; "" for what is none of ours."""
     try:
-        with av.open(str(clip)) as file:
+        with av.open(str(clip.absolute())) as file:
             return file.metadata.get(ABOUT) or file.metadata.get(ABOUT.upper(), "")
     except (av.FFmpegError, OSError):
         return ""
@@ -214,6 +238,6 @@ def spoken(file: Path, emotion: str | None = None) -> Iterator[SpeechChunk]:
 
 def _quietest(sound: Pcm) -> int:
     """A sample in the second half, in the middle of the quietest moment."""
-    half = len(sound) // 2 // _MOMENT * _MOMENT
-    moments = np.square(sound[-half:]).reshape(-1, _MOMENT).mean(axis=1)
-    return len(sound) - half + int(moments.argmin()) * _MOMENT + _MOMENT // 2
+    half = len(sound) // 2 // _QUIET * _QUIET
+    moments = np.square(sound[-half:]).reshape(-1, _QUIET).mean(axis=1)
+    return len(sound) - half + int(moments.argmin()) * _QUIET + _QUIET // 2

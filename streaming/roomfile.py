@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from avatar.hosts import HOSTS
+from avatar.hosts import HOSTS, voices_of
 from avatar.voice import lexicon
 from streaming import feelings
 from streaming.errors import RoomFileError
@@ -21,6 +21,7 @@ from streaming.labels import Labels
 from streaming.moderation.policy import Policy
 from streaming.parts import Part, Text, one_or_more
 from streaming.programme.rundown import Rundown, Segment
+from streaming.saying import Spoken, sayable
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
@@ -66,7 +67,7 @@ AGAIN: Final[dict[Language, list[str]]] = {
     "en": [
         "Somebody asked this a moment ago; here it is again.",
         "I have just answered this one, so once more.",
-        "[smile] This question again.",
+        "[warm] This question again.",
         "Let me say this once more.",
     ],
 }
@@ -79,6 +80,8 @@ CUT_OFF: Final[dict[Language, str]] = {
 FAREWELL: Final[dict[Language, str]] = {"zh": "[温和]再见，欢迎再来。", "en": "[warm] Goodbye. Do come again."}
 
 Line = Annotated[str, Field(min_length=1, max_length=200)]
+Remark = Annotated[Line, AfterValidator(sayable)]
+"""One line that the host says."""
 
 
 def _host(given: str) -> str:
@@ -99,20 +102,20 @@ class Host(Part):
     """"green" for a chroma key, a colour as "#rrggbb", or the path of a picture; the host's own set otherwise."""
     persona: Text
     """Who the host is and how they speak."""
-    greeting: Text
-    refusal: Text
+    greeting: Spoken
+    refusal: Spoken
     """Said when the documents do not cover a question."""
-    farewell: Text = Field(default_factory=lambda: dict(FAREWELL))
+    farewell: Spoken = Field(default_factory=lambda: dict(FAREWELL))
     """Said to a visitor who says goodbye."""
-    attending: Text = Field(default_factory=lambda: dict(ATTENDING))
+    attending: Spoken = Field(default_factory=lambda: dict(ATTENDING))
     """Said to a visitor who has said the wake word and nothing else yet."""
-    cut_off: Text = Field(default_factory=lambda: dict(CUT_OFF))
+    cut_off: Spoken = Field(default_factory=lambda: dict(CUT_OFF))
     """Said when the picture or everhost itself broke off and is there again."""
-    acknowledgements: dict[Language, list[Line]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
+    acknowledgements: dict[Language, list[Remark]] = Field(default_factory=lambda: dict(ACKNOWLEDGEMENTS))
     """Said at once when an answer needs a moment; never one twice in a row. None for a language: nothing is said."""
-    reassurances: dict[Language, list[Line]] = Field(default_factory=lambda: dict(REASSURANCES))
+    reassurances: dict[Language, list[Remark]] = Field(default_factory=lambda: dict(REASSURANCES))
     """Said when it takes long."""
-    again: dict[Language, list[Line]] = Field(default_factory=lambda: dict(AGAIN))
+    again: dict[Language, list[Remark]] = Field(default_factory=lambda: dict(AGAIN))
     """Said before an answer that was given a few minutes ago."""
     feelings: bool = True
     """Whether the host feels what an answer says, where no mark says how: sorry for bad news, serious in warnings."""
@@ -156,8 +159,13 @@ Voices = Annotated[list[Voice], Field(min_length=1), BeforeValidator(one_or_more
 """In the order of preference: when one fails in the middle of an answer, the next goes on."""
 
 
-def _default_voices() -> dict[Language, list[Voice]]:
-    return {"zh": [Voice(engine="kokoro", voice="zf_xiaobei")], "en": [Voice(engine="hibari")]}
+def _default_voices(room: dict[str, Any]) -> dict[Language, list[Voice]]:
+    """Those of the host that the room shows."""
+    host = room.get("host")
+    return {
+        language: [Voice(engine=engine, voice=voice)]
+        for language, (engine, voice) in voices_of(host.pack if host else "").items()
+    }
 
 
 def _sayable(words: dict[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from avatar.errors import AvatarError, PackError, StudioError
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 HOSTS: Final[tuple[str, ...]] = ("lin", "bo")
 """Names of the hosts that are part of the package."""
+Voices = dict[Literal["zh", "en"], tuple[str, str | None]]
+_VOICES: Final[Voices] = {"zh": ("kokoro", "zf_xiaobei"), "en": ("hibari", None)}
+_VOICES_OF: Final[dict[str, Voices]] = {"bo": {"zh": ("kokoro", "zm_yunjian"), "en": ("kokoro", "bm_george")}}
 SUFFIX: Final = ".pack"
 
 
@@ -58,7 +61,7 @@ def pack_path(name_or_path: str) -> Path:
     """Where a host's pack lies. Raises :class:`PackError` when there is none."""
     if name_or_path in HOSTS:
         return Path(__file__).with_name(name_or_path + SUFFIX)
-    path = Path(name_or_path).expanduser()
+    path = _at(name_or_path)
     if path.is_file():
         return path
     raise PackError(f"there is no host {name_or_path!r}: use {', '.join(HOSTS)}, or the path of a pack file")
@@ -68,11 +71,23 @@ def spec_path(name_or_path: str) -> Path:
     """Where a host's file lies, of which its pack is built. Raises :class:`StudioError` when there is none."""
     if name_or_path in described():
         return Path(__file__).with_name(name_or_path + ".yaml")
-    path = Path(name_or_path).expanduser()
+    path = _at(name_or_path)
     if path.suffix in {".yaml", ".yml"} and path.is_file():
         return path
     names = ", ".join(described())
     raise StudioError(f"there is no host's file {name_or_path!r}: use {names}, or the path of a .yaml file")
+
+
+def _at(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~ of somebody who is not there
+        return Path(path)
+
+
+def voices_of(name_or_path: str) -> Voices:
+    """The engine and the voice of it that go with a host, a language each, where nobody has chosen others."""
+    return _VOICES_OF.get(name_or_path, _VOICES)
 
 
 def described() -> list[str]:

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from avatar.voice import marks
 from streaming.feelings import Feeling
 from streaming.hearing.transcript import Language
 from streaming.parts import Part, Text, one_or_more
 from streaming.programme.guesses import tokens
+from streaming.saying import sayable
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -59,13 +59,7 @@ def _zone(name: str) -> str:
     return name
 
 
-def _sayable(text: str) -> str:
-    if unknown := marks.unknown(text):
-        raise ValueError(f"there is no delivery mark {unknown[0]}; it would be said as it stands (see docs/voice.md)")
-    return text
-
-
-Said = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_sayable)]
+Said = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(sayable)]
 
 
 def _guessable(text: str) -> str:

@@ -1,5 +1,11 @@
 """Tables of clips: what is wrong is said with its row, before anything is made."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,6 +16,7 @@ from streaming import batch, clip
 from streaming.batch import Order, orders
 from streaming.cli import main
 from streaming.errors import EverhostError
+from streaming.render import Style, emotion
 
 TEXT = "Dear {name}, you owe {sum} euros. {{sic}}"
 
@@ -28,11 +35,12 @@ def test_each_row_is_a_clip(tmp_path: Path) -> None:
     first, second = made(tmp_path, 'name, sum\nAnn,"1,000"\n\n,\n李雷,20\n')
     assert (first.row, first.text) == (2, "Dear Ann, you owe 1,000 euros. {sic}")
     assert first.out == tmp_path / "Ann.mp4"
-    assert second.out.name == "李雷.mp4"
+    assert (second.row, second.out.name) == (5, "李雷.mp4")
 
 
 def test_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    (one,) = orders(table(tmp_path, "name,sum\r\nAnn,3\r\n", "utf-8-sig"), TEXT, f"{tmp_path}/{{name}}.mp4")
+    (one,) = orders(table(tmp_path, "\r\nname,sum,\r\nAnn,3,,\r\n", "utf-8-sig"), TEXT, f"{tmp_path}/{{name}}.mp4")
+    assert one.row == 3
     assert one.text.startswith("Dear Ann, you owe 3")
 
 
@@ -40,11 +48,14 @@ def test_as_spreadsheets_write_it(tmp_path: Path) -> None:
     ("text", "out", "message"),
     [
         ("name,sum\n", "{name}.mp4", "no rows"),
-        ("name\nAnn\n", "{name}.mp4", "row 2 .* no column 'sum'; there are name"),
-        ("name,sum\nAnn,1\n", "{id}.mp4", "no column 'id'|nothing for a file's name"),
+        ("name\nAnn\n", "{name}.mp4", "has no column 'sum'; there are name"),
+        ("name,sum\nAnn,1\n", "{id}.mp4", "has no column 'id'; there are name, sum"),
+        ("name,sum\nAnn,1\n", "{name}}.mp4", "a } stands alone; write }}"),
         ("name,sum\n../x,1\n", "{name}.mp4", "row 2 .* nothing for a file's name"),
         ("name,sum\n,1\n", "{name}.mp4", "row 2 .* nothing for a file's name"),
         ("name,sum\nAnn,1\nBob,2\n", "all.mp4", "rows 2, 3 .* tells them apart"),
+        ("name,sum\nAnn,1\nann,2\n", "{name}.mp4", "rows 2, 3 .* tells them apart"),
+        ("name,sum\n" + 90 * "名" + ",1\n", "{name}.mp4", "File name too long"),
         ("name,sum\nAnn,1\n", "{name}.avi", "ends in .mp4"),
         ("name,sum\nAnn,1\n", "nowhere/{name}.mp4", "no folder"),
         ("name,sum\nAnn,1,2\n", "{name}.mp4", "row 2 .* more values"),
@@ -61,7 +72,9 @@ def test_what_is_wrong_is_said_with_its_row(tmp_path: Path, text: str, out: str,
 def test_a_text_without_words_is_nothing_to_say(tmp_path: Path) -> None:
     with pytest.raises(EverhostError, match=r"row 2 .* nothing to say"):
         made(tmp_path, "name,sum\nAnn,…\n", say="{sum}")
-    with pytest.raises(EverhostError, match=r"no column '\{'"):
+    with pytest.raises(EverhostError, match=r"row 2 .* nothing to say"):
+        made(tmp_path, "name,sum\nAnn,\n", say="[warm] {sum} [nod]")
+    with pytest.raises(EverhostError, match=r"a { stands alone; write {{"):
         made(tmp_path, "name,sum\nAnn,1\n", say="a { b")
 
 
@@ -125,6 +138,50 @@ def test_a_batch_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*arguments, "--seed", "1"]) == 0  # another way to make them
     assert "0 are there already" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Ann.mp4", "Bob.mp4", "people.csv"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("stopped", [signal.SIGKILL, signal.SIGTERM])
+def test_a_batch_that_was_killed_goes_on(tmp_path: Path, stopped: signal.Signals) -> None:
+    file = table(tmp_path, "name\nAnn\nBob\nCid\n")
+    command = [sys.executable, "-c", "import sys; from streaming.cli import main; sys.exit(main())", "render"]
+    command += ["--batch", str(file), "--text", "Hello there, dear {name}.", "-o", f"{tmp_path}/{{name}}.mp4"]
+    with subprocess.Popen(command) as run:
+        while not (tmp_path / "Ann.mp4").exists() or not list(tmp_path.glob(".Bob.*.mp4")):
+            assert run.poll() is None
+            time.sleep(0.02)
+        run.send_signal(stopped)
+    assert run.returncode == (-9 if stopped is signal.SIGKILL else 143)
+    left = list(tmp_path.glob(".*"))
+    assert len(left) == (stopped is signal.SIGKILL)
+    for path in left:
+        os.utime(path, (time.time() - 120, time.time() - 120))
+    before = (tmp_path / "Ann.mp4").stat().st_mtime_ns
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "3 clips; 1 are there already" in again.stdout
+    assert (tmp_path / "Ann.mp4").stat().st_mtime_ns == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Ann.mp4", "Bob.mp4", "Cid.mp4", "people.csv"]
+
+
+@pytest.mark.parametrize("other", [b"other", b""])
+def test_a_clip_is_another_before_another_picture(tmp_path: Path, other: bytes) -> None:
+    picture = tmp_path / "lobby.jpg"
+    picture.write_bytes(b"one")
+    style = Style(None, "lin", None, 0, (1920, 1080), str(picture), transparent=False, emotion=None, device=None)
+    before = style.made_of()
+    assert before == replace(style, device="cuda").made_of()
+    picture.write_bytes(other)
+    assert style.made_of() != before
+    assert replace(style, host="bo").made_of() != style.made_of()
+
+
+def test_what_a_feeling_may_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [emotion(written) for written in ("sorry", "sorry 0.5", "抱歉")] == ["sorry", "sorry 0.5", "sorry"]
+    for written in ("happy", "nod", "pause", "sorry] [warm", "sorry 2"):
+        assert main(["render", "--text", "Hi.", "--emotion", written, "-o", str(tmp_path / "a.mp4")]) == 2
+        assert "curious, delighted" in capsys.readouterr().err
+    assert main(["render", "--text", "[happy] Hi.", "-o", str(tmp_path / "a.mp4")]) == 2
+    assert "no delivery mark [happy]" in capsys.readouterr().err
 
 
 @pytest.mark.real

@@ -57,7 +57,8 @@ def test_a_clip_shows_and_says_it_and_is_labelled(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("name", "message"),
     [("out.avi", "ends in .mp4"), ("nowhere/out.mp4", "there is no folder"), ("folder.mp4", "is a folder"),
-     ("x" * 250 + ".mp4", "cannot be written: File name too long")],
+     ("x" * 250 + ".mp4", "cannot be written: File name too long"),
+     ("名" * 90 + ".mp4", "cannot be written: File name too long")],
 )  # fmt: skip
 def test_a_bad_name_is_explained_and_nothing_left(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.mp4").mkdir()

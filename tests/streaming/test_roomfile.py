@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from avatar.voice import marks
 from streaming import newroom, roomfile
 from streaming.errors import RoomFileError
 from streaming.rehearse import rehearse
@@ -52,6 +53,26 @@ def test_a_text_in_one_language_stands_for_the_other(folder: Path) -> None:
     assert room.host.name == {"zh": "安", "en": "安"}
 
 
+def test_what_the_host_says_by_default_has_no_mark_that_is_none(folder: Path) -> None:
+    said = roomfile.load(write(folder, GOOD)).host.model_dump(exclude={"name", "persona"})
+    lines = [
+        line for texts in said.values() if isinstance(texts, dict) for one in texts.values() for line in listed(one)
+    ]
+    assert len(lines) > 40
+    assert [line for line in lines if marks.unknown(line)] == []
+
+
+def listed(one: str | list[str]) -> list[str]:
+    return one if isinstance(one, list) else [one]
+
+
+def test_a_host_has_a_voice_of_their_own(folder: Path) -> None:
+    voices = roomfile.load(write(folder, GOOD.replace("name: Ann", "name: Bo, pack: bo"))).voices
+    assert voices["zh"][0].voice == "zm_yunjian"
+    assert voices["en"][0].engine == "kokoro"
+    assert roomfile.load(write(folder, GOOD)).voices["en"][0].engine == "hibari"
+
+
 def test_a_pack_is_named_or_found_beside_the_file(folder: Path) -> None:
     assert roomfile.load(write(folder, GOOD)).host.pack == "lin"
     (folder / "ann.pack").touch()
@@ -85,6 +106,7 @@ def test_recordings_and_the_keys_program_are_found_beside_the_file(folder: Path)
     ("text", "message"),
     [
         (GOOD.replace("title", "titel"), "titel: unknown key; did you mean 'title'"),
+        (GOOD.replace("Hello.", "'[happy] Hello.'"), r"host\.greeting.*there is no delivery mark \[happy\]"),
         (GOOD.replace("greeting", "greting"), r"host\.greting: unknown key; did you mean 'greeting'"),
         (GOOD + "limits: {questions: many}", "limits.questions: .*integer"),
         (GOOD + "limits: {questions: 0}", "limits.questions: .*greater"),
