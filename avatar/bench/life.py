@@ -135,6 +135,10 @@ def run(talks: Sequence[Talk], seed: int = 0, minutes: float = MINUTES) -> Repor
         Figure("breaths", _breaths(idle), 12.0, 20.0, "a minute", _BREATH),
         Figure("nods of a listener", _nods(listening) / minutes, None, None, "a minute", _NODS),
         Figure("head, speaking against idle", _speed(spoken) / _speed([idle]), 1.5, None, "times as fast", _HADAR),
+        Figure("its motion in speech, slow: 0.2 to 1.8 Hz", _within(spoken, 0.2, 1.8), None, None, "", _CLASSES),
+        Figure("ordinary: 1.8 to 3.7 Hz", _within(spoken, 1.8, 3.7), None, None, "", _CLASSES),
+        Figure("rapid: 3.7 to 7 Hz", _within(spoken, 3.7, 7.0), None, None, "", _CLASSES),
+        Figure("of these classes", _within(spoken, 0.2, 7.0), 0.9, None, "", f"{_CLASSES}; the limit is ours"),
         Figure("most alike 20 s of an idle ten minutes", _alike(idle), None, 0.8, "correlation", _REPEAT),
     ]
     return Report(seed, minutes, figures)
@@ -153,6 +157,7 @@ _BREATH: Final = "an adult at rest"
 _NODS: Final = "nothing published fits one who listens without a pause"
 _NOBODY: Final = "nobody else is there to be looked at"
 _REPEAT: Final = "the same again is 1; the limit is ours"
+_CLASSES: Final = "what speaking heads do: Hadar et al. 1983"
 _HADAR: Final = "nearly continuous in speech: Hadar, Steiner and Rose 1984; the limit is ours"
 
 
@@ -236,6 +241,12 @@ def _speed(tracks: Sequence[Track]) -> float:
     """Degrees a second of the head, in the mean."""
     steps = np.concatenate([np.linalg.norm(np.diff(track.head, axis=0), axis=1) for track in tracks])
     return float(steps.mean()) * TICKS_PER_SECOND
+
+
+def _within(tracks: Sequence[Track], low: float, high: float) -> float:
+    """The share of the power of the head's speed between two frequencies, Hz."""
+    hertz, speed = spectrum(tracks, TICKS_PER_SECOND / 2)
+    return float(np.square(speed[(hertz >= low) & (hertz < high)]).sum())
 
 
 def spectrum(tracks: Sequence[Track], most: float = 6.0) -> tuple[Floats, Floats]:

@@ -75,6 +75,15 @@ def test_blinks_and_saccades_are_measured() -> None:
     assert not life._saccades(life.Track.of(turned))
 
 
+def test_a_heads_motion_is_told_by_its_frequency() -> None:
+    nodding = frames(30 * TICKS_PER_SECOND)
+    for k, frame in enumerate(nodding):
+        frame.rotation[0] = 0.1 * np.sin(2 * np.pi * 2.5 * k / TICKS_PER_SECOND)
+    tracks = [life.Track.of(nodding)]
+    assert life._within(tracks, 1.8, 3.7) > 0.99
+    assert life._within(tracks, 0.2, 1.8) + life._within(tracks, 3.7, 7.0) < 0.01
+
+
 def test_charts_and_strips(talks: list[Talk], tmp_path: Path) -> None:
     life.charts(talks, life.lived(Attention.IDLE, 0, 2), tmp_path / "life.png")
     assert cv2.imread(str(tmp_path / "life.png")).std() > 5

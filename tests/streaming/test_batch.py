@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from avatar.speech import SpeechChunk
 from streaming import batch, clip
 from streaming.batch import Order, orders
 from streaming.cli import main
@@ -214,6 +215,9 @@ def test_a_transparent_clip(tmp_path: Path, name: str, codec: str) -> None:
     assert (alpha[:200, -100:] < 3).all()
     assert np.median(alpha[1400:, 440:640]) > 252
     assert clip.about(out) == ""
+    film = clip.Film("lin", 1080, 1920, transparent=True)
+    film.shoot(iter([SpeechChunk(np.zeros(480, np.float32), 48_000, "")]), out, about="this")
+    assert clip.about(out) == "this"
 
 
 def test_transparent_clips_have_files_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
