@@ -47,6 +47,11 @@ class Judge:
             self._readers = asyncio.ensure_future(asyncio.to_thread(_readers, _key(self._policy)))
         return await asyncio.shield(self._readers)
 
+    def close(self) -> None:
+        """Nobody asks any more."""
+        if self._readers is not None:
+            self._readers.cancel()
+
     async def of(self, text: str, language: Language | None, what: What, *, quoted: bool = False) -> Verdict | None:
         """None: nothing is found, or nobody looks. Only lists can stop what is ``quoted`` from the documents."""
         if not self._policy.on:

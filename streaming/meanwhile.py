@@ -12,6 +12,8 @@ ACKNOWLEDGE_S: Final = 0.6
 ACKNOWLEDGE_SPOKEN_S: Final = 0.3
 """An answer that has not begun after so long is acknowledged, so that the asker knows they were heard. Who spoke has
 waited for a second already: at once, unless the answer before was there so soon."""
+VOICE_S: Final = 0.25
+"""From a sentence to its first sound, before that was measured."""
 REASSURE_S: Final = 7.0
 """Every so long after that the host says that it takes a moment more,"""
 WITHIN_S: Final = 4.0
@@ -30,7 +32,11 @@ class Meanwhile:
         """How many were heard for this question."""
         self._fill_at = self._begun_at = now
         self._thought_s = ACKNOWLEDGE_S
-        """How long the answer before took to begin."""
+        """How long the answer before took until its first sentence was there,"""
+        self._voice_s = VOICE_S
+        """and how long the voice takes from there to the first sound."""
+        self._sentence_at: float | None = None
+        """When the first sentence of this one was there; None before, and once it is heard."""
         self._unvoiced = 0
         """Sentences of the answer that the voice has still to make."""
         self._silent_from = now
@@ -40,18 +46,24 @@ class Meanwhile:
 
     def begins(self, question: Question, now: float) -> None:
         """A question comes on air."""
-        self._begun_at, self._fill_at = now, now + self._patience_s(question)
+        self._begun_at, self._fill_at, self._sentence_at = now, now + self._patience_s(question), None
         self._filled = self._unvoiced = 0
 
     def _patience_s(self, question: Question) -> float:
         """Before it is acknowledged."""
         if question.kind != "spoken":
             return ACKNOWLEDGE_S
-        return ACKNOWLEDGE_SPOKEN_S if self._thought_s < ACKNOWLEDGE_SPOKEN_S else 0.0
+        return ACKNOWLEDGE_SPOKEN_S if self._thought_s + self._voice_s < ACKNOWLEDGE_SPOKEN_S else 0.0
 
     def first_sentence(self, now: float) -> None:
         """Of the answer: it is there."""
-        self._thought_s = now - self._begun_at
+        self._thought_s, self._sentence_at = now - self._begun_at, now
+
+    def heard(self, now: float) -> None:
+        """The answer sounds."""
+        if self._sentence_at is not None and not self._filled:  # else it had to wait for what was said before it
+            self._voice_s = now - self._sentence_at
+        self._sentence_at = None
 
     def spoken(self) -> None:
         """A sentence of the answer is given to the voice."""

@@ -170,6 +170,8 @@ class OnAir:
             understudies=settings.video.understudy,
         )
         self._ears = Ears(engines, settings.hearing, self._heard)
+        self._saying: dict[str, asyncio.Task[None]] = {}
+        """What viewers have said that moderation still looks at."""
         self._wake_words: WakeWords | None = None
         self.whep = Whep(self.fanout, self._ears.hear, self._join, network)
         self.whip = Whip(self._hear_operator, network)
@@ -297,7 +299,8 @@ class OnAir:
                     question.ended_at = at
                     self.core.recent.append(question)
                     self.core.questions.was_answered(question.viewer, at)
-                    self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
+                    if outcome == "answered":  # as live: what was refused is no context
+                        self._dialogue.remember(question.viewer, Turn(question.text, question.answer, at))
         if self._programme is not None:
             self._programme.restore(await self._state.aired(now - REMEMBERED_S))
         return left, unfinished
@@ -309,6 +312,7 @@ class OnAir:
         tasks = [task for task in (*self._tasks, self._speaking, self._answering) if task]
         for task in tasks:
             task.cancel()
+        self._judge.close()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.stage.close()
 
@@ -328,6 +332,7 @@ class OnAir:
     def leave(self, seat: Seat) -> None:
         self._seats.pop(seat.viewer, None)
         self._ears.leave(seat.viewer)
+        self._not_said(seat.viewer)
         self.perform(self.core.left(seat.viewer, self.now()))
 
     async def receive(self, seat: Seat, text: str) -> None:
@@ -350,6 +355,8 @@ class OnAir:
                 self.core.here(seat.viewer)
                 self._keep(self._greet())
             case say.Presence():
+                self._ears.forget(seat.viewer)
+                self._not_said(seat.viewer)
                 self.perform(self.core.gone(seat.viewer, now))
             case say.TalkStart():
                 self._talk(seat.viewer, message)
@@ -499,8 +506,12 @@ class OnAir:
     # The microphone
 
     def _talk(self, viewer: str, message: say.TalkStart) -> None:
-        if refused := self.core.may_talk(viewer, message):
+        if refused := self.core.may_talk(viewer, message, self.now()):
             self.perform(refused)
+            return
+        if self._ears.full(viewer):
+            reason = "too many microphones are open in this room; try again in a moment"
+            self.perform([do.Tell(say.Rejected(message.id, "microphone_taken", reason), viewer)])
             return
         self._ears.open(viewer, message)
         if not message.hands_free:
@@ -518,6 +529,7 @@ class OnAir:
             case listener.Began():
                 self.perform([do.Tell(say.AsrPartial(talker.id, ""), viewer), *core.speaking(viewer)])
             case listener.Continued():
+                self._not_said(viewer)
                 self.perform(core.take_back(viewer, talker.before, now))
             case listener.Meant():
                 self.perform(core.meant(viewer))
@@ -531,7 +543,7 @@ class OnAir:
                     return
                 talk = talker.talk
                 ask = say.Ask(type="ask", id=talker.id, text=text, name=talk.name, language=talk.language)
-                self._keep(self._said(viewer, ask))
+                self._saying[viewer] = self._keep(self._said(viewer, ask))
             case listener.Nothing(guess) if self._wake_words and self._wake_words.rest(guess) is not None:
                 self.perform([do.Tell(say.AsrFinal(talker.id, ""), viewer)])
                 self.perform(core.called(viewer, self.settings.language, now))
@@ -546,7 +558,13 @@ class OnAir:
 
     async def _said(self, viewer: str, ask: say.Ask) -> None:
         judged = await self._judged(ask.text, ask.name, ask.language)
+        self._saying.pop(viewer, None)
         self.perform(self.core.said(viewer, ask, self.now(), judged))
+
+    def _not_said(self, viewer: str) -> None:
+        """They go on, or are gone: what they said is not to be asked any more, if it is still looked at."""
+        if (saying := self._saying.pop(viewer, None)) is not None:
+            saying.cancel()
 
     def _is_called(self, heard: listener.Heard) -> bool:
         """Whether the host's wake word was said; a name alone is hardly a text to be sure of."""

@@ -257,13 +257,15 @@ class Fader:
         self._gain = self._wanted = np.float32(1)
 
     def turn(self, gain: float) -> None:
-        """To this share of the amplitude, within the next tick."""
+        """To this share of the amplitude, within the first 10 ms of the next tick."""
         self._wanted = np.float32(gain)
 
     def apply(self, sound: Pcm) -> None:
         """To one tick's samples, in place."""
         if self._gain != self._wanted:
-            sound *= np.linspace(self._gain, self._wanted, len(sound), dtype=np.float32)
+            ramp = min(FADE, len(sound))
+            sound[:ramp] *= np.linspace(self._gain, self._wanted, ramp, dtype=np.float32)
+            sound[ramp:] *= self._wanted
             self._gain = self._wanted
         elif self._gain != 1:
             sound *= self._gain

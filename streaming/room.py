@@ -378,9 +378,11 @@ class Room:
 
     # What viewers say
 
-    def may_talk(self, viewer: str, ask: say.TalkStart) -> list[Action]:
+    def may_talk(self, viewer: str, ask: say.TalkStart, now: float) -> list[Action]:
         """Nothing where this viewer's microphone may be opened; else what to tell them."""
         hearing = self._settings.hearing
+        if refused := self.door.mutes.refusal(viewer, now):
+            return [Tell(say.Rejected(ask.id, refused.code, refused.reason), viewer)]
         if hearing.microphones == "one" and self._talkers.others(viewer):
             reason = "somebody else is speaking; wait until they have finished"
             return [Tell(say.Rejected(ask.id, "microphone_taken", reason), viewer)]
@@ -433,7 +435,9 @@ class Room:
             return self.unsaid(viewer, now)
         if (guessed := self._guessed(viewer, ask, now, "spoken", judged)) is not None:
             return [*guessed, *self.unsaid(viewer, now)]
-        hardly = viewer == self._talkers.over and not self._talkers.means_it(viewer)
+        # Who holds a button means it.
+        hands_free = self._settings.hearing.hands_free
+        hardly = hands_free and viewer == self._talkers.over and not self._talkers.means_it(viewer)
         if hardly or keeps_company(ask.text):
             return [
                 Tell(say.Rejected(ask.id, "no_question", "that was no question"), viewer),
@@ -680,6 +684,7 @@ class Room:
         self._speaking = not (self._music and self._heard)
         actions = [*self._give_way(), *self._show()]
         if self._current and self._current.id == utterance:
+            self._meanwhile.heard(now)
             actions += telling.everybody(say.SpeechStarted(utterance, utterance), self._current)
         return actions
 

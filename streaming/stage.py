@@ -181,11 +181,13 @@ class Stage:
         encoder = threading.Thread(target=self._encode_all, name="encoder", daemon=True)
         encoder.start()
         try:
-            while self._obey(pacer.tick):
+            while True:
                 if not encoder.is_alive():
                     raise StageError("its video encoder broke")
                 if (wait := pacer.wait(time.monotonic())) > 0:
                     time.sleep(wait)
+                if not self._obey(pacer.tick):  # after the wait: what came meanwhile is not a tick late
+                    break
                 wanted = pacer.begin(time.monotonic(), wanted=pacer.tick % 2 == 0 or not self._strain.half)
                 self._release(pacer)
                 self._take_sound(pacer.tick)

@@ -52,6 +52,8 @@ _COMPANY: Final = frozenset({
     "行", "知道了", "明白", "明白了", "谢谢", "mm", "mhm", "mmhmm", "hm", "hmm", "uh", "uhhuh", "huh", "yeah", "yes",
     "yep", "yup", "ok", "okay", "right", "oh", "ah", "aha", "isee", "sure", "thanks", "thankyou",
 })  # fmt: skip
+_ASKING: Final = frozenset("谁啥咋哪")
+"""Single characters that are questions."""
 _SHREDS: Final = re.compile(r"(?:[\u4e00-\u9fff]{1,2}[,，、] ?){2,}")
 """“感觉, 租资, 到,”: bits of words, and it breaks off."""
 _FAREWELL: Final = frozenset({
@@ -80,7 +82,7 @@ def asks(text: str, language: Language) -> bool:
 def keeps_company(text: str) -> bool:
     """Whether this asks nothing and only keeps a speaker company: “嗯嗯”, “uh-huh”; or is what babble is heard as."""
     bare = letters(text)
-    return len(bare) == 1 or bare in _COMPANY or _SHREDS.fullmatch(text.strip()) is not None
+    return (len(bare) == 1 and bare not in _ASKING) or bare in _COMPANY or _SHREDS.fullmatch(text.strip()) is not None
 
 
 def says_goodbye(text: str) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from streaming.hearing.microphone import RATE, Microphone, OpusPacket, Pcm
 from streaming.hearing.transcript import Transcript
 from streaming.hearing.turn import CHUNK_S, USUAL, Happened, Manner, Turn
 from streaming.hearing.vad import VoiceActivity
+from streaming.tasks import keep
 
 _BEFORE: Final = round(0.5 / CHUNK_S)
 """Chunks kept from before somebody began: the first consonant is quiet."""
@@ -29,6 +30,8 @@ CONFIDENT: Final = 0.5
 that babble is heard as most."""
 _GLIMPSE_S: Final = 0.6
 """New speech that is worth a look."""
+_SILENT_S: Final = 0.1
+"""Silence after which no look is worth it."""
 _STILL: Final = 5
 """Tenths of a second without a packet: no network is that late and speaks on."""
 _TENTH: Final = np.zeros(RATE // 10, np.float32)
@@ -93,14 +96,17 @@ class Listener:
     def __init__(
         self,
         writer: Writer,
-        tell: Callable[[Heard], None],
+        tell: Callable[[int, Heard], None],
         manner: Manner = USUAL,
         *,
         held: bool = False,
         echo: Echo | None = None,
     ) -> None:
-        """``held``: a button is held while they speak, and :meth:`release` says when they have finished. ``echo``: of
-        the host, which this microphone may hear."""
+        """``tell`` is given the number of the turn, too.
+
+        ``held``: a button is held while they speak, and :meth:`release` says when they have finished. ``echo``: of the
+        host, which this microphone may hear.
+        """
         self._writer = writer
         self._tell = tell
         self._held = held
@@ -117,19 +123,28 @@ class Listener:
         """Of all that was said up to the last pause; None once they go on."""
         self._glimpsing: asyncio.Task[None] | None = None
         self._finishing: asyncio.Task[None] | None = None
+        """The turn that ended last."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        """All of these that run."""
+        self._number = 0
+        """Of the turn."""
+        self._said: Said | None = None
+        """What was told of it before it went on."""
         self._still = 0
         """Calls of :meth:`tick` since the last packet."""
 
-    def hear(self, packet: OpusPacket) -> None:
-        """One packet, as it comes."""
+    def hear(self, packet: OpusPacket) -> float:
+        """One packet, as it comes; returns the seconds of sound that it brought."""
         self._still = 0
-        self._take(self._microphone.hear(packet))
+        pcm = self._microphone.hear(packet)
+        self._take(pcm, missing=self._microphone.gap)
+        return len(pcm) / RATE
 
     def tick(self) -> None:
         """Ten times a second: a microphone whose packets stay away is silent, so that its turn ends."""
         self._still += 1
         if self._still > _STILL:
-            self._take(_TENTH)
+            self._take(_TENTH, missing=True)
 
     def release(self) -> None:
         """The button was let go, or the microphone is closed: they have finished."""
@@ -137,27 +152,36 @@ class Listener:
         if self._held or self._turn.begun:
             self._finish()
 
+    def forget(self) -> None:
+        """Whoever spoke is gone: what they were saying is of no interest any more."""
+        for task in self._tasks:
+            task.cancel()
+        self._writing = self._finishing = self._said = None
+        self._turn.reset()
+        self._sound.clear()
+
     async def finished(self) -> None:
-        """Wait until what was said last has been told."""
-        if self._finishing is not None:
-            await asyncio.wait({self._finishing})
+        """Wait until all that was said has been told."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
         """Nobody listens any more."""
-        tasks = [task for task in (self._writing, self._glimpsing, self._finishing) if task is not None]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take(self, pcm: Pcm) -> None:
+    def _take(self, pcm: Pcm, *, missing: bool = False) -> None:
         for chunk, probability in self._voice.judged(pcm):
             self._sound.append(chunk)
             self._fresh += 1
             if self._echo is not None and self._echo.is_host(chunk):
                 probability = 0.0
-            for happened in self._turn.hear(probability, chunk):
+            for happened in self._turn.hear(probability, chunk, missing=missing and not chunk.any()):
                 self._react(happened)
-            if self._turn.speaking and self._fresh * CHUNK_S > _GLIMPSE_S:
+            # Not when it may be all: the whole would have to wait for the look.
+            if self._turn.speaking and self._turn.silent_s < _SILENT_S and self._fresh * CHUNK_S > _GLIMPSE_S:
                 self._glimpse()
             while self._turn.over and not self._held and len(self._sound) > _BEFORE:
                 self._sound.popleft()
@@ -165,16 +189,19 @@ class Listener:
     def _react(self, happened: Happened) -> None:
         match happened:
             case Happened.BEGAN:
-                self._fresh = 0
-                self._tell(Began())
+                self._number += 1
+                self._fresh, self._shown = 0, ""
+                self._writing = self._said = None  # the turn before may still be written: it is told all the same
+                self._tell(self._number, Began())
             case Happened.CONTINUED:
                 self._forget()
                 if self._finishing is not None and not self._finishing.done():
                     self._finishing.cancel()  # nobody was told that it was all
                 else:
-                    self._tell(Continued())
+                    self._number += 1
+                    self._tell(self._number, Continued())
             case Happened.MEANT:
-                self._tell(Meant())
+                self._tell(self._number, Meant())
             case Happened.PAUSED:
                 self._write()
             case Happened.RESUMED:
@@ -182,7 +209,7 @@ class Listener:
             case Happened.ENDED:
                 self._finish()
             case Happened.NOTHING:
-                self._tell(Nothing())
+                self._tell(self._number, Nothing())
 
     def _forget(self) -> None:
         """What was written is not all."""
@@ -191,8 +218,8 @@ class Listener:
             self._writing = None
 
     def _write(self) -> "asyncio.Task[Transcript | EngineError]":
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._written(self._all), name="writing")
+        if self._writing is None or _failed(self._writing):
+            self._writing = keep(self._tasks, self._written(self._all))
         return self._writing
 
     async def _written(self, pcm: Pcm) -> Transcript | EngineError:
@@ -200,27 +227,36 @@ class Listener:
             transcript = await self._writer.write(pcm)
         except EngineError as error:
             return error
-        self._turn.written(ending(transcript.text, transcript.language))
-        self._show(transcript.text)
+        if asyncio.current_task() is self._writing:  # and not of a turn that is over
+            self._turn.written(ending(transcript.text, transcript.language))
+            self._show(transcript.text)
         return transcript
 
     def _finish(self) -> None:
-        self._finishing = asyncio.create_task(self._finished(self._write()), name="finishing")
+        self._finishing = keep(self._tasks, self._finished(self._write(), self._number))
 
-    async def _finished(self, writing: "asyncio.Task[Transcript | EngineError]") -> None:
+    async def _finished(self, writing: "asyncio.Task[Transcript | EngineError]", number: int) -> None:
         written = await asyncio.shield(writing)
-        self._writing, self._shown = None, ""
+        if self._writing is writing:
+            self._writing, self._shown = None, ""
+        heard: Heard
         if isinstance(written, EngineError):
-            self._tell(Failed(written))
+            heard = Failed(written)
         elif written.text and (self._held or written.confidence >= CONFIDENT):
-            self._tell(Said(written))
+            heard = Said(written)
         else:
-            self._tell(Nothing(written.text))
+            heard = Nothing(written.text)
+        if number == self._number:
+            if isinstance(heard, Said):
+                self._said = heard
+            elif self._said is not None:  # what they went on with is lost; what they had asked is not
+                heard = self._said
+        self._tell(number, heard)
 
     def _glimpse(self) -> None:
         if self._glimpsing is None or self._glimpsing.done():
             self._fresh = 0
-            self._glimpsing = asyncio.create_task(self._look(self._all), name="glimpse")
+            self._glimpsing = keep(self._tasks, self._look(self._all))
 
     async def _look(self, pcm: Pcm) -> None:
         with contextlib.suppress(EngineError):  # the whole will tell of it
@@ -231,8 +267,13 @@ class Listener:
     def _show(self, text: str) -> None:
         if text and text != self._shown:
             self._shown = text
-            self._tell(Partial(text))
+            self._tell(self._number, Partial(text))
 
     @property
     def _all(self) -> Pcm:
         return np.concatenate([np.zeros(0, np.float32), *self._sound])
+
+
+def _failed(writing: "asyncio.Task[Transcript | EngineError]") -> bool:
+    """Whether it is over and came to nothing: the recognizer may be there again."""
+    return writing.done() and not writing.cancelled() and isinstance(writing.result(), EngineError)

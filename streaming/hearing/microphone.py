@@ -26,6 +26,8 @@ PATIENCE: Final = 3
 """A packet that is missing is taken for lost when so many later ones are there: 60 ms."""
 _LONGEST_GAP: Final = 5 * CLOCK
 """What is further off than this belongs to another recording."""
+_LONGEST_SILENCE: Final = CLOCK
+"""Of a gap, that is filled: more would be work for nothing."""
 _NOTHING: Final = np.zeros(0, np.float32)
 
 
@@ -70,9 +72,12 @@ class Microphone:
         self._first: int | None = None
         self._next = 0
         """Where the sound decoded so far ends."""
+        self.gap = False
+        """What was heard last holds silence in the place of packets that were lost."""
 
     def hear(self, packet: OpusPacket) -> Pcm:
         """(n,) float32 in [-1, 1]: what can be heard now that this has come; takes about 0.1 ms."""
+        self.gap = False
         if self._first is None:
             self._first = packet.timestamp
         at = ahead(packet.timestamp, of=self._first)
@@ -101,7 +106,8 @@ class Microphone:
             except av.FFmpegError:  # torn on the way, or no Opus: as good as lost
                 continue
             if at > self._next:
-                yield _silence(at - self._next)
+                self.gap = True
+                yield _silence(min(at - self._next, _LONGEST_SILENCE))
             yield from frames
             self._next = at + sum(frame.samples for frame in frames)
 

@@ -112,7 +112,14 @@ class Turn:
         self._began = self._voiced = 0
         self._last_word: int | None = None
         self._meant = False
+        self._unmeant = 0
+        """Of the chunks of speech, those before somebody went on: what they go on with must be meant itself."""
         self._ending = Ending.OPEN
+
+    def reset(self) -> None:
+        """Whoever spoke is gone; the noise around is still known."""
+        self._state, self._last_word = _State.SILENT, None
+        self._recent.clear()
 
     @property
     def speaking(self) -> bool:
@@ -137,9 +144,12 @@ class Turn:
         """How what was said up to this pause breaks off."""
         self._ending = ending
 
-    def hear(self, probability: float, chunk: npt.NDArray[np.float32]) -> list[Happened]:
-        """(512,) float32 at 16 kHz, and how probably it is speech."""
-        speech = self._is_speech(probability, chunk)
+    def hear(self, probability: float, chunk: npt.NDArray[np.float32], *, missing: bool = False) -> list[Happened]:
+        """(512,) float32 at 16 kHz, and how probably it is speech.
+
+        ``missing``: nothing came from the microphone, which says nothing of the noise around it.
+        """
+        speech = not missing and self._is_speech(probability, chunk)
         self._recent.append(speech)
         self._now += 1
         if self._state is _State.SILENT:
@@ -174,15 +184,17 @@ class Turn:
 
     def _begin(self) -> list[Happened]:
         continued = self._may_continue
-        self._state, self._last_word = _State.SPEAKING, self._now
+        self._state, self._last_word, self._meant = _State.SPEAKING, self._now, False
         if continued:
+            self._unmeant = self._voiced
+            self._voiced += sum(self._recent)
             return [Happened.CONTINUED]
-        self._began, self._voiced, self._meant = self._now - len(self._recent), sum(self._recent), False
+        self._began, self._voiced, self._unmeant = self._now - len(self._recent), sum(self._recent), 0
         return [Happened.BEGAN]
 
     def _go_on(self) -> list[Happened]:
         happened = []
-        if not self._meant and self._voiced * CHUNK_S >= _MEANT_S:
+        if not self._meant and (self._voiced - self._unmeant) * CHUNK_S >= _MEANT_S:
             self._meant = True
             happened.append(Happened.MEANT)
         if self.silent_s < self._manner.pause_s:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ from streaming.seat import Seat
 from tests.streaming.test_on_air_alone import Knowing, cited, on_air, receive
 
 QUESTION = "How long may a probation period be?"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits here for seconds to pass before their packets come."""
+    monkeypatch.setattr("streaming.ears._AHEAD_S", 60.0)
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +141,11 @@ async def test_where_there_is_a_wake_word_nothing_is_heard_before_it(
         assert not room.core.heeds(seat.viewer)
         hear(Began(), Nothing("Hello may"))
         assert (await receive(seat, "asr.final"))["text"] == ""
-        talker.turn = 2
+        talker = replace(talker, turn=2)
         hear(Began(), Meant(), Partial("What do you"), said(QUESTION))
         assert (await receive(seat, "accepted"))["id"] == "t.2"
         await send(room, seat, type="presence", here=False)
-        talker.turn = 3
+        talker = replace(talker, turn=3)
         hear(Began(), said(QUESTION))
         hear(Began(), Partial("hello Mei"), said(f"Hello Mei, {QUESTION}"))
         assert (await receive(seat, "accepted"))["id"] == "t.3"
@@ -230,3 +237,41 @@ async def test_a_recognizer_that_breaks_in_a_glimpse_says_nothing(
             await receive_nothing()
         await send(room, seat, type="talk.end", id="t1")
         assert (await receive(seat, "asr.final", "t1"))["text"] == QUESTION
+
+
+@pytest.mark.parametrize("how", ["goes on", "is gone", "is still there"])
+async def test_what_moderation_still_looks_at_is_asked_only_of_who_has_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async with on_air(tmp_path, monkeypatch, microphones="open") as (room, _):
+        await room.start()
+        room.knows(Knowing(cited))
+        seat, looked = room.greet(), asyncio.Event()
+        judged = room._judged
+
+        async def slowly(*arguments: Any) -> Any:
+            await looked.wait()
+            return await judged(*arguments)
+
+        asked: list[str] = []
+
+        def said_by(viewer: str, *_: Any) -> list[Any]:
+            asked.append(viewer)
+            return room.core.unsaid(viewer, room.now())
+
+        monkeypatch.setattr(room, "_judged", slowly)
+        monkeypatch.setattr(room.core, "said", said_by)
+        await send(room, seat, type="talk.start", id="t", hands_free=True)
+        talker = Talker(seat.viewer, TalkStart(type="talk.start", id="t", hands_free=True), 1)
+        said = Said(Transcript(QUESTION, "en", no_speech=False, confidence=0.9))
+        for one in (Began(), Meant(), said):
+            room._heard(talker, one)
+        await receive_nothing()
+        if how == "goes on":
+            room._heard(replace(talker, turn=2), Continued())
+        elif how == "is gone":
+            await send(room, seat, type="presence", here=False)
+        looked.set()
+        await asyncio.sleep(0.2)
+        assert len(asked) == (how == "is still there")
+        assert bool(room.core._talkers) == (how == "goes on")

@@ -73,6 +73,23 @@ def test_what_is_hardly_said_over_the_host_is_none() -> None:
     assert room.current is question
 
 
+def test_who_holds_a_button_means_it_however_short_it_is() -> None:
+    room = make("push")
+    answering(room)
+    room.talking("v1")
+    room.speaking("v1")
+    (start,) = only(do.Answer, room.said("v1", ask("为什么？", "c2"), 3.0))
+    assert start.question.text == "为什么？"
+
+
+def test_who_is_muted_opens_no_microphone() -> None:
+    room = make("push")
+    room.mute("v1", 60.0, 0.0)
+    refused = room.may_talk("v1", say.TalkStart(type="talk.start", id="t1"), 1.0)
+    assert [one.code for one in told(say.Rejected, refused, "v1")] == ["muted"]
+    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t1"), 61.0) == []
+
+
 def test_a_question_takes_the_place_of_the_answer() -> None:
     room = make()
     question = answering(room)
@@ -174,19 +191,19 @@ def test_an_operator_and_a_lost_stage_end_it() -> None:
 
 def test_one_at_a_time_where_a_room_says_so() -> None:
     room = make("one")
-    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t1")) == []
+    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t1"), 1.0) == []
     room.talking("v1")
-    refused = room.may_talk("v2", say.TalkStart(type="talk.start", id="t2"))
+    refused = room.may_talk("v2", say.TalkStart(type="talk.start", id="t2"), 1.0)
     assert [one.code for one in told(say.Rejected, refused, "v2")] == ["microphone_taken"]
-    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t3")) == []
+    assert room.may_talk("v1", say.TalkStart(type="talk.start", id="t3"), 1.0) == []
     room.unsaid("v1", 1.0)
-    assert room.may_talk("v2", say.TalkStart(type="talk.start", id="t4")) == []
+    assert room.may_talk("v2", say.TalkStart(type="talk.start", id="t4"), 1.0) == []
 
 
 @pytest.mark.parametrize(("microphones", "refused"), [("push", True), ("one", True), ("open", False)])
 def test_without_a_button_only_where_a_room_says_so(microphones: str, refused: bool) -> None:
     wanted = say.TalkStart(type="talk.start", id="t1", hands_free=True)
-    actions = make(microphones).may_talk("v1", wanted)
+    actions = make(microphones).may_talk("v1", wanted, 1.0)
     assert [one.code for one in told(say.Rejected, actions, "v1")] == (["not_hands_free"] if refused else [])
 
 
@@ -246,11 +263,12 @@ def test_who_asks_aloud_is_acknowledged_at_once() -> None:
     assert only(do.Speak, room.tick(1.15)) == []
 
 
-@pytest.mark.parametrize(("began_s", "at_once"), [(0.2, False), (2.5, True)])
-def test_where_answers_come_at_once_nobody_is_told_to_wait(began_s: float, at_once: bool) -> None:
+@pytest.mark.parametrize(("began_s", "heard_s", "at_once"), [(0.1, 0.2, False), (0.1, 0.9, True), (2.5, 2.6, True)])
+def test_where_answers_come_at_once_nobody_is_told_to_wait(began_s: float, heard_s: float, at_once: bool) -> None:
     room = make()
     (start,) = only(do.Answer, room.asked("v1", ask(), 1.0))
     room.sentence(start.question.id, "好。", (), 1.0 + began_s)
+    room.speech_started(start.question.id, 1.0 + heard_s)
     room.answered(start.question.id, refused=False, now=4.0)
     room.speech_ended(start.question.id, 5.0)
     room.tick(9.0)

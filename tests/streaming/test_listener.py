@@ -121,6 +121,28 @@ def test_a_full_hall_is_no_speech_though_it_sounds_like_it() -> None:
     assert speaker.names == [H.BEGAN, H.MEANT, H.PAUSED, H.ENDED]
 
 
+@pytest.mark.parametrize("gap_s", [0.5, 0.8, 3.0])
+def test_packets_that_stay_away_say_nothing_of_the_noise(gap_s: float) -> None:
+    speaker = Speaker(Turn(), noise=-32.0)
+    speaker.silent(10.0, probability=0.95)
+    for _ in range(round(gap_s / CHUNK_S)):
+        assert speaker.turn.hear(0.02, np.zeros(CHUNK, np.float32), missing=True) == []
+    speaker.silent(10.0, probability=0.95)
+    assert speaker.names == []
+    speaker.says(2.0, level=-20.0)
+    assert speaker.names == [H.BEGAN, H.MEANT]
+
+
+def test_what_somebody_goes_on_with_is_meant_itself() -> None:
+    speaker = Speaker(Turn())
+    speaker.says(0.6)
+    speaker.silent(1.3)
+    speaker.says(0.25)
+    assert speaker.names[-1] is H.CONTINUED
+    speaker.says(0.4)
+    assert speaker.names[-2:] == [H.CONTINUED, H.MEANT]
+
+
 def test_who_never_ends_is_ended() -> None:
     speaker = Speaker(Turn())
     for _ in range(12):  # people breathe
@@ -165,7 +187,7 @@ def test_how_texts_break_off(text: str, language: str, expected: Ending) -> None
 
 def test_what_only_keeps_company() -> None:
     assert all(map(keeps_company, ["嗯嗯。", "好的", "Uh-huh.", "OK!", "I see."]))
-    assert not any(map(keeps_company, ["为什么？", "Why?", "好的工作要签合同吗", ""]))
+    assert not any(map(keeps_company, ["为什么？", "谁？", "Why?", "好的工作要签合同吗", ""]))
 
 
 def test_what_the_host_said_is_known_again() -> None:
@@ -255,6 +277,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packets hold a chunk of sound as it is, and whoever is loud speaks."""
 
     class Plain:
+        gap = False
+
         def hear(self, packet: OpusPacket) -> Pcm:
             return np.frombuffer(packet.payload, np.float32)
 
@@ -282,6 +306,10 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
+def noted(heard: list[told.Heard]) -> Callable[[int, told.Heard], None]:
+    return lambda _, one: heard.append(one)
+
+
 def of(kind: type, heard: list[told.Heard]) -> list[told.Heard]:
     return [one for one in heard if isinstance(one, kind)]
 
@@ -290,7 +318,7 @@ def of(kind: type, heard: list[told.Heard]) -> list[told.Heard]:
 async def test_what_was_said_is_written_in_its_pause_and_told_at_its_end() -> None:
     heard: list[told.Heard] = []
     writer = Writer()
-    ear = Listener(writer, heard.append)
+    ear = Listener(writer, noted(heard))
     await speak(ear, 1.0, -60)
     await speak(ear, 2.0)
     assert of(told.Partial, heard) == [told.Partial("What is")]
@@ -312,7 +340,7 @@ async def test_what_was_said_is_written_in_its_pause_and_told_at_its_end() -> No
 async def test_who_goes_on_is_written_as_a_whole() -> None:
     heard: list[told.Heard] = []
     writer = Writer()
-    ear = Listener(writer, heard.append)
+    ear = Listener(writer, noted(heard))
     await speak(ear, 1.0, -60)
     await speak(ear, 1.0)
     await speak(ear, 0.8, -60)
@@ -332,7 +360,7 @@ async def test_who_goes_on_before_it_is_written_is_told_of_once() -> None:
     heard: list[told.Heard] = []
     writer = Writer()
     writer.free.clear()
-    ear = Listener(writer, heard.append)
+    ear = Listener(writer, noted(heard))
     await speak(ear, 1.0, -60)
     await speak(ear, 1.0)
     await speak(ear, 1.3, -60)
@@ -347,10 +375,92 @@ async def test_who_goes_on_before_it_is_written_is_told_of_once() -> None:
 
 
 @pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("pause", [2.5, 4.0])
+async def test_a_turn_that_is_still_written_when_the_next_begins_is_told_as_itself(pause: float) -> None:
+    heard: list[tuple[int, told.Heard]] = []
+    writer = Writer()
+    writer.free.clear()
+    ear = Listener(writer, lambda turn, one: heard.append((turn, one)))
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, pause, -60)
+    await speak(ear, 2.0)
+    await speak(ear, 0.3, -60)
+    await speak(ear, 0.5)  # a breath takes back what was written of this turn, and not the one before
+    await speak(ear, 1.3, -60)
+    writer.free.set()
+    await ear.finished()
+    (one, first), (two, second) = [(turn, said) for turn, said in heard if isinstance(said, told.Said)]
+    assert (one, two) == (1, 2)
+    assert isinstance(first, told.Said)
+    assert isinstance(second, told.Said)
+    assert first.transcript.text == f"What is {writer.asked[0]}?"
+    assert second.transcript.text == f"What is {writer.asked[-1]}?"
+    assert writer.asked[-1] > 1.5 * writer.asked[0]
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_what_could_not_be_written_in_its_pause_is_tried_again_at_its_end() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, noted(heard))
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    writer.broken = EngineError("too many wait")
+    await speak(ear, 0.4, -60)
+    writer.broken = None
+    await speak(ear, 0.9, -60)
+    await ear.finished()
+    assert len(of(told.Said, heard)) == 1
+    assert not of(told.Failed, heard)
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+@pytest.mark.parametrize("confidence", [0.9, 0.3])
+async def test_who_goes_on_with_what_is_not_understood_has_asked_all_the_same(confidence: float) -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, noted(heard))
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    await speak(ear, 1.3, -60)
+    await ear.finished()
+    writer.confidence = confidence
+    await speak(ear, 0.5)
+    await speak(ear, 1.3, -60)
+    await ear.finished()
+    first, again = of(told.Said, heard)
+    assert (first == again) == (confidence < 0.5)
+    assert not of(told.Nothing, heard)
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
+async def test_nothing_comes_of_what_somebody_said_who_is_gone() -> None:
+    heard: list[told.Heard] = []
+    writer = Writer()
+    ear = Listener(writer, noted(heard))
+    await speak(ear, 1.0, -60)
+    await speak(ear, 1.0)
+    ear.forget()
+    await speak(ear, 1.0, -60)
+    assert not of(told.Said, heard)
+    await speak(ear, 2.0)  # the next visitor
+    await speak(ear, 1.3, -60)
+    await ear.finished()
+    assert len(of(told.Said, heard)) == 1
+    assert not of(told.Continued, heard)
+    assert writer.asked[-1] == pytest.approx(2.0 / CHUNK_S, abs=4)
+    await ear.close()
+
+
+@pytest.mark.usefixtures("wire")
 async def test_a_button_that_is_let_go_ends_it() -> None:
     heard: list[told.Heard] = []
     writer = Writer()
-    ear = Listener(writer, heard.append, held=True)
+    ear = Listener(writer, noted(heard), held=True)
     await speak(ear, 0.3, -60)
     await speak(ear, 1.0)
     ear.release()
@@ -362,7 +472,7 @@ async def test_a_button_that_is_let_go_ends_it() -> None:
 @pytest.mark.usefixtures("wire")
 async def test_a_button_that_was_held_in_silence_tells_of_nothing() -> None:
     heard: list[told.Heard] = []
-    ear = Listener(Writer(), heard.append, held=True)
+    ear = Listener(Writer(), noted(heard), held=True)
     ear.release()
     await ear.finished()
     assert heard == [told.Nothing()]
@@ -372,7 +482,7 @@ async def test_a_button_that_was_held_in_silence_tells_of_nothing() -> None:
 @pytest.mark.usefixtures("wire")
 async def test_a_wire_that_falls_silent_ends_a_turn() -> None:
     heard: list[told.Heard] = []
-    ear = Listener(Writer(), heard.append)
+    ear = Listener(Writer(), noted(heard))
     await speak(ear, 1.0, -60)
     await speak(ear, 1.0)
     for _ in range(25):
@@ -387,7 +497,7 @@ async def test_a_recognizer_that_fails_is_told_of() -> None:
     heard: list[told.Heard] = []
     writer = Writer()
     writer.broken = EngineError("recognition: is still arriving")
-    ear = Listener(writer, heard.append)
+    ear = Listener(writer, noted(heard))
     await speak(ear, 1.0, -60)
     await speak(ear, 1.0)
     await speak(ear, 1.3, -60)
@@ -402,7 +512,7 @@ async def test_a_guess_is_no_question_where_nobody_holds_a_button(held: bool) ->
     heard: list[told.Heard] = []
     writer = Writer()
     writer.confidence = 0.4
-    ear = Listener(writer, heard.append, held=held)
+    ear = Listener(writer, noted(heard), held=held)
     await speak(ear, 1.0, -60)
     await speak(ear, 1.0)
     await speak(ear, 1.3, -60)
@@ -415,11 +525,11 @@ async def test_a_guess_is_no_question_where_nobody_holds_a_button(held: bool) ->
 
 @pytest.mark.usefixtures("wire")
 async def test_what_is_kept_is_bounded() -> None:
-    ear = Listener(Writer(), lambda _: None)
+    ear = Listener(Writer(), lambda *_: None)
     await speak(ear, 40.0, -60)
     assert len(ear._sound) * CHUNK_S < 1
     await ear.close()
-    held = Listener(Writer(), lambda _: None, held=True)
+    held = Listener(Writer(), lambda *_: None, held=True)
     await speak(held, 40.0)
     assert len(held._sound) * CHUNK_S <= 30
     await held.close()

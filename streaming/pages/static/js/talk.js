@@ -22,6 +22,8 @@ export class Talk extends EventTarget {
   #count = 0;
   #timer = 0;
   #wanted = false;
+  /** The microphone was taken away while it was wanted. */
+  #unplugged = false;
   state = "idle";
   /** The room hears this viewer without a button held. */
   handsFree = false;
@@ -33,6 +35,7 @@ export class Talk extends EventTarget {
     this.#send = send;
     this.#player = player;
     this.#listenToButton();
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.#unplugged && this.open());
   }
 
   #listenToButton() {
@@ -103,8 +106,19 @@ export class Talk extends EventTarget {
   async #ensureMicrophone() {
     if (this.#microphone?.alive) return;
     this.#announce("asking");
-    this.#microphone = await Microphone.open();
-    await this.#player.send(this.#microphone.track);
+    const microphone = await Microphone.open();
+    this.#microphone = microphone;
+    this.#unplugged = false;
+    microphone.track.addEventListener("ended", () => microphone === this.#microphone && this.#lose());
+    await this.#player.send(microphone.track);
+  }
+
+  /** The device was unplugged, or the permission taken back: whatever comes next may be the one that is wanted. */
+  #lose() {
+    this.#unplugged = this.#wanted;
+    if (!this.#utterance) return;
+    this.#send({ type: "talk.end", id: this.#utterance });
+    this.#fail("missing");
   }
 
   #begin() {
