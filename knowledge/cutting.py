@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
@@ -12,7 +13,7 @@ from knowledge.errors import DocumentError
 from knowledge.passage import Passage
 from knowledge.sentences import detect_language, ideographs, split_sentences
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same document would give other passages, so that an index knows to read it again."""
 
 _PASSAGE_WEIGHT: Final = 450
@@ -21,12 +22,15 @@ _STRETCH: Final = 8000
 _ENDLESS: Final = 1500
 """Characters after which a sentence is cut anywhere."""
 _ARTICLE = re.compile(
-    r"\s*(?:\*\*|__)?(第[零〇一二三四五六七八九十百千\d]+条(?:之[一二三四五六七八九十]+)?)(?=[\s*_　：:（(]|$)"
+    r"\s*(?:\*\*|__)?(第[零〇一二三四五六七八九十百千\d]+条(?:之[一二三四五六七八九十]+)?"
+    r"|Article \d+[A-Z]?(?!\s+(?:of|and|to|or|in|applies|does|is|was)\b))(?=[\s*_　：:.（(【［\[]|$)"
 )
 _ANNOUNCES = re.compile(r"[:：]\s*\Z")
 # Said of a whole section or article, which then says nothing that holds.
 _REPEALED = re.compile(
-    r"[（(\[【]\s*(?:已?废止|已?失效|已?删除|删去|repealed|deleted|no longer in force)\s*[）)\]】]", re.IGNORECASE
+    r"[（(\[【［]\s*(?:(?:自|于|从)?\s*(?P<day>\d{4}年\d{1,2}月\d{1,2}日)\s*起?\s*)?"
+    r"(?:已?废止|已?失效|已?删除|删去|repealed|deleted|no longer in force)\s*[）)\]】］]",
+    re.IGNORECASE,
 )
 
 
@@ -37,10 +41,14 @@ def cut(source: str, outline: Outline) -> tuple[About, tuple[Passage, ...]]:
     """
     about = outline.about
     about = about.over(About(common_heading(outline.blocks) or PurePosixPath(source).stem))
+    if _is_marked(about.title):
+        raise DocumentError("is marked as repealed in its title: give it a valid_to, or take the mark out")
     passages: dict[str, Passage] = {}
+    repealed: tuple[tuple[str, ...], str] | None = None
     for article, block in _articles(outline.blocks):
         headings = block.headings[1:] if block.headings[:1] == (about.title,) else block.headings
-        if _repealed(block, article):
+        if _repealed(block, article) or (article and (block.headings, article) == repealed):
+            repealed = (block.headings, article)  # and what else is of that article
             continue
         locator = " › ".join(part for part in (*headings, article, block.place) if part)
         language = about.language or detect_language(block.text)
@@ -58,8 +66,17 @@ def common_heading(blocks: Iterable[Block]) -> str:
 
 
 def _repealed(block: Block, article: str) -> bool:
-    opening = block.text.lstrip(" *_")[: len(article) + 24] if article else ""
-    return any(map(_REPEALED.search, (*block.headings, opening)))
+    opening = block.text.lstrip(" *_")[: len(article) + 32] if article else ""
+    return any(map(_is_marked, (*block.headings, opening)))
+
+
+def _is_marked(text: str) -> bool:
+    """As repealed, and not only from a day on that is still to come."""
+    mark = _REPEALED.search(text)
+    if mark is None or not mark["day"]:
+        return mark is not None
+    year, month, day = map(int, re.findall(r"\d+", mark["day"]))
+    return (year, month, day) <= date.today().timetuple()[:3]
 
 
 def _articles(blocks: Iterable[Block]) -> Iterator[tuple[str, Block]]:

@@ -24,11 +24,11 @@ SETTINGS: Final = (about.FILE, synonyms.FILE)
 def read_folder(
     folder: Path,
     known: Mapping[str, str] | None = None,
-    bad: Mapping[str, str] | None = None,
+    bad: Mapping[tuple[str, str], str] | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Folder:
     """Read every document below ``folder`` but those that ``known`` (source to digest) holds as they are, or ``bad``
-    (digest to what is wrong with it).
+    (source and digest to what is wrong with it).
 
     A bad file is skipped and named, never half read; one that is another's copy is too. Hidden files and whatever a
     symbolic link reaches outside the folder are left alone. ``told`` hears how many files of all are done. Blocks.
@@ -56,12 +56,13 @@ def read_folder(
                 content = _read(file, root)
                 digest = _digest(content, said.get(source))
                 if (twin := copies.setdefault(digest, source)) != source:
-                    raise DocumentError(f"is the same as {twin}")
+                    skipped.append(Skipped(source, f"is the same as {twin}", ""))  # until that one is gone
+                    continue
                 if known.get(source) == digest:
                     unchanged.add(source)
                     continue
-                if digest in bad:
-                    raise DocumentError(bad[digest])
+                if reason := bad.get((source, digest)):
+                    raise DocumentError(reason)
                 read = outline if suffix(source) in SIMPLE else apart.outline
                 documents.append(_document(source, digest, read(source, content), said.get(source)))
             except (DocumentError, OSError) as error:

@@ -7,6 +7,7 @@ import math
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _RELOAD: Final = 50.0
 """Embeddings that have come are looked at after so many times what reading them all takes."""
+_COUNTED: Final = 10_000
+"""Terms whose count is kept."""
 _TABLES: Final = ("words", "passage", "document", "meta")
 _COLUMNS: Final = "title, locator, text, language, source"
 
@@ -205,12 +208,12 @@ class Index:
             return self._total or 0
 
     def titles(self, language: str) -> list[str]:
-        """The titles of documents that have passages in ``language``, those with most to say first."""
+        """The titles of documents in force that have passages in ``language``, those with most to say first."""
         with self._reading() as db:
-            rows = db.execute(
-                "SELECT title FROM passage WHERE language = ? GROUP BY title ORDER BY count(*) DESC, title", (language,)
-            )
-            return [title for (title,) in rows]
+            out = self._out_of_force()
+            rows = db.execute("SELECT key, title FROM passage WHERE language = ?", (language,))
+            held = Counter(title for key, title in rows if key not in out)
+        return sorted(held, key=lambda title: (-held[title], title))
 
     def within(self, source: str, language: str) -> list[Passage]:
         """The passages in force of a document, or of a folder of them ("." for all), in their order."""
@@ -274,6 +277,8 @@ class Index:
         query = _query(way)
         with self._reading() as db:
             if query not in self._counts:
+                if len(self._counts) >= _COUNTED:
+                    self._counts.clear()
                 rows = db.execute("SELECT count(*) FROM words WHERE words MATCH ?", (query,))
                 (self._counts[query],) = rows.fetchone()
             return self._counts[query]
@@ -368,6 +373,8 @@ class Index:
                 heading, body = (list(map(stem, terms(text))) for text in (passage.heading, passage.text))
                 row = (inserted.lastrowid, *map(" ".join, (heading, body, sounds([*heading, *body]))))
                 db.execute("INSERT INTO words (rowid, heading, body, sound) VALUES (?, ?, ?, ?)", row)
+            else:  # of what is no part of its id, an author may have thought better
+                db.execute("UPDATE passage SET language = ? WHERE id = ?", (passage.language, passage.id))
 
     def _remove_passages(self, source: str, keep: Sequence[str]) -> None:
         db = self._connection

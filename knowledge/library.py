@@ -56,6 +56,8 @@ class Library:
         self._synonyms: Synonyms = ()
         self._homophones: Homophones | None = None
         self.skipped: tuple[Skipped, ...] = ()
+        self._seen: dict[str, tuple[int, int]] = {}
+        """The folder's files when they were read last."""
         """Files of the folder that could not be read, for the operator."""
         self.changes = 0
         """Counts how often documents have come, changed or gone."""
@@ -99,7 +101,8 @@ class Library:
         """
         async with self._refreshing:
             known = await self._run(self._index.digests)
-            bad = {file.digest: file.reason for file in self.skipped}
+            bad = {(file.source, file.digest): file.reason for file in self.skipped if file.digest}
+            self._seen = await asyncio.to_thread(stamps, self.documents)  # what changes from here on is read again
             self._synonyms = await asyncio.to_thread(synonyms.read, self.documents)
             folder = await asyncio.to_thread(read_folder, self.documents, known, bad, told)
             gone = known.keys() - {document.source for document in folder.documents} - folder.unchanged
@@ -122,19 +125,20 @@ class Library:
 
     async def watch(self, seconds: float = WATCH_S) -> None:
         """Take in what changes in the folder as long as this runs."""
-        seen = await asyncio.to_thread(stamps, self.documents)
+        trouble = ""
         while True:
             await asyncio.sleep(seconds)
-            now = await asyncio.to_thread(stamps, self.documents)
-            if now == seen:
+            if not trouble and await asyncio.to_thread(stamps, self.documents) == self._seen:
                 continue
             try:
                 changed = await self.refresh()
             except KnowledgeError as error:  # a folder that is being moved about: what is known stays known
-                _log.warning("%s", error)
+                if trouble != str(error):
+                    _log.warning("%s", error)
+                trouble = str(error)
             else:
+                trouble = ""
                 _log.info("%s: %d documents have changed", self.documents, changed)
-            seen = now
 
     async def listed(self) -> list[Listed]:
         """The documents, by source."""

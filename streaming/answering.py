@@ -120,6 +120,8 @@ def _model(llm: Llm, engines: Engines) -> EmbeddedChat | OpenAIChat:
     if llm.api_key_env is not None and not (key := os.environ.get(llm.api_key_env)):
         raise RoomFileError(f"llm.api_key_env names {llm.api_key_env}, which is not set; export it and start again")
     timeouts = Timeouts(connect=min(5.0, llm.timeout_s), read=llm.timeout_s)
+    if key and not (key := key.strip()).isascii():
+        raise RoomFileError(f"{llm.api_key_env} holds characters that no API key has; export it anew")
     return OpenAIChat(llm.base_url, llm.model, api_key=key, timeouts=timeouts)
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import HTTPConnection
 
+from knowledge.errors import KnowledgeError
 from knowledge.library import Library
 from streaming import protocol as say
 from streaming.body import BoundedBodies
@@ -69,8 +70,10 @@ def create_app(house: House, limits: Limits = LIMITS, counted: Callable[[str], b
         return response
 
     @app.exception_handler(EverhostError)
-    async def explain(_: Request, error: EverhostError) -> JSONResponse:
-        status = {FloorTakenError: 409, NotKeptError: 503}.get(type(error), 400)
+    @app.exception_handler(KnowledgeError)
+    async def explain(_: Request, error: EverhostError | KnowledgeError) -> JSONResponse:
+        codes: dict[type[Exception], int] = {FloorTakenError: 409, NotKeptError: 503}
+        status = codes.get(type(error), 400)
         return JSONResponse({"detail": str(error), "code": type(error).__name__}, status)
 
     @app.exception_handler(RequestValidationError)

@@ -1,5 +1,6 @@
 """What people say of a document: in the front matter of Markdown, or of any file in the folder's ``about.yaml``."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -11,10 +12,19 @@ from knowledge.document import About
 from knowledge.errors import DocumentError
 
 FILE: Final = "about.yaml"
+_KEYS: Final = ("title", "language", "valid_from", "valid_to")
 
 
 def about(values: Mapping[Any, Any]) -> About:
-    """Of ``title``, ``language``, ``valid_from`` and ``valid_to``; other keys are the author's own."""
+    """Of ``title``, ``language``, ``valid_from`` and ``valid_to``; other keys are the author's own.
+
+    Raises :class:`DocumentError` for one that was meant to be one of these, and for a day that is none.
+    """
+    for key in values:
+        meant = re.sub(r"[\s-]+", "_", str(key).strip().lower())
+        meant = {"validfrom": "valid_from", "validto": "valid_to", "valid_until": "valid_to"}.get(meant, meant)
+        if meant in _KEYS and key != meant:
+            raise DocumentError(f"says {key}, which is not read; write {meant}")
     return About(
         str(values.get("title") or "").strip(),
         str(values.get("language") or "").strip().lower().split("-")[0],

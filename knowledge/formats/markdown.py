@@ -12,7 +12,8 @@ from knowledge.errors import DocumentError
 from knowledge.formats.about import about
 from knowledge.formats.decoding import decode
 
-_FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.{0,4000}?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.{0,4000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_BEGUN: Final = re.compile(r"\A---[ \t]*\n(?:title|language|valid[ _-]?(?:from|to))[ \t]*:", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"[*_`#]+")
 
 
@@ -48,6 +49,8 @@ def of_text(text: str) -> Outline:
 def _front_matter(text: str) -> tuple[About, str]:
     match = _FRONT_MATTER.match(text)
     if not match:
+        if _BEGUN.match(text):
+            raise DocumentError("has front matter without an end: close it with a line of --- within 4000 characters")
         return About(), text
     try:
         values: Any = yaml.safe_load(match[1])

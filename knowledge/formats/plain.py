@@ -9,6 +9,8 @@ from typing import Final
 from knowledge.document import About, Block, Outline
 from knowledge.formats.decoding import decode
 
+_LONGEST: Final = 4000
+"""Characters after which a paragraph without an end is cut: looking at all of it for each line takes ever longer."""
 _NUMERAL: Final = "[零〇一二三四五六七八九十百千\\d]+"
 # 第二编 物权, 第三章 劳动合同的解除, CHAPTER IV Dissolution; deeper ones later.
 _LEVELS: Final = tuple(
@@ -89,6 +91,8 @@ def _level(text: str) -> int:
 
 def _new(paragraph: str, text: str, width: int | None) -> bool:
     """Whether ``text`` begins a paragraph. ``width``: of the lines of this one, None when they are not wrapped."""
+    if len(paragraph) > _LONGEST:
+        return True
     last = paragraph.rpartition("\n")[2]
     if _BEGINS.match(text):
         return not (_ITEM.match(text) and (_ITEM.match(last) or last.endswith((":", "："))))

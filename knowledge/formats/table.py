@@ -68,15 +68,18 @@ def _blocks(rows: Iterable[Sequence[str]], headings: tuple[str, ...]) -> Iterato
             continue
         if head is None:
             head = cells
-        else:
-            yield _block(head, cells, headings, f"row {number}")
+        elif block := _block(head, cells, headings, f"row {number}"):
+            yield block
     if head is not None and number == 1:
         raise DocumentError("has one row only: the first row names the columns")
 
 
-def _block(head: Sequence[str], cells: Sequence[str], headings: tuple[str, ...], place: str) -> Block:
+def _block(head: Sequence[str], cells: Sequence[str], headings: tuple[str, ...], place: str) -> Block | None:
+    """None for a question that nobody has answered yet."""
     named = dict(zip((name.lower() for name in head), cells, strict=False))
     question, answer = _of(named, _QUESTION), _of(named, _ANSWER)
+    if question and not answer and named.keys() & _ANSWER:
+        return None
     if question and answer:
         source = _of(named, _SOURCE)
         under = tuple(part for part in (_of(named, _UNDER), f"{question}（{source}）" if source else question) if part)

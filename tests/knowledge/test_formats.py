@@ -202,13 +202,95 @@ def test_dates_of_validity(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+def test_a_copy_is_read_once_the_other_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("One.")
+    (tmp_path / "b.md").write_text("One.")
+    (tmp_path / "c.csv").write_text("only one row\n")
+    first = read_folder(tmp_path)
+    bad = {(skipped.source, skipped.digest): skipped.reason for skipped in first.skipped}
+    assert [skipped.source for skipped in first.skipped] == ["b.md", "c.csv"]
+    (tmp_path / "a.md").unlink()
+    (tmp_path / "c.csv").rename(tmp_path / "c.txt")
+    again = read_folder(tmp_path, {}, bad)
+    assert [document.source for document in again.documents] == ["b.md", "c.txt"]
+    assert again.skipped == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# 法\n\n第三条 房东收取押金，数额由双方约定，写进合同。\n\n第四条【已废止】押金不退。\n",
+        "# 法\n\n第三条 短。\n\n第四条［已失效］押金不退。\n",
+        "# 法\n\n第三条 短。\n\n第四条（2021年1月1日起废止） 押金不退。\n",
+        "# 法\n\n第三条 短。\n\n第四条（已废止）\n\n"
+        + "押金不退，理由如下。" * 30
+        + "\n\n"
+        + "押金不退的又一个理由。" * 30
+        + "\n",
+        "# Law\n\nArticle 3 Short.\n\nArticle 4 [Repealed] 押金不退 is the rule.\n",
+    ],
+)
+def test_what_is_marked_as_repealed_is_left_out_however_it_is_marked(tmp_path: Path, text: str) -> None:
+    (tmp_path / "law.md").write_text(text, "utf-8")
+    (law,) = read_folder(tmp_path).documents
+    assert [passage for passage in law.passages if "押金不退" in passage.text] == []
+    assert len(law.passages) == 1
+
+
+def test_what_will_be_repealed_still_holds(tmp_path: Path) -> None:
+    (tmp_path / "law.md").write_text("# 法\n\n第四条（2999年1月1日起废止） 押金不退。\n", "utf-8")
+    (law,) = read_folder(tmp_path).documents
+    assert "押金不退" in law.passages[0].text
+
+
+def test_a_law_that_is_repealed_as_a_whole_is_named(tmp_path: Path) -> None:
+    (tmp_path / "合同法（已废止）.txt").write_text("第一条 押金不退。\n\n第二条 租金照付。\n", "utf-8")
+    folder = read_folder(tmp_path)
+    assert folder.documents == ()
+    assert "repealed in its title" in folder.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("front", "reason"),
+    [
+        ("---\nvalid-to: 2020-01-01\n---\n", "write valid_to"),
+        ("---\nValid To: 2020-01-01\n---\n", "write valid_to"),
+        ("---\nvalid_to: 2020-01-01\n\n", "without an end"),
+        ("---\ntitle: " + "x" * 5000 + "\nvalid_to: 2020-01-01\n---\n", "without an end"),
+    ],
+)
+def test_a_day_that_would_not_be_read_is_told(tmp_path: Path, front: str, reason: str) -> None:
+    (tmp_path / "a.md").write_text(f"{front}\nText.\n")
+    assert reason in read_folder(tmp_path).skipped[0].reason
+
+
+def test_front_matter_ends_as_yaml_does(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\nvalid_to: 2020-01-01\n...\n\nText.\n")
+    (tmp_path / "b.md").write_text("---\n\nA line above this text.\n")
+    ended, ruled = read_folder(tmp_path).documents
+    assert str(ended.valid_to) == "2020-01-01"
+    assert "A line above" in ruled.passages[0].text
+
+
+def test_a_question_without_an_answer_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "faq.csv").write_text("question,answer\nHow long?,Six months.\nHow much?,\n")
+    (faq,) = read_folder(tmp_path).documents
+    assert [passage.text for passage in faq.passages] == ["Six months."]
+
+
+@pytest.mark.timeout(60)  # it took minutes
+def test_a_text_without_an_end_is_read_in_time(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words of a line without any end to it at all\n" * 40_000)
+    assert read_folder(tmp_path).documents
+
+
 def test_only_what_changed_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("One.")
     (tmp_path / "b.md").write_text("Two.")
     (tmp_path / "c.docx").write_bytes(b"PK no archive")
     first = read_folder(tmp_path)
     known = {document.source: document.digest for document in first.documents}
-    bad = {skipped.digest: skipped.reason for skipped in first.skipped}
+    bad = {(skipped.source, skipped.digest): skipped.reason for skipped in first.skipped}
     (tmp_path / "b.md").write_text("Two, changed.")
     told: list[tuple[int, int]] = []
     again = read_folder(tmp_path, known, bad, lambda done, of: told.append((done, of)))
