@@ -15,6 +15,7 @@ from knowledge.han import HAN
 from knowledge.quantities import Quantity, numeral, quantities
 from knowledge.sentences import detect_language
 from knowledge.wanted import Term, wanted
+from knowledge.weekdays import days
 from knowledge.words import stem, terms
 
 Objection = Literal["number", "bound", "order", "negation", "must", "scope", "role", "unsaid"]
@@ -28,7 +29,7 @@ _PARTS: Final = re.compile(r"[。；！？;!?\n]|\.\s")
 
 _NEGATED: Final = re.compile(
     "不(?!动产|同|仅|管|论|过|可抗力|断|止|少于|低于|超过|多于|高于|满|足|到|如|久|错|客气|好意思|得(?:超过|少于|低于|高于|多于))"
-    "|没(?:有)?|无(?!固定期限|论|理由退货|障碍|锡|线|人机|条件|偿)|未(?!成年|来|婚|满|必)|非(?!婚生|常|遗|洲|得|要)|别(?!人|的|墅|名)"
+    "|没(?!收)(?:有)?|无(?!固定期限|论|理由退货|障碍|锡|线|人机|条件|偿)|未(?!成年|来|婚|满|必)|(?<!除)非(?!婚生|常|遗|洲|得|要)|(?<![分区特性级类个辨识])别(?!人|的|墅|名)"
     "|勿|禁止|严禁|拒绝"
     r"|\b(?:not|no(?! (?:more|less|later|fewer))|never|none|nothing|nobody|without|cannot|neither|nor|prohibit\w*)\b"
     r"|\b(?:forbid\w*|forbidden|refus\w+|banned)\b|n't\b",
@@ -55,7 +56,10 @@ _ALL: Final = re.compile(
     r"\b(?:all|any|every|everyone|everybody|anyone|always|whenever|unconditionally|in every case|no matter)\b",
     re.IGNORECASE,
 )
-_ONLY: Final = re.compile(r"只(?:有|能|需|要|限|可|在|对)?|仅|唯一|\b(?:only|solely|exclusively|just)\b", re.IGNORECASE)
+_ONLY: Final = re.compile(
+    r"(?<![这那一两三四五六七八九十几每哪犬])只(?:有|能|需|要|限|可|在|对)?|仅|唯一|\b(?:only|solely|exclusively|just)\b",
+    re.IGNORECASE,
+)
 _ONLY_TOO: Final = re.compile(r"除非|方可|才|除.{1,20}外|\b(?:unless|except|otherwise)\b", re.IGNORECASE)
 _ROLES: Final = tuple(
     (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
@@ -117,7 +121,7 @@ def carries(sentence: str, fact: str) -> bool:
 def objections(sentence: str, fact: str) -> Iterator[Objection]:
     """What is wrong with the sentence; nothing when the fact carries it."""
     yield from _by_quantities(quantities(sentence), quantities(fact))
-    if not _paired(sentence, fact):
+    if not (_paired(sentence, fact) and days(sentence) <= days(fact)):
         yield "number"
     for clause in _split(sentence):
         beside = _beside(clause, fact)
@@ -125,7 +129,7 @@ def objections(sentence: str, fact: str) -> Iterator[Objection]:
             yield "negation"
         if _MUST.search(clause) and not (_MUST.search(fact) or _SHOULD.search(fact) or _NEGATED.search(fact)):
             yield "must"
-        if _exchanged(clause, beside, fact):
+        if _exchanged(clause, beside, fact, sentence):
             yield "role"
     if _turns_round(sentence, fact):
         yield "negation"
@@ -176,7 +180,7 @@ def _by_quantities(said: Sequence[Quantity], known: Sequence[Quantity]) -> Itera
     for one in said:
         same = [other for other in known if one.same(other)]
         if not same:
-            if not one.vague or any(other.unit == one.unit for other in known):
+            if not one.vague or any(other.measures(one) for other in known):
                 yield "number"
             continue
         bounds, sides = {other.bound for other in same}, {other.side for other in same}
@@ -248,12 +252,13 @@ def _turned(one: re.Pattern[str], other: re.Pattern[str], sentence: str, fact: s
     return False
 
 
-def _exchanged(clause: str, beside: str, fact: str) -> bool:
+def _exchanged(clause: str, beside: str, fact: str, sentence: str) -> bool:
     for one, other in _ROLES:
         mine, theirs = one.search(clause), other.search(clause)
-        if mine and not one.search(fact) and other.search(fact):
+        both = one.search(sentence) and other.search(sentence)  # who else is concerned may go without saying
+        if mine and not one.search(fact) and other.search(fact) and not both:
             return True
-        if theirs and not other.search(fact) and one.search(fact):
+        if theirs and not other.search(fact) and one.search(fact) and not both:
             return True
         if mine and theirs and (a := one.search(beside)) and (b := other.search(beside)):
             turned = (mine.start() < theirs.start()) != (a.start() < b.start())

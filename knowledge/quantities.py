@@ -26,6 +26,9 @@ _UNITS: Final = {
     "clock": "点钟?|时(?!间|候|代)|o'clock|[ap]\\.?m\\.?",
     "yuan": "元|块钱?|yuan|rmb|cny|kuai",
     "ratio": "倍|-?fold|times(?! a)",
+    "count": "次(?!日)|回(?!家|来|去|复|答|应|收|到)",
+    "kilogram": "公斤|千克|kilograms?|kg",
+    "dollar": "美元|美金|dollars?|usd",
     "percent": "%|percent|per cent|个?百分点|percentage points?",
     "person": "人|名|位|people|persons?|visitors|members",
     "floor": "层|楼|floors?",
@@ -63,11 +66,17 @@ _SCALES: Final = {
     "million": 1_000_000,
     "亿": 10**8,
 }
+_DIGITS: Final = "零一二三四五六七八九〇"
+_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _SPECIAL: Final = (
     (re.compile(rf"百分之([{NUMERAL}]+|\d+(?:\.\d+)?)"), "percent", 1),
+    (re.compile(rf"([{NUMERAL}]+|\d+)分之([{NUMERAL}]+|\d+(?:\.\d+)?)"), "ratio", 1),
+    (re.compile(rf"([{NUMERAL}]+)点([一二三四五六七八九零〇]+)(?=倍|个?百分点)"), "ratio", 1),
+    (re.compile(rf"\b({'|'.join(_ORDINALS)}) (?:floor|storey)\b", re.IGNORECASE), "floor", 1),
     (re.compile(r"([一二两三四五六七八九])成(?!年|立|功|本|员|分|交|为|都)"), "percent", 10),
     (re.compile(r"([一二两三四五六七八九\d])折"), "percent", 10),
-    (re.compile(r"[¥￥$]\s*(\d+(?:,\d{3})*(?:\.\d+)?)"), "yuan", 1),
+    (re.compile(r"\$\s*(\d+(?:,\d{3})*(?:\.\d+)?)"), "dollar", 1),
+    (re.compile(r"[¥￥]\s*(\d+(?:,\d{3})*(?:\.\d+)?)"), "yuan", 1),
     (re.compile(r"第\s*([零〇一二三四五六七八九十百千]+|\d+)\s*条"), "article", 1),
     (re.compile(r"\b(?:article|art\.?)\s*(\d+)", re.IGNORECASE), "article", 1),
     (re.compile(r"(\d{1,2})[:：](\d{2})"), "clock", 1),
@@ -98,9 +107,9 @@ _FIXED: Final = (
     (re.compile(r"半个?月|half a month", re.IGNORECASE), Fraction(15), "day"),
 )
 _NOT_NUMBERS: Final = re.compile(
-    r"大年三十|万一|千万(?=别|不|要)|一一|统一|唯一|同一|之一|百分百|一般|一样|一起|一直|一定|一些|一下|一旦|一切|一律|一并|一方|一经|一概|一边|一家|十分|第一|"
+    rf"(?<![{NUMERAL}])(?:大年三十|万一|千万(?=别|不|要)|一一|统一|唯一|同一|之一|百分百|一般|一样|一起|一直|一定|一些|一下|一旦|一切|一律|一并|一方|一经|一概|一边|一家|十分(?!钟|之)|第一(?!条|层|天|个)|"
     r"进一步|三三两两|有一|某一|另一|任一|每一|这一|那一|一个(?!月|季|工作|星期|小时|礼拜)|一名|一位|一份|一项|一种|一次性|一次|一座|一条|一件|一人|"
-    r"两者|两个(?!月|星期|小时|礼拜)|双方|\bone of\b|\bno one\b|\bone another\b|\bat once\b",
+    r"两者|两个(?!月|星期|小时|礼拜)|双方)|\bone of\b|\bno one\b|\bone another\b|\bat once\b",
     re.IGNORECASE,
 )
 _MOST: Final = re.compile(
@@ -138,6 +147,11 @@ class Quantity:
     side: Side = ""
     vague: bool = False
     """Whether it may be no number at all: a month, 一天."""
+
+    def measures(self, other: "Quantity") -> bool:
+        """Whether both are of the same kind, in whatever unit."""
+        ours, theirs = _simple(self)[1], _simple(other)[1]
+        return ours == theirs or {ours, theirs} <= _LASTING
 
     def same(self, other: "Quantity") -> bool:
         """Whether both say as much, in whatever unit."""
@@ -188,9 +202,25 @@ def _date(match: re.Match[str]) -> Fraction:
 
 def _special(match: re.Match[str], factor: int) -> Fraction | None:
     if match.re.groups == 2:
-        return _clock(match[1].lower(), match[2].lower())
+        return _fraction(match) if "分之" in match[0] else _decimal(match) or _clock(match[1].lower(), match[2].lower())
+    if match[1].lower() in _ORDINALS:
+        return Fraction(1 + _ORDINALS.index(match[1].lower()))
     value = _value(match[1])
     return None if value is None else value * factor
+
+
+def _fraction(match: re.Match[str]) -> Fraction | None:
+    """三分之二, 万分之五."""
+    whole, part = _SCALES.get(match[1]) or _value(match[1]), _value(match[2])
+    return part / Fraction(whole) if whole and part is not None else None
+
+
+def _decimal(match: re.Match[str]) -> Fraction | None:
+    """一点五; None for a time of day."""
+    if "点" not in match[0] or not all(one in _DIGITS for one in match[2]):
+        return None
+    whole, tail = _value(match[1]), "".join(str(_DIGITS.index(one) % 10) for one in match[2])
+    return None if whole is None else whole + Fraction(f"0.{tail}")
 
 
 def _clock(one: str, other: str) -> Fraction | None:
@@ -256,6 +286,7 @@ def _placed(value: Fraction, unit: str, text: str, start: int, end: int) -> Quan
     return Quantity(value, unit, bound, side)
 
 
+_LASTING: Final = frozenset(("minute", "day", "workday", "month"))
 _IN: Final = {
     "week": ("day", Fraction(7)),
     "year": ("month", Fraction(12)),

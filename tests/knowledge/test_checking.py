@@ -106,3 +106,33 @@ def test_the_bench_counts() -> None:
     assert (report.right, report.lost, report.wrong, report.caught) == (1, 0, 2, 1)
     assert [one.id for one in report.mistaken] == ["c"]
     assert "50.0%" in checking.table(report)
+
+
+@pytest.mark.parametrize(
+    ("fact", "sentence", "right"),
+    [
+        ("闭馆前三十分钟停止入馆。", "闭馆前四十分钟停止入馆。", False),
+        ("闭馆前三十分钟停止入馆。", "闭馆前三十分钟停止入馆。", True),
+        ("加班工资按工资的1.5倍支付。", "加班工资按一点五倍支付。", True),
+        ("加班工资按工资的1.5倍支付。", "加班工资按一点六倍支付。", False),
+        ("试用期不得超过六个月。", "试用期不得超过一年。", False),
+        ("应当在十五日内办理。", "应当在一个月内办理。", False),
+        ("同一用人单位与同一劳动者只能约定一次试用期。", "只能约定三次试用期。", False),
+        ("股份的三分之一归配偶。", "股份的三分之二归配偶。", False),
+        ("按日加收万分之五的滞纳金。", "按日加收 0.05% 的滞纳金。", True),
+        ("The paintings are on the second floor.", "The paintings are on the third floor.", False),
+        ("The paintings are on the second floor.", "The paintings are on floor 2.", True),
+        ("票价四十元。", "票价四十美元。", False),
+        ("鼎高133厘米，重832公斤。", "鼎高832厘米，重133公斤。", False),
+        ("博物馆周一闭馆。", "博物馆周三闭馆。", False),
+        ("博物馆周二至周日开放。", "博物馆周四开放。", True),
+        ("博物馆周二至周日开放。", "博物馆每天开放。", False),
+        ("The museum is closed on Mondays.", "The museum is closed on Tuesdays.", False),
+        ("费用由双方各自支付。", "费用由双方分别支付。", True),
+        ("此碗是宋代的。", "这只碗是宋代的。", True),
+        ("劳动者辞职要提前三十日书面通知。", "员工辞职要提前三十日书面通知公司。", True),
+        ("仓库里有二十一人。", "仓库里有二十人。", False),
+    ],
+)
+def test_numbers_days_and_words_that_only_look_like_others(fact: str, sentence: str, right: bool) -> None:
+    assert carries(sentence, fact) == right
