@@ -1,16 +1,19 @@
 """Markdown, with a title, a language and dates of validity in its front matter."""
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
 from typing import Any, Final
 
 import yaml
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from knowledge.document import About, Block, Outline
 from knowledge.errors import DocumentError
 from knowledge.formats.about import about
 from knowledge.formats.decoding import decode
+from knowledge.han import HAN
 
 _FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.{0,4000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _BEGUN: Final = re.compile(r"\A---[ \t]*\n(?:title|language|valid[ _-]?(?:from|to))[ \t]*:", re.IGNORECASE)
@@ -29,7 +32,7 @@ def of_text(text: str) -> Outline:
     blocks: list[Block] = []
     apart = False
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
-    for token, following in pairwise([*tokens, None]):
+    for n, (token, following) in enumerate(pairwise([*tokens, None])):
         if token is None or token.level != 0 or token.map is None:
             continue
         if token.type == "heading_open":
@@ -41,9 +44,29 @@ def of_text(text: str) -> Outline:
             apart = True
         else:
             headings = tuple(heading for _, heading in sorted(path.items()) if heading)
-            blocks.append(Block("\n".join(lines[slice(*token.map)]).rstrip(), headings, apart=apart))
+            table = token.type == "table_open"
+            text = _as_list(tokens[n:]) if table else "\n".join(lines[slice(*token.map)]).rstrip()
+            blocks.append(Block(text, headings, apart=apart))
             apart = False
     return Outline(tuple(blocks), front)
+
+
+def _as_list(tokens: Sequence[Token]) -> str:
+    """The table that begins here, a line a row and each cell with its column's name: so that a row can be quoted."""
+    rows: list[list[str]] = []
+    for token in takewhile(lambda one: one.type != "table_close", tokens):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(" ".join(token.content.split()))
+    if len(rows) > 2 and not any(rows[0]):  # as pages and Word give tables that mark no row as their head
+        del rows[0]
+    head, *body = rows
+    between = "；" if HAN.search("".join(head)) else "; "
+    named = (
+        [f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False) if cell] for row in body
+    )
+    return "\n".join(f"- {between.join(row)}" for row in named if row) or "- " + between.join(filter(None, head))
 
 
 def _front_matter(text: str) -> tuple[About, str]:

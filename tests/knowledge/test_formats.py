@@ -137,7 +137,7 @@ def test_a_page_as_its_reader_sees_it() -> None:
     assert document.title == "Visit us"
     assert said(document) == [
         ("Opening hours", "Open from **9:00** to 17:00.\n\n- closed on Monday\n- free for children"),
-        ("Prices", "| Ticket | Price |\n| --- | --- |\n| Adult | 40 |"),
+        ("Prices", "- Ticket: Adult; Price: 40"),
     ]
     assert {passage.language for passage in document.passages} == {"en"}
 
@@ -152,7 +152,7 @@ def test_word() -> None:
     assert document.title == "员工手册"
     assert said(document) == [
         ("年假", "入职满一年有五天年假。\n\n- 满十年有十天。"),
-        ("报销", "|  |  |\n| --- | --- |\n| 项目 | 上限 |\n| 住宿 | 四百元 |"),
+        ("报销", "- 项目: 住宿；上限: 四百元"),
     ]
 
 
@@ -262,6 +262,17 @@ def test_a_law_that_is_repealed_as_a_whole_is_named(tmp_path: Path) -> None:
 def test_a_day_that_would_not_be_read_is_told(tmp_path: Path, front: str, reason: str) -> None:
     (tmp_path / "a.md").write_text(f"{front}\nText.\n")
     assert reason in read_folder(tmp_path).skipped[0].reason
+
+
+def test_a_row_of_a_table_is_said_with_its_columns(tmp_path: Path) -> None:
+    rows = ["| 工龄 | 补偿 | |", "| --- | --- | --- |", "| 满一年 | 一月 **工资** | 封顶 |", "| 半年 | 半月 | |"]
+    (tmp_path / "a.md").write_text("# 补偿\n\n" + "\n".join(rows) + "\n", "utf-8")
+    (tmp_path / "b.html").write_text(
+        "<table><tr><th>Ticket</th><th>Price</th></tr><tr><td>Full</td><td>60 yuan</td></tr></table>"
+    )
+    markdown, html = read_folder(tmp_path).documents
+    assert markdown.passages[0].text == "- 工龄: 满一年；补偿: 一月 **工资**；封顶\n- 工龄: 半年；补偿: 半月"
+    assert html.passages[0].text == "- Ticket: Full; Price: 60 yuan"
 
 
 def test_front_matter_ends_as_yaml_does(tmp_path: Path) -> None:
