@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from avatar.gpu.renderer import BatchRenderer
     from avatar.mesh_renderer import MeshRenderer
 
-HOSTS: Final[tuple[str, ...]] = ("lin", "bo")
+HOSTS: Final[tuple[str, ...]] = ("lin", "bo", "mimi")
 """Names of the hosts that are part of the package."""
 Voices = dict[Literal["zh", "en"], tuple[str, str | None]]
 _VOICES: Final[Voices] = {"zh": ("kokoro", "zf_xiaobei"), "en": ("hibari", None)}
-_VOICES_OF: Final[dict[str, Voices]] = {"bo": {"zh": ("kokoro", "zm_yunjian"), "en": ("kokoro", "bm_george")}}
+_VOICES_OF: Final[dict[str, Voices]] = {
+    "bo": {"zh": ("kokoro", "zm_yunjian"), "en": ("kokoro", "bm_george")},
+    "mimi": {"zh": ("kokoro", "zf_xiaoyi"), "en": ("hibari", None)},
+}
 SUFFIX: Final = ".pack"
 
 

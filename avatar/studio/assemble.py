@@ -31,9 +31,12 @@ LASH_RGB: Final = (0.212, 0.110, 0.054)
 """R'G'B' of a lash on the screen: dark, but lit by the skin that it is seen before."""
 CROWN: Final = 0.056
 """Metres over the eyes from which on hair lies on the crown."""
-MARGIN: Final = {"draped": 12, "short": 30}
-"""Pixels by which skin can come out from under hair, which the layer before it goes on for. Long hair hangs beside the
-face, whose outlines are to stay smooth."""
+TEMPLE: Final = 0.02
+"""Metres over the eyes below which it hangs beside the face."""
+MARGIN: Final = 30
+"""Pixels by which skin can come out from under hair that lies on it, which the layer before it goes on for,"""
+BESIDE: Final = 12
+"""and those of hair that hangs beside the face, whose outlines are to stay smooth."""
 NEAREST: Final = 0.3
 """z before all of a host, metres."""
 FAINT: Final = 0.004
@@ -208,17 +211,20 @@ def _hair(studio: Studio, frame: Frame, plates: dict[str, Array]) -> dict[str, A
     camera, who = studio.spec.camera, studio.who
     hair, seen = plates["hair"], plates["before"]
     style, solid = studio.spec.hair.style, plates["solid"][..., 3]
-    over = layers.before(hair, seen, plates["solid"], MARGIN[style])
+    # On the crown, and where it is short everywhere, hair lies on skin that slants away from the camera; nothing comes
+    # before it.
+    crown, temple = (
+        int(camera.project(who.eye_centres[0] + (0.0, over, 0.0))[1]) - frame.head.y0 for over in (CROWN, TEMPLE)
+    )
+    lying, near = (crown, temple) if style == "draped" else (len(hair), len(hair))
+    wide, narrow = (layers.before(hair, seen, plates["solid"], margin) for margin in (MARGIN, BESIDE))
+    over = np.concatenate([wide[:near], narrow[near:]])
     collar = layers.inside(plates["body"], frame.body, frame.head)
     (back, back_uv), (front, front_uv) = layer(layers.behind_neck(hair, collar, plates["solid"])), layer(over)
     middle = camera.distance - studio.spec.pivot[2]
     back_reach, _ = layers.depths(studio.hair_points, seen[..., 3], solid, camera, frame.head, middle)
     front_reach, depth = layers.depths(studio.hair_points, over[..., 3], solid, camera, frame.head, middle)
-    # Where hair lies on skin that slants away from the camera, nothing is to come before it: on the crown, and where it
-    # is short everywhere.
-    brows = camera.project(who.eye_centres[0] + (0.0, CROWN, 0.0))[1] - frame.head.y0
-    lies = int(brows / GRID) + 1 if style == "draped" else len(depth)
-    depth[:lies] = camera.distance - NEAREST
+    depth[: lying // GRID + 1] = camera.distance - NEAREST
     return {
         "back": back,
         "back_uv": back_uv,

@@ -103,7 +103,7 @@ def test_a_turn_of_the_head_changes_the_picture(
     assert (np.abs(rest.astype(int) - turned) > 8).sum() > 5000
 
 
-OUTLINES = {"lin": np.s_[420:520, 800:860], "bo": np.s_[420:520, 770:830]}
+OUTLINES = {"lin": np.s_[420:520, 800:860], "bo": np.s_[420:520, 770:830], "mimi": np.s_[440:540, 770:840]}
 """Where a cheek is seen before the hair, or before what is behind the host."""
 
 

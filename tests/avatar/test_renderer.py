@@ -478,8 +478,8 @@ def test_wild_frames_do_no_harm() -> None:
 
 
 def test_hosts_are_found_by_name_or_path(tmp_path: Path) -> None:
-    assert HOSTS == ("lin", "bo")
-    with pytest.raises(PackError, match="use lin, bo"):
+    assert HOSTS == ("lin", "bo", "mimi")
+    with pytest.raises(PackError, match="use lin, bo, mimi"):
         load_host("nobody")
     save_pack(tiny_pack(), tmp_path / "tiny.pack")
     host = load_host(str(tmp_path / "tiny.pack"), WIDE.width, WIDE.height, background="green")

@@ -56,7 +56,7 @@ def test_an_empty_file_of_questions(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_hosts_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["avatar", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["lin", "bo"]
+    assert [line.split()[0] for line in lines] == ["lin", "bo", "mimi"]
     assert all("1920x1080" in line and "1080x1920" in line for line in lines)
 
 
