@@ -29,6 +29,10 @@ CREDITS: Final = (
 )
 LASH_RGB: Final = (0.212, 0.110, 0.054)
 """R'G'B' of a lash on the screen: dark, but lit by the skin that it is seen before."""
+LINE_RGB: Final = (0.16, 0.13, 0.11)
+"""The same where lashes are painted as a line that lets nothing through;"""
+LINE: Final = 0.4
+"""which they are from this share of them on."""
 CROWN: Final = 0.056
 """Metres over the eyes from which on hair lies on the crown."""
 TEMPLE: Final = 0.02
@@ -77,7 +81,7 @@ def assemble(room: Darkroom, frame: Frame, plates: dict[str, Array], skin: Skin)
         eye_centres=tuple(tuple(float(v) for v in c) for c in who.eye_centres),  # type: ignore[arg-type]
         eye_radii=(who.eye_radius(0), who.eye_radius(1)), eye_vertices=_eye_vertices(found),
         eye_charts=tuple(skin.charts),  # type: ignore[arg-type]
-        lash_colour=tuple(int(v) for v in to_bytes(to_yuv(np.array(LASH_RGB)))),  # type: ignore[arg-type]
+        lash_colour=tuple(int(v) for v in to_bytes(to_yuv(np.array(LINE_RGB if spec.liner >= LINE else LASH_RGB)))),  # type: ignore[arg-type]
         background=to_bytes(to_yuv(sets.picture(spec.background, camera, room.folder))),
         gloss=shine.sprites, gloss_shade=shine.shade, gloss_bleach=shine.bleach,
         atlas_y=to_bytes(luma), atlas_uv=to_bytes(chroma),
