@@ -70,6 +70,8 @@ def render_recording(recording: Path, out: Path, style: Style) -> int:
 def render_batch(table: Path, text: str, out: str, style: Style, models: Path | None) -> int:
     """The clips of a table that are not there yet; 1 when some could not be made."""
     wanted = batch.orders(table, _checked(text), out, transparent=style.transparent)
+    for order in wanted:
+        clip.sweep(order.out)
     how = style.made_of()
     left = [order for order in wanted if not order.is_there(how)]
     print(f"{len(wanted)} clips; {len(wanted) - len(left)} are there already")  # noqa: T201
@@ -77,7 +79,6 @@ def render_batch(table: Path, text: str, out: str, style: Style, models: Path | 
         return 0
     voices, failed = _Voices(style, models), 0
     for order in left:
-        clip.sweep(order.out)
         voices.load(order.text)  # all of them first: one that is not there is no row's mistake
     film = _film(style)
     with tqdm(total=len(left), unit="clip", desc=table.name, disable=None) as bar:
@@ -89,6 +90,8 @@ def render_batch(table: Path, text: str, out: str, style: Style, models: Path | 
                 failed += 1
                 bar.write(f"row {order.row}: {error}", sys.stderr)
             bar.update()
+    for order in wanted:
+        clip.sweep(order.out)  # by now it is old enough, if a batch was taken up at once
     print(f"{len(left) - failed} made" + (f", {failed} not; run it again for those" if failed else ""))  # noqa: T201
     return int(failed > 0)
 
