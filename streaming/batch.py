@@ -48,13 +48,14 @@ def orders(table: Path, text: str, out: str, *, transparent: bool = False) -> li
     Raises :class:`EverhostError` that says in which row, before anything is made.
     """
     columns, rows = _read(table)
-    for name in (*_places(out), *_places(text)):
+    in_names = _places(out)
+    for name in (*in_names, *_places(text)):
         if name not in columns:
             raise EverhostError(f"{table} has no column '{name}'; there are {', '.join(columns)}")
     found = []
     for number, row in rows:
         where = f"row {number} of {table}"
-        for name in _places(out):
+        for name in in_names:
             value = row[name]
             if _UNSAFE.search(value) or value.strip(". ") != value or not value:
                 raise EverhostError(f"{where}: “{value}” in the column '{name}' is nothing for a file's name")

@@ -558,7 +558,8 @@ class OnAir:
 
     async def _said(self, viewer: str, ask: say.Ask) -> None:
         judged = await self._judged(ask.text, ask.name, ask.language)
-        self._saying.pop(viewer, None)
+        if self._saying.get(viewer) is asyncio.current_task():  # and not of what they have said since
+            del self._saying[viewer]
         self.perform(self.core.said(viewer, ask, self.now(), judged))
 
     def _not_said(self, viewer: str) -> None:

@@ -13,6 +13,7 @@ from knowledge.document import About, Block, Outline
 from knowledge.errors import DocumentError
 from knowledge.formats.about import about
 from knowledge.formats.decoding import decode
+from knowledge.formats.row import with_columns
 from knowledge.han import HAN
 
 _FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.{0,4000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -63,10 +64,8 @@ def _as_list(tokens: Sequence[Token]) -> str:
         del rows[0]
     head, *body = rows
     between = "；" if HAN.search("".join(head)) else "; "
-    named = (
-        [f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False) if cell] for row in body
-    )
-    return "\n".join(f"- {between.join(row)}" for row in named if row) or "- " + between.join(filter(None, head))
+    said = [between.join(with_columns(head, cells)) for cells in body if any(cells)]
+    return "\n".join(f"- {one}" for one in said) or "- " + between.join(filter(None, head))
 
 
 def _front_matter(text: str) -> tuple[About, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from knowledge.document import About, Block, Outline
 from knowledge.errors import DocumentError
 from knowledge.formats.decoding import decode
+from knowledge.formats.row import with_columns
 
 _QUESTION: Final = frozenset({"question", "questions", "q", "问题", "问", "提问", "标准问", "標準問題", "問題"})
 _ANSWER: Final = frozenset({"answer", "answers", "a", "答案", "答", "回答", "答复", "標準答案", "答覆"})
@@ -84,10 +85,11 @@ def _block(head: Sequence[str], cells: Sequence[str], headings: tuple[str, ...],
         source = _of(named, _SOURCE)
         under = tuple(part for part in (_of(named, _UNDER), f"{question}（{source}）" if source else question) if part)
         return Block(answer, (*headings, *under), place, apart=True)
-    said = [f"{name}: {cell}" if name else cell for name, cell in zip(head, cells, strict=False) if cell]
-    said += [cell for cell in cells[len(head) :] if cell]
     return Block(
-        "\n".join(f"- {one}" for one in said), (*headings, cells[0]) if cells[0] else headings, place, apart=True
+        "\n".join(f"- {one}" for one in with_columns(head, cells)),
+        (*headings, cells[0]) if cells[0] else headings,
+        place,
+        apart=True,
     )
 
 
